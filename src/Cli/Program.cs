@@ -1,6 +1,5 @@
 using ClipTrain.Cli.Commands;
 using ClipTrain.Cli.Telemetry;
-using ClipTrain.Trainer.Config;
 
 if (OpenFiles.Problem() is { } problem)
 {

@@ -20,7 +20,9 @@ public sealed class ShardedWeights : IWeights
         try
         {
             foreach (var (name, file) in ReadIndex(path))
+            {
                 Add(name, file);
+            }
         }
         catch
         {
@@ -36,23 +38,32 @@ public sealed class ShardedWeights : IWeights
     public void Read(string name, Span<float> destination)
     {
         if (!_fileOf.TryGetValue(name, out var file))
+        {
             throw new WeightsException($"{Path}: has no tensor '{name}'.");
+        }
+
         file.Read(name, destination);
     }
 
     public void Dispose()
     {
         foreach (var file in _files.Values)
+        {
             file.Dispose();
+        }
     }
 
     private void Add(string name, string fileName)
     {
         // An index may refer only to files in its own folder.
         if (fileName.Length == 0 || fileName != System.IO.Path.GetFileName(fileName) || fileName == System.IO.Path.GetFileName(Path))
+        {
             throw new WeightsException($"{Path}: refers to '{fileName}', which is not a file in the same folder.");
+        }
+
         var path = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path) ?? "", fileName);
         if (!_files.TryGetValue(fileName, out var file))
+        {
             _files.Add(
                 fileName,
                 file =
@@ -60,10 +71,18 @@ public sealed class ShardedWeights : IWeights
                         ? opened
                         : throw new WeightsException($"{path}: is itself an index.")
             );
+        }
+
         if (!file.Shapes.TryGetValue(name, out var shape))
+        {
             throw new WeightsException($"{path}: lacks tensor '{name}', which {System.IO.Path.GetFileName(Path)} lists.");
+        }
+
         if (!_fileOf.TryAdd(name, file))
+        {
             throw new WeightsException($"{Path}: lists tensor '{name}' twice.");
+        }
+
         _shapes.Add(name, shape);
     }
 

@@ -23,10 +23,16 @@ public static class WeightsFile
         Span<byte> begin = stackalloc byte[16];
         int count;
         using (var file = NumberReader.Open(path))
+        {
             count = RandomAccess.Read(file, begin, 0);
+        }
+
         var head = begin[..count];
         if (head.StartsWith("PK\u0003\u0004"u8))
+        {
             return new TorchFile(path);
+        }
+
         if (head is [0x80, >= 2 and <= 5, ..])
         {
             throw new WeightsException(

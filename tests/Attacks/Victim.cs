@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using ClipTrain.Cli.Runs;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Safetensors;

@@ -24,7 +24,10 @@ internal static class ClusterMembers
     private static int ActiveRows(string members)
     {
         if (!Directory.Exists(members) || Directory.GetFiles(members).Where(IsVersion).Max(StringComparer.Ordinal) is not { } newest)
+        {
             return 0;
+        }
+
         var text = ProcessMark.ReadOrEmpty(newest);
         return text.Length == 0
             ? 0

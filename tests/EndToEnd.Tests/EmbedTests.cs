@@ -9,7 +9,6 @@ using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Safetensors;
@@ -62,7 +61,10 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         Embed("alone", "--threads", "1");
         Embed("three", "--threads", "1", "--workers", "3");
         foreach (var shard in new[] { 1, 0 })
+        {
             Embed("scheduled", "--threads", "1", "--shard", $"{shard}/2");
+        }
+
         AssertSameFiles("alone", "three");
         AssertSameFiles("alone", "scheduled");
         Assert.Equal(6, Directory.GetFiles(_corpus.PathOf("alone"), "*.parquet").Length);
@@ -75,7 +77,10 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         using (var run = ProgramRun.Start(_corpus.Folder, Arguments("broken", "--batch", "1")))
         {
             while (!Directory.Exists(_corpus.PathOf("broken")) || Directory.GetFiles(_corpus.PathOf("broken"), "*.parquet").Length == 0)
+            {
                 await Task.Yield();
+            }
+
             run.Kill();
         }
 
@@ -93,7 +98,9 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
 
         // A different batch size changes only the rounding.
         foreach (var (a, b) in Read("whole").Zip(Read("other")))
+        {
             AssertNear(a.Image, b.Image);
+        }
     }
 
     [Fact]
@@ -111,7 +118,9 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         Embed("fp32");
         Embed("bf16", "--precision", "bf16");
         foreach (var (a, b) in Read("fp32").Zip(Read("bf16")))
+        {
             Assert.InRange(a.Image.Zip(b.Image, (x, y) => (double)x * y).Sum(), 0.999, 1.001);
+        }
     }
 
     [Fact]
@@ -169,7 +178,10 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         using var model = new ClipModel(run.Model, Precision.Fp32, seed: null);
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(checkpoints.Steps()[^1]), CheckpointDirectory.ModelFile)))
+        {
             ModelWeights.LoadInto(model.Parameters, weights);
+        }
+
         using var loader = new SequentialLoader(
             CorpusManifest.Create([_corpus.PathOf("corpus"), _corpus.PathOf("corpus", "b")]),
             () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
@@ -209,6 +221,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
         using var result = command.ExecuteReader();
         var rows = new List<(string, long, float[], float[])>();
         while (result.Read())
+        {
             rows.Add(
                 (
                     result.GetString(0),
@@ -217,6 +230,7 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
                     Parse(result.IsDBNull(3) ? null : result.GetString(3))
                 )
             );
+        }
 
         return rows;
 
@@ -231,7 +245,9 @@ public sealed class EmbedTests(EmbedTests.TrainedRun trained) : IClassFixture<Em
             [.. Directory.GetFiles(_corpus.PathOf(folder)).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
         Assert.Equal(Names(expected), Names(actual));
         foreach (var name in Names(expected))
+        {
             Assert.Equal(File.ReadAllBytes(_corpus.PathOf(expected, name)), File.ReadAllBytes(_corpus.PathOf(actual, name)));
+        }
     }
 
     /// <summary>A run, and a corpus of two files of the same name with some unusable samples.</summary>

@@ -99,9 +99,13 @@ public sealed class HostilityTests : IDisposable
         {
             var length = file.Length;
             if (damage == "cut")
+            {
                 file.SetLength(length / 3);
+            }
             else
+            {
                 file.Write([.. Enumerable.Range(0, (int)(length * 3 / 4)).Select(i => (byte)(i * 131))]);
+            }
         }
 
         Assert.True(run.WaitForExit() == 4, run.Output);

@@ -30,10 +30,12 @@ public sealed class ImportTests : IDisposable
         AssertRuns(0, ["data", "export", "tar", "imported", "-o", "shards", "--shard-size", "20"], "40 samples in 2 shards");
         AssertRuns(0, ["data", "import", "tar", "shards", "-o", "again", "--shard-size", "15"]);
         for (var shard = 0; shard < 3; shard++)
+        {
             Assert.Equal(
                 File.ReadAllBytes(_corpus.PathOf("imported", $"{shard:D6}.parquet")),
                 File.ReadAllBytes(_corpus.PathOf("again", $"{shard:D6}.parquet"))
             );
+        }
     }
 
     [Fact]
@@ -103,7 +105,9 @@ public sealed class ImportTests : IDisposable
         var show = new ImportRate(clock).Every(TimeSpan.FromSeconds(10), (_, text) => shown.Add(((int)clock.Seconds, text)));
 
         for (; clock.Seconds < 25; clock.Seconds++)
+        {
             show(new ImportFigures((long)clock.Seconds * 7, 0, clock.Seconds / 100));
+        }
 
         Assert.Equal([(10, "70 pairs, 7 a second, 1:30 left"), (20, "140 pairs, 7 a second, 1:20 left")], shown);
     }

@@ -25,11 +25,19 @@ public sealed class MixtureTests : IDisposable
                 .GetDirectories(_corpus.PathOf("runs", "broken", "checkpoints"))
                 .Where(d => !d.EndsWith("00000005", StringComparison.Ordinal))
         )
+        {
             Directory.Delete(file, recursive: true);
+        }
+
         foreach (var record in new[] { "metrics.jsonl", "summary.json" })
+        {
             File.Delete(_corpus.PathOf("runs", "broken", record));
+        }
+
         foreach (var records in new[] { "ledger", "cluster" })
+        {
             Directory.Delete(_corpus.PathOf("runs", "broken", records), recursive: true);
+        }
 
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "runs/broken");
         Assert.True(exit == 0, output);

@@ -48,7 +48,10 @@ public sealed class ObjectiveTests : IDisposable
         Assert.True(one[^1].GetProperty("loss").GetDouble() < one[0].GetProperty("loss").GetDouble());
         var (model, optimizer) = (_corpus.Model("two", 12), _corpus.Optimizer("two", 12));
         foreach (var step in new[] { 10, 12 })
+        {
             Directory.Delete(_corpus.PathOf("runs", "two", "checkpoints", $"step-{step:D8}"), recursive: true);
+        }
+
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "runs/two");
         Assert.True(exit == 0, output);
         Assert.Equal(model, _corpus.Model("two", 12));

@@ -41,7 +41,9 @@ internal sealed partial class ProgramRun : IDisposable
         get
         {
             lock (_lock)
+            {
                 return _output.ToString();
+            }
         }
     }
 
@@ -77,9 +79,14 @@ internal sealed partial class ProgramRun : IDisposable
         {
             var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             if (_output.ToString().Contains(text, StringComparison.Ordinal))
+            {
                 seen.SetResult();
+            }
             else
+            {
                 _awaited.Add((text, seen));
+            }
+
             return seen.Task.WaitAsync(Limit);
         }
     }
@@ -102,7 +109,9 @@ internal sealed partial class ProgramRun : IDisposable
     public async Task AbortWorker()
     {
         for (var worker = _mark.Find("worker")[0]; _mark.Find("worker").Contains(worker); await Task.Delay(Pause))
+        {
             _ = Kill(worker, 6);
+        }
     }
 
     /// <summary>Kills the program and its standby, so that no process can take over the run.</summary>
@@ -111,14 +120,18 @@ internal sealed partial class ProgramRun : IDisposable
         // Kill the standby first, or it would take over the run.
         Kill();
         foreach (var standby in _mark.Find("standby"))
+        {
             Kill(standby);
+        }
     }
 
     /// <summary>Completes when a run's cluster has the given number of coordinator processes, including standbys.</summary>
     public async Task StandsBy(string runDirectory, int processes = 2)
     {
         for (var start = TimeProvider.System.GetTimestamp(); ClusterMembers.Count(runDirectory) < processes; await Task.Delay(Pause))
+        {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"No standby has joined.\n{Output}");
+        }
     }
 
     public int WaitForExit()
@@ -139,7 +152,10 @@ internal sealed partial class ProgramRun : IDisposable
     {
         // Nodes and standbys survive the program; keep killing until no marked process is left.
         while (_mark.Processes.ToList() is { Count: > 0 } left)
+        {
             left.ForEach(Kill);
+        }
+
         _process.Dispose();
     }
 
@@ -151,12 +167,17 @@ internal sealed partial class ProgramRun : IDisposable
     private void Add(string? line)
     {
         if (line is null)
+        {
             return;
+        }
+
         lock (_lock)
         {
             _output.AppendLine(line);
             foreach (var (_, seen) in _awaited.Where(awaited => line.Contains(awaited.Text, StringComparison.Ordinal)))
+            {
                 seen.TrySetResult();
+            }
         }
     }
 }

@@ -36,7 +36,9 @@ public sealed class RecoveryTests : IDisposable
     {
         Assert.Equal(0, Start("undisturbed", "training.steps=12").WaitForExit());
         using (var run = Start("disturbed", "training.steps=12", "evaluation.retrieval=[{name: seen, data: [train.parquet]}]"))
+        {
             await run.Printed(moment);
+        }
 
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "disturbed");
         Assert.True(exit == 0, output);
@@ -78,7 +80,10 @@ public sealed class RecoveryTests : IDisposable
         var segment = Directory.GetFiles(_corpus.PathOf("runs", "plain", "ledger")).Order(StringComparer.Ordinal).Last();
         var kept = LedgerFile.Read(segment).Where(entry => entry.Step?.Metrics.Step != 4).ToList();
         using (var file = File.Create(segment))
+        {
             LedgerFile.Write(file, kept);
+        }
+
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "data", "audit", "plain");
         Assert.True(exit == 8, output);
         Assert.Contains("step 4 is not recorded", output, StringComparison.Ordinal);

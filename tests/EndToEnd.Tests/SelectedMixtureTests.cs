@@ -39,7 +39,9 @@ public sealed partial class SelectedMixtureTests : IDisposable
         Assert.Contains("25 left; few: subset 0.7", output, StringComparison.Ordinal);
         var expected = _corpus.Model("mix", 12);
         foreach (var step in new[] { 10, 12 })
+        {
             Directory.Delete(_corpus.PathOf("runs", "mix", "checkpoints", $"step-{step:D8}"), recursive: true);
+        }
 
         Succeed("resume", "runs/mix");
 

@@ -38,7 +38,10 @@ public sealed partial class SelectionTests : IDisposable
         Train("unbroken", "data.balance={queries: queries.txt, cap: 12}", "data.deduplicate=exact");
         var expected = _corpus.Model("unbroken", 12);
         foreach (var step in new[] { 10, 12 })
+        {
             Directory.Delete(_corpus.PathOf("runs", "unbroken", "checkpoints", $"step-{step:D8}"), recursive: true);
+        }
+
         File.Delete(_corpus.PathOf("queries.txt"));
 
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "resume", "runs/unbroken");

@@ -1,6 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.Soak;
 
 namespace ClipTrain.EndToEnd.Tests;

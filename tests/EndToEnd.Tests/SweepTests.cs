@@ -49,7 +49,10 @@ public sealed class SweepTests : IDisposable
         Assert.Contains("2 done", ProgramRun.Finish(_corpus.Folder, "sweep", "status", "done").Output, StringComparison.Ordinal);
 
         using (new FileStream(_corpus.PathOf("sweeps", "done", "sweep.lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
             (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "done.yaml");
+        }
+
         Assert.Equal(2, exit);
         Assert.Contains("another process runs this sweep", output, StringComparison.Ordinal);
     }

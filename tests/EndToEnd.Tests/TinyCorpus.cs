@@ -47,7 +47,9 @@ internal sealed class TinyCorpus : IDisposable
         unsafe
         {
             for (var p = 0; p < pixels.Stride * pixels.Height; p++)
+            {
                 pixels.Pixels[p] = (byte)((i * 37 % 200) + random.Next(40));
+            }
         }
 
         return JpegEncoder.Encode(pixels, 90);
@@ -60,7 +62,10 @@ internal sealed class TinyCorpus : IDisposable
     {
         using var writer = new CorpusWriter(Path.Combine(Folder, file), rowGroupRows: 16, extraColumns: ["label"]);
         for (var i = 0; i < rows; i++)
+        {
             writer.Add(picture(i), caption(i), [Colours[i % Colours.Length]]);
+        }
+
         writer.Complete();
     }
 

@@ -53,7 +53,9 @@ public sealed class TrainingRunTests : IDisposable
         {
             Train($"w{workers}", workers);
             foreach (var (a, b) in expected.Zip(Losses($"w{workers}")))
+            {
                 Assert.Equal(a, b, 1e-4);
+            }
         }
     }
 
@@ -72,7 +74,9 @@ public sealed class TrainingRunTests : IDisposable
         {
             Train($"w{workers}", workers, resnet);
             foreach (var (a, b) in expected.Zip(Losses($"w{workers}")))
+            {
                 Assert.Equal(a, b, 1e-3);
+            }
         }
     }
 
@@ -121,7 +125,9 @@ public sealed class TrainingRunTests : IDisposable
                 .GetDirectories(_corpus.PathOf("runs", to, "checkpoints"))
                 .Where(path => !path.EndsWith($"step-{step:D8}", StringComparison.Ordinal))
         )
+        {
             Directory.Delete(checkpoint, recursive: true);
+        }
     }
 
     private double[] Losses(string run) =>

@@ -30,9 +30,14 @@ public sealed partial class WatchTests : IDisposable
         while ((line = await reader.ReadLineAsync()) is not null && !line.StartsWith("data:", StringComparison.Ordinal)) { }
 
         using (var news = JsonDocument.Parse(line!["data:".Length..]))
+        {
             Assert.Equal("tiny", news.RootElement[0].GetProperty("run").GetString());
+        }
+
         using (var runs = JsonDocument.Parse(await client.GetStringAsync("/api/runs")))
+        {
             Assert.Equal("live", runs.RootElement[0].GetProperty("phase").GetString());
+        }
 
         Assert.Equal(0, ProgramRun.Finish(_corpus.Folder, "stop", "runs/tiny").ExitCode);
         Assert.True(run.WaitForExit() == 0, run.Output);

@@ -1,6 +1,5 @@
 using System.Formats.Tar;
 using System.Text;
-using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Corpus.Parquet;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;

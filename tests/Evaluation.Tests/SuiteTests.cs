@@ -5,7 +5,6 @@ using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Overlap;
 using ClipTrain.Evaluation.Report;
 using ClipTrain.Evaluation.Robustness;
-using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.Suites;
 
 namespace ClipTrain.Evaluation.Tests;

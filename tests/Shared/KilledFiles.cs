@@ -23,7 +23,10 @@ internal sealed class KilledFiles(int killedAt, bool exchanges = true) : FileOpe
     public override FileStream Create(string path)
     {
         if (_count + 1 == killedAt)
+        {
             File.WriteAllText(path, "to");
+        }
+
         Live();
         return base.Create(path);
     }
@@ -43,7 +46,10 @@ internal sealed class KilledFiles(int killedAt, bool exchanges = true) : FileOpe
     public override bool TryExchange(string one, string other)
     {
         if (!exchanges)
+        {
             return false;
+        }
+
         Live();
         return base.TryExchange(one, other);
     }
@@ -90,6 +96,8 @@ internal sealed class KilledFiles(int killedAt, bool exchanges = true) : FileOpe
     private void Live()
     {
         if (++_count >= killedAt)
+        {
             throw new KilledException();
+        }
     }
 }

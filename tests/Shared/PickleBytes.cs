@@ -27,7 +27,10 @@ internal sealed class PickleBytes
     {
         Op('(');
         foreach (var size in sizes)
+        {
             Integer(size);
+        }
+
         return Op('t');
     }
 

@@ -11,7 +11,10 @@ internal static class Repository
     {
         var folder = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(folder, "ClipTrain.sln")))
+        {
             folder = Path.GetDirectoryName(folder) ?? throw new InvalidOperationException("The tests do not run inside a checkout.");
+        }
+
         return folder;
     }
 }

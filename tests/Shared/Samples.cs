@@ -1,7 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
-using ClipTrain.Trainer.Optimizer;
 
 namespace ClipTrain.Tests.Shared;
 

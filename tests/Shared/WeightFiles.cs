@@ -18,7 +18,9 @@ internal static class WeightFiles
                 // Each tensor's numbers follow from its name, so that two that change places are seen.
                 var random = new Random(seed + tensor.Name.Sum(letter => letter * 31));
                 for (var i = 0; i < tensor.Count; i++)
+                {
                     stream.Write(BitConverter.GetBytes((float)((random.NextDouble() * 2) - 1)));
+                }
             }
         );
     }

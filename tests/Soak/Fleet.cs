@@ -29,7 +29,7 @@ internal sealed class Fleet : IAsyncDisposable
         (_hosts, _violations) = (hosts, violations);
         (_address, _port) = (IPAddress.Parse(hosts.Address(1)), FreePorts());
         Touches = new Touches(time);
-        string[] configuration = run.Configuration(RunName, options, keptCheckpoints: 5);
+        var configuration = run.Configuration(RunName, options, keptCheckpoints: 5);
         Coordinators = new Coordinators(
             run,
             RunName,

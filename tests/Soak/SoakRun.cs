@@ -1,9 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using ClipTrain.Cli.Telemetry;
-using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Soak;

@@ -16,16 +16,16 @@ public sealed class AbortTests
             {
                 using var abort = new CancellationTokenSource(TimeSpan.FromMilliseconds(100));
 
-                Work hung = group.AllReduce(ones([1000]));
-                DistributedException e = Assert.Throws<DistributedException>(() => hung.Wait(abort.Token));
+                var hung = group.AllReduce(ones([1000]));
+                var e = Assert.Throws<DistributedException>(() => hung.Wait(abort.Token));
                 group.Abandon();
 
                 Assert.True(e.Aborted);
                 Assert.Contains($"AllReduce on rank {group.Rank} of {worldSize}", e.Message, StringComparison.Ordinal);
                 var prefixed = new PrefixStore("next", store);
-                using ProcessGroup next = ProcessGroup.Gloo(prefixed, group.Rank, worldSize - 1, Ranks.Loopback, Ranks.Patience);
-                Tensor x = ones([10]);
-                Work work = next.AllReduce(x);
+                using var next = ProcessGroup.Gloo(prefixed, group.Rank, worldSize - 1, Ranks.Loopback, Ranks.Patience);
+                var x = ones([10]);
+                var work = next.AllReduce(x);
                 work.Wait(CancellationToken.None);
                 Assert.Equal(10 * (worldSize - 1), x.sum().item<float>());
                 Assert.False(hung.IsCompleted);
@@ -39,9 +39,9 @@ public sealed class AbortTests
             (group, _) =>
             {
                 List<Work> works = [];
-                for (int i = 0; i < 10; i++)
+                for (var i = 0; i < 10; i++)
                 {
-                    using Tensor x = ones([100_000]);
+                    using var x = ones([100_000]);
                     works.Add(group.AllReduce(x));
                 }
 
@@ -80,9 +80,9 @@ public sealed class AbortTests
             (group, _) =>
             {
                 using var never = new CancellationTokenSource();
-                Work work = group.AllReduce(ones([3]));
+                var work = group.AllReduce(ones([3]));
 
-                DistributedException e = Assert.Throws<DistributedException>(() => work.Wait(TimeSpan.FromMilliseconds(120), never.Token));
+                var e = Assert.Throws<DistributedException>(() => work.Wait(TimeSpan.FromMilliseconds(120), never.Token));
 
                 Assert.False(e.Aborted);
                 Assert.Contains("timed out after 0.12 s", e.Message, StringComparison.Ordinal);
@@ -96,8 +96,8 @@ public sealed class AbortTests
             group =>
             {
                 using var cancelled = new CancellationTokenSource();
-                Tensor x = ones([3]);
-                Work work = group.AllReduce(x);
+                var x = ones([3]);
+                var work = group.AllReduce(x);
                 work.Wait();
                 cancelled.Cancel();
 

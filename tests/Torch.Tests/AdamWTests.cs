@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -16,32 +15,32 @@ public sealed class AdamWTests
     [Fact]
     public void Several_steps_agree_with_the_formula_in_double_precision()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         const int N = 1003;
         var state = new State(N, seed: 1);
         double[] p = [.. state.Param.AsSpan<float>().ToArray().Select(x => (double)x)];
-        double[] m = new double[N];
-        double[] v = new double[N];
+        var m = new double[N];
+        var v = new double[N];
 
-        for (int step = 1; step <= 20; step++)
+        for (var step = 1; step <= 20; step++)
         {
-            Tensor grad = state.NextGrad();
-            float[] g = grad.AsSpan<float>().ToArray();
+            var grad = state.NextGrad();
+            var g = grad.AsSpan<float>().ToArray();
             state.Step(grad, step, gradScale: 0.5);
-            for (int i = 0; i < N; i++)
+            for (var i = 0; i < N; i++)
             {
-                double scaled = g[i] * 0.5;
+                var scaled = g[i] * 0.5;
                 p[i] *= 1 - (Lr * WeightDecay);
                 m[i] = (Beta1 * m[i]) + ((1 - Beta1) * scaled);
                 v[i] = (Beta2 * v[i]) + ((1 - Beta2) * scaled * scaled);
-                double mHat = m[i] / (1 - Math.Pow(Beta1, step));
-                double vHat = v[i] / (1 - Math.Pow(Beta2, step));
+                var mHat = m[i] / (1 - Math.Pow(Beta1, step));
+                var vHat = v[i] / (1 - Math.Pow(Beta2, step));
                 p[i] -= Lr * mHat / (Math.Sqrt(vHat) + Eps);
             }
         }
 
-        Span<float> actual = state.Param.AsSpan<float>();
-        for (int i = 0; i < N; i++)
+        var actual = state.Param.AsSpan<float>();
+        for (var i = 0; i < N; i++)
         {
             Assert.Equal(p[i], actual[i], 2e-6);
         }
@@ -50,11 +49,11 @@ public sealed class AdamWTests
     [Fact]
     public void The_fused_pass_agrees_with_the_separate_operators()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         var fused = new State(5000, seed: 2);
         var separate = new State(5000, seed: 2);
 
-        for (int step = 1; step <= 10; step++)
+        for (var step = 1; step <= 10; step++)
         {
             fused.Step(fused.NextGrad(), step);
             AdamWKernel.ApplyOperators(separate.Buffers(separate.NextGrad()), Numbers(step));
@@ -68,12 +67,12 @@ public sealed class AdamWTests
     [Fact]
     public void The_result_does_not_depend_on_the_number_of_threads_or_on_how_the_buffer_is_cut()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         const int N = 200_003;
         var one = new State(N, seed: 3);
         var two = new State(N, seed: 3);
         var slices = new State(N, seed: 3);
-        for (int step = 1; step <= 3; step++)
+        for (var step = 1; step <= 3; step++)
         {
             using (new ThreadCount(1))
             {
@@ -85,8 +84,8 @@ public sealed class AdamWTests
                 two.Step(two.NextGrad(), step);
             }
 
-            Tensor grad = slices.NextGrad();
-            foreach ((long start, long length) in new[] { (0L, 77_777L), (77_777L, N - 77_777L) })
+            var grad = slices.NextGrad();
+            foreach ((var start, var length) in new[] { (0L, 77_777L), (77_777L, N - 77_777L) })
             {
                 Tensor Slice(Tensor t) => t.narrow(0, start, length);
                 AdamWKernel.Apply(
@@ -102,7 +101,7 @@ public sealed class AdamWTests
             }
         }
 
-        foreach (State other in new[] { two, slices })
+        foreach (var other in new[] { two, slices })
         {
             Assert.True(one.Param.IsSame(other.Param));
             Assert.True(one.ExpAvg.IsSame(other.ExpAvg));
@@ -114,7 +113,7 @@ public sealed class AdamWTests
     [Fact]
     public void The_bfloat16_copy_is_libtorchs_own_rounding_also_of_ties_and_infinities()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         float[] values =
         [
             1f,
@@ -127,9 +126,9 @@ public sealed class AdamWTests
             1e-40f,
             .. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i) * i),
         ];
-        Tensor param = tensor(values);
-        long n = param.numel();
-        Tensor rounded = zeros([n], bfloat16);
+        var param = tensor(values);
+        var n = param.numel();
+        var rounded = zeros([n], bfloat16);
 
         // No gradient and no decay leave the weights as they are.
         AdamWKernel.Apply(
@@ -146,10 +145,10 @@ public sealed class AdamWTests
     [Fact]
     public void A_float16_copy_is_libtorchs_own_rounding()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor param = tensor([1f, -0f, 65504f, 1e6f, 6e-8f, 1e-9f, .. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i) * i)]);
-        long n = param.numel();
-        Tensor rounded = zeros([n], float16);
+        using var scope = NewDisposeScope();
+        var param = tensor([1f, -0f, 65504f, 1e6f, 6e-8f, 1e-9f, .. Enumerable.Range(0, 5000).Select(i => MathF.Sin(i) * i)]);
+        var n = param.numel();
+        var rounded = zeros([n], float16);
 
         AdamWKernel.Apply(
             new AdamWBuffers(param, zeros([n]), First(zeros([n])), Second(zeros([n])), rounded),
@@ -165,10 +164,10 @@ public sealed class AdamWTests
     [Fact]
     public void A_weight_that_is_not_a_number_stays_that_in_bfloat16()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         // The second one's low bits alone would round it up to infinity.
-        Tensor param = tensor([float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF)]);
-        Tensor rounded = zeros([3], bfloat16);
+        var param = tensor([float.NaN, BitConverter.UInt32BitsToSingle(0x7F800001), BitConverter.UInt32BitsToSingle(0x7FFFFFFF)]);
+        var rounded = zeros([3], bfloat16);
 
         AdamWKernel.Apply(
             new AdamWBuffers(param, zeros([3]), First(zeros([3])), Second(zeros([3])), rounded),
@@ -184,10 +183,10 @@ public sealed class AdamWTests
     [Fact]
     public void Tensors_that_do_not_match_are_named()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor p = zeros([4]);
+        using var scope = NewDisposeScope();
+        var p = zeros([4]);
 
-        ArgumentException e = Assert.Throws<ArgumentException>(() =>
+        var e = Assert.Throws<ArgumentException>(() =>
             AdamWKernel.Apply(new AdamWBuffers(p, zeros([4]), First(zeros([5])), Second(zeros([4])), null), Numbers(1))
         );
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -11,9 +10,9 @@ public sealed class DispatcherTests
     [Fact]
     public void A_product_of_shapes_that_do_not_fit_is_an_exception_that_names_them()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
 
-        ExternalException e = Assert.Throws<ExternalException>(() => ones([2, 3]).MatMul(ones([4, 5])));
+        var e = Assert.Throws<ExternalException>(() => ones([2, 3]).MatMul(ones([4, 5])));
 
         Assert.Contains("[2, 3]", e.Message, StringComparison.Ordinal);
         Assert.Contains("[4, 5]", e.Message, StringComparison.Ordinal);
@@ -23,11 +22,11 @@ public sealed class DispatcherTests
     [Fact]
     public void A_product_is_recorded_and_has_gradients()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor a = tensor([1f, 2f, 3f, 4f]).view(2, 2).requires_grad_();
-        Tensor b = tensor([5f, 6f, 7f, 8f]).view(2, 2);
+        using var scope = NewDisposeScope();
+        var a = tensor([1f, 2f, 3f, 4f]).view(2, 2).requires_grad_();
+        var b = tensor([5f, 6f, 7f, 8f]).view(2, 2);
 
-        Tensor c = a.MatMul(b);
+        var c = a.MatMul(b);
         Gradients.Run(c.sum(), ones([]));
 
         Assert.Equal([19f, 22f, 43f, 50f], c.detach().AsSpan<float>().ToArray());
@@ -37,10 +36,10 @@ public sealed class DispatcherTests
     [Fact]
     public void An_embedding_looks_rows_up_and_refuses_those_that_are_not_there()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor table = arange(6, float32).view(3, 2).requires_grad_();
+        using var scope = NewDisposeScope();
+        var table = arange(6, float32).view(3, 2).requires_grad_();
 
-        Tensor rows = Dispatcher.Embedding(tensor([2L, 0, 2]), table);
+        var rows = Dispatcher.Embedding(tensor([2L, 0, 2]), table);
         Gradients.Run(rows.sum(), ones([]));
 
         Assert.Equal([4f, 5f, 0f, 1f, 4f, 5f], rows.detach().AsSpan<float>().ToArray());
@@ -54,8 +53,8 @@ public sealed class DispatcherTests
     [Fact]
     public void A_span_is_of_contiguous_elements_of_the_asked_size()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = arange(6, float32).view(2, 3);
+        using var scope = NewDisposeScope();
+        var x = arange(6, float32).view(2, 3);
 
         Assert.Equal(5f, x.AsSpan<float>()[5]);
         Assert.Throws<InvalidOperationException>(() => x.t().AsSpan<float>().Length);
@@ -68,8 +67,8 @@ public sealed class DispatcherTests
         float[] memory = [1, 2, 3, 4];
         fixed (float* first = memory)
         {
-            using DisposeScope scope = NewDisposeScope();
-            Tensor x = TensorMemory.FromBlob((nint)first, [2, 2], float32);
+            using var scope = NewDisposeScope();
+            var x = TensorMemory.FromBlob((nint)first, [2, 2], float32);
             x.add_(1);
             Assert.Equal(5f, x[1, 1].item<float>());
         }
@@ -85,16 +84,16 @@ public sealed class DispatcherTests
     [InlineData(32, 32, 1)]
     public void A_convolutions_gradients_are_those_of_double_precision_whatever_its_channels(long inputs, long outputs, long stride)
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         using var generator = new Generator(3);
-        Tensor x = randn([3, inputs, 14, 14], generator: generator).requires_grad_(inputs > 3);
-        Tensor weight = randn([outputs, inputs, 3, 3], generator: generator).requires_grad_();
-        Tensor y = Convolution.Apply(x, weight, stride);
-        Tensor gradient = randn(y.shape, generator: generator);
+        var x = randn([3, inputs, 14, 14], generator: generator).requires_grad_(inputs > 3);
+        var weight = randn([outputs, inputs, 3, 3], generator: generator).requires_grad_();
+        var y = Convolution.Apply(x, weight, stride);
+        var gradient = randn(y.shape, generator: generator);
         Gradients.Run(y, gradient);
 
-        Tensor exactX = x.detach().to(float64).requires_grad_();
-        Tensor exactWeight = weight.detach().to(float64).requires_grad_();
+        var exactX = x.detach().to(float64).requires_grad_();
+        var exactWeight = weight.detach().to(float64).requires_grad_();
         Gradients.Run(nn.functional.conv2d(exactX, exactWeight, strides: [stride, stride], padding: [1, 1]), gradient.to(float64));
 
         Assert.InRange(Difference(weight.grad!, exactWeight.grad!), 0, 1e-5);
@@ -109,7 +108,7 @@ public sealed class DispatcherTests
     [Fact]
     public void Numbers_live_as_long_as_operators_read_them()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         using var over = new CancellationTokenSource();
         var collector = new Thread(() =>
         {
@@ -120,10 +119,10 @@ public sealed class DispatcherTests
             }
         });
         collector.Start();
-        Tensor x = ones([4]);
-        for (int i = 0; i < 20_000; i++)
+        var x = ones([4]);
+        for (var i = 0; i < 20_000; i++)
         {
-            using DisposeScope inner = NewDisposeScope();
+            using var inner = NewDisposeScope();
             Assert.Equal(3.0 * i, (x * (double)i).AsSpan<float>()[0] * 3.0);
         }
 

@@ -1,7 +1,4 @@
-using System.Diagnostics;
 using ClipTrain.Torch.Collectives;
-using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -17,24 +14,24 @@ public sealed class DistributedFailureTests
             3,
             (rank, store) =>
             {
-                using DisposeScope scope = NewDisposeScope();
+                using var scope = NewDisposeScope();
                 var first = new PrefixStore("g0", store);
                 {
-                    using ProcessGroup group = ProcessGroup.Gloo(first, rank, 3, Ranks.Loopback, Ranks.Patience);
-                    Work together = group.Barrier();
+                    using var group = ProcessGroup.Gloo(first, rank, 3, Ranks.Loopback, Ranks.Patience);
+                    var together = group.Barrier();
                     together.Wait();
                     if (rank == 2)
                     {
                         return;
                     }
 
-                    DistributedException e = Assert.Throws<DistributedException>(() => AllReduce(group, ones([10])));
+                    var e = Assert.Throws<DistributedException>(() => AllReduce(group, ones([10])));
                     Assert.Contains("AllReduce on rank", e.Message, StringComparison.Ordinal);
                 }
 
                 var second = new PrefixStore("g1", store);
-                using ProcessGroup rest = ProcessGroup.Gloo(second, rank, 2, Ranks.Loopback, Ranks.Patience);
-                Tensor x = ones([10]);
+                using var rest = ProcessGroup.Gloo(second, rank, 2, Ranks.Loopback, Ranks.Patience);
+                var x = ones([10]);
                 AllReduce(rest, x);
                 Assert.Equal(20, x.sum().item<float>());
             }
@@ -57,7 +54,7 @@ public sealed class DistributedFailureTests
 
                 try
                 {
-                    DistributedException e = Assert.Throws<DistributedException>(() => AllReduce(group, ones([10])));
+                    var e = Assert.Throws<DistributedException>(() => AllReduce(group, ones([10])));
                     Assert.Contains("imed out", e.Message, StringComparison.Ordinal);
                 }
                 finally
@@ -77,7 +74,7 @@ public sealed class DistributedFailureTests
             2,
             group =>
             {
-                Work work = group.Rank == 0 ? group.AllReduce(ones([10])) : WaitThenStart();
+                var work = group.Rank == 0 ? group.AllReduce(ones([10])) : WaitThenStart();
                 Work WaitThenStart()
                 {
                     release.Wait();
@@ -106,7 +103,7 @@ public sealed class DistributedFailureTests
     {
         var store = new MemoryStore();
 
-        DistributedException e = Assert.Throws<DistributedException>(() => ProcessGroup.Gloo(store, 0, 2, Ranks.Loopback, s_short));
+        var e = Assert.Throws<DistributedException>(() => ProcessGroup.Gloo(store, 0, 2, Ranks.Loopback, s_short));
 
         Assert.Contains("rank 0 of 2", e.Message, StringComparison.Ordinal);
     }
@@ -117,7 +114,7 @@ public sealed class DistributedFailureTests
             1,
             group =>
             {
-                Tensor strided = zeros([4, 2]).select(1, 0);
+                var strided = zeros([4, 2]).select(1, 0);
 
                 Assert.Throws<ArgumentException>(() => group.AllGather(zeros([4]), ones([2])));
                 Assert.Throws<ArgumentException>(() => group.AllReduce(strided));
@@ -136,7 +133,7 @@ public sealed class DistributedFailureTests
 
     private static void AllReduce(ProcessGroup group, Tensor x)
     {
-        Work work = group.AllReduce(x);
+        var work = group.AllReduce(x);
         work.Wait();
     }
 }

@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -16,11 +15,11 @@ public sealed class DistributedTests
             worldSize,
             group =>
             {
-                foreach (int n in new[] { 1, 7, 1001, 100_003 })
+                foreach (var n in new[] { 1, 7, 1001, 100_003 })
                 {
-                    Tensor x = full([n], group.Rank + 1.0);
+                    var x = full([n], group.Rank + 1.0);
 
-                    Work work = group.AllReduce(x);
+                    var work = group.AllReduce(x);
                     work.Wait();
 
                     Assert.True(work.IsCompleted);
@@ -38,10 +37,10 @@ public sealed class DistributedTests
             group =>
             {
                 // In bfloat16, 256 + 1 is 256: only a wider sum reaches 259, which rounds to 260.
-                Tensor x = full([9], group.Rank == 0 ? 256.0 : 1.0, dtype);
-                Tensor expected = full([9], 259.0).to(dtype);
+                var x = full([9], group.Rank == 0 ? 256.0 : 1.0, dtype);
+                var expected = full([9], 259.0).to(dtype);
 
-                Work work = group.AllReduce(x);
+                var work = group.AllReduce(x);
                 work.Wait();
 
                 Assert.Equal(dtype, x.dtype);
@@ -55,8 +54,8 @@ public sealed class DistributedTests
             2,
             group =>
             {
-                Tensor x = tensor([1L << 60]);
-                Work work = group.AllReduce(x);
+                var x = tensor([1L << 60]);
+                var work = group.AllReduce(x);
                 work.Wait();
                 Assert.Equal(1L << 61, x.item<long>());
             }
@@ -68,9 +67,9 @@ public sealed class DistributedTests
             2,
             group =>
             {
-                Tensor flat = arange(1000, float32);
+                var flat = arange(1000, float32);
                 Work[] works = [.. flat.split(300).Select(bucket => group.AllReduce(bucket))];
-                foreach (Work work in works)
+                foreach (var work in works)
                 {
                     work.Wait();
                 }
@@ -85,8 +84,8 @@ public sealed class DistributedTests
             3,
             group =>
             {
-                Tensor x = full([4], group.Rank);
-                Work work = group.Broadcast(x, root: 2);
+                var x = full([4], group.Rank);
+                var work = group.Broadcast(x, root: 2);
                 work.Wait();
                 Assert.Equal([2L, 2, 2, 2], x.AsSpan<long>().ToArray());
             }
@@ -98,9 +97,9 @@ public sealed class DistributedTests
             3,
             group =>
             {
-                Tensor all = zeros([3, 5]);
+                var all = zeros([3, 5]);
 
-                Work work = group.AllGather(all, full([5], group.Rank + 0.5, float32));
+                var work = group.AllGather(all, full([5], group.Rank + 0.5, float32));
                 work.Wait();
 
                 Assert.Equal([0.5f, 1.5f, 2.5f], all.select(1, 4).contiguous().AsSpan<float>().ToArray());
@@ -118,16 +117,16 @@ public sealed class DistributedTests
             2,
             group =>
             {
-                Tensor mine = tensor([1.0, group.Rank, 0.1]).to(dtype);
-                Tensor both = zeros([2, 3], dtype);
-                Tensor copied = mine.clone();
+                var mine = tensor([1.0, group.Rank, 0.1]).to(dtype);
+                var both = zeros([2, 3], dtype);
+                var copied = mine.clone();
 
-                Work gather = group.AllGather(both, mine);
+                var gather = group.AllGather(both, mine);
                 gather.Wait();
-                Work broadcast = group.Broadcast(copied, root: 1);
+                var broadcast = group.Broadcast(copied, root: 1);
                 broadcast.Wait();
 
-                Tensor[] gathered = both.unbind();
+                var gathered = both.unbind();
                 Assert.True(gathered[group.Rank].IsSame(mine));
                 Assert.True(copied.IsSame(gathered[1]));
                 Assert.False(copied.IsSame(gathered[0]));
@@ -137,13 +136,13 @@ public sealed class DistributedTests
     [Fact]
     public void A_barrier_holds_until_the_last_rank_arrives()
     {
-        int arrived = 0;
+        var arrived = 0;
         Ranks.Run(
             4,
             group =>
             {
                 Interlocked.Increment(ref arrived);
-                Work work = group.Barrier();
+                var work = group.Barrier();
                 work.Wait();
                 Assert.Equal(4, Volatile.Read(ref arrived));
             }
@@ -156,13 +155,13 @@ public sealed class DistributedTests
             2,
             (rank, store) =>
             {
-                using DisposeScope scope = NewDisposeScope();
-                foreach (string generation in new[] { "g0", "g1" })
+                using var scope = NewDisposeScope();
+                foreach (var generation in new[] { "g0", "g1" })
                 {
                     var prefixed = new PrefixStore(generation, store);
-                    using ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, 2, Ranks.Loopback, Ranks.Patience);
-                    Tensor x = ones([3]);
-                    Work work = group.AllReduce(x);
+                    using var group = ProcessGroup.Gloo(prefixed, rank, 2, Ranks.Loopback, Ranks.Patience);
+                    var x = ones([3]);
+                    var work = group.AllReduce(x);
                     work.Wait();
                     Assert.Equal(6, x.sum().item<float>());
                 }

@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -17,9 +16,9 @@ public sealed unsafe class EncodedMomentsTests
     [InlineData(true)]
     public void Codes_and_numbers_are_bitwise_those_of_the_separate_operators(bool squares)
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         // Of all magnitudes; a block of zeros, and one of numbers too small for a scale.
-        Tensor values = Randn(1) * (randn([N], generator: new Generator(2)) * 8).exp();
+        var values = Randn(1) * (randn([N], generator: new Generator(2)) * 8).exp();
         values = squares ? values.square() : values;
         values.narrow(0, 512, 256).zero_();
         values.narrow(0, 768, 256).fill_(1e-40f);
@@ -28,7 +27,7 @@ public sealed unsafe class EncodedMomentsTests
         var separate = MomentBuffer.Zeros(N, uint8, CPU, squares);
         var (codes, scales) = (new byte[N], new float[N / MomentBuffer.Alignment]);
         separate.Store(values, rounding);
-        Tensor decoded = empty([N]);
+        var decoded = empty([N]);
         fixed (byte* c = codes)
         fixed (float* s = scales)
         {
@@ -51,8 +50,8 @@ public sealed unsafe class EncodedMomentsTests
     [InlineData(true, 3e-3f, 1)]
     public void The_mean_of_many_codes_is_the_number_and_each_is_near_it(bool squares, float number, double nearness)
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor values = full([N], number, float32);
+        using var scope = NewDisposeScope();
+        var values = full([N], number, float32);
         // The largest of each block.
         values.view([-1, MomentBuffer.Alignment]).narrow(1, 0, 1).fill_(1);
         var buffer = MomentBuffer.Zeros(N, uint8, CPU, squares);
@@ -76,8 +75,8 @@ public sealed unsafe class EncodedMomentsTests
     [Fact]
     public void A_square_that_is_not_zero_never_becomes_zero()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor values = full([N], 1e-12f, float32);
+        using var scope = NewDisposeScope();
+        var values = full([N], 1e-12f, float32);
         values.view([-1, MomentBuffer.Alignment]).narrow(1, 0, 1).fill_(1);
         var buffer = MomentBuffer.Zeros(N, uint8, CPU, isSquares: true);
         buffer.Store(values, new StochasticRounding(5, 0));
@@ -88,12 +87,12 @@ public sealed unsafe class EncodedMomentsTests
     [MemberData(nameof(Types))]
     public void A_decay_by_less_than_a_step_is_kept_on_average(ScalarType type)
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         const int Steps = 500;
         var buffers = Buffers(type, ones([N])) with { Gradients = zeros([N]) };
         buffers.SecondMoment.Store(ones([N]), default);
         // A thousandth is lost by rounding to the nearest, in either type.
-        for (int step = 1; step <= Steps; step++)
+        for (var step = 1; step <= Steps; step++)
         {
             AdamWKernel.Apply(buffers, new AdamWStep(step, 0, 0.9, 0.999, 1e-6, 0, 1), Rounding(step));
         }
@@ -105,10 +104,10 @@ public sealed unsafe class EncodedMomentsTests
     [MemberData(nameof(Types))]
     public void Bits_depend_neither_on_threads_nor_on_how_the_buffers_are_cut(ScalarType type)
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         const long Cut = 11 * MomentBuffer.Alignment;
         var (one, two, slices) = (Buffers(type, Randn(3)), Buffers(type, Randn(3)), Buffers(type, Randn(3)));
-        for (int step = 1; step <= 3; step++)
+        for (var step = 1; step <= 3; step++)
         {
             using (new ThreadCount(1))
             {
@@ -124,7 +123,7 @@ public sealed unsafe class EncodedMomentsTests
             AdamWKernel.Apply(slices.Slice(Cut, N - Cut), Numbers(step), Rounding(step).From(Cut));
         }
 
-        foreach (AdamWBuffers other in new[] { two, slices })
+        foreach (var other in new[] { two, slices })
         {
             Assert.Equal(one.Parameters.AsSpan<ushort>(), other.Parameters.AsSpan<ushort>());
             foreach (var (expected, actual) in All(one).Zip(All(other)))
@@ -138,9 +137,9 @@ public sealed unsafe class EncodedMomentsTests
     [MemberData(nameof(Types))]
     public void Weights_in_bf16_follow_those_in_fp32_and_the_fused_pass_the_separate_operators(ScalarType type)
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         var (fused, separate) = (Buffers(type, Randn(3)), Buffers(type, Randn(3)));
-        Tensor exact = fused.Parameters.to(float32);
+        var exact = fused.Parameters.to(float32);
         var plain = new AdamWBuffers(
             exact,
             fused.Gradients,
@@ -148,7 +147,7 @@ public sealed unsafe class EncodedMomentsTests
             MomentBuffer.Zeros(N, float32, CPU, true),
             null
         );
-        for (int step = 1; step <= 20; step++)
+        for (var step = 1; step <= 20; step++)
         {
             AdamWKernel.Apply(fused, Numbers(step), Rounding(step));
             AdamWKernel.ApplyOperators(separate, Numbers(step), Rounding(step));
@@ -163,7 +162,7 @@ public sealed unsafe class EncodedMomentsTests
     [Fact]
     public void Weights_in_bf16_without_a_way_to_round_and_bytes_that_fill_no_block_are_refused()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         var error = Assert.Throws<ArgumentException>(() => AdamWKernel.Apply(Buffers(uint8, Randn(3)), Numbers(1)));
         Assert.Contains("'Parameters'", error.Message, StringComparison.Ordinal);
         var uneven = new AdamWBuffers(

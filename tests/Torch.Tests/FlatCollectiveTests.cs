@@ -1,4 +1,3 @@
-using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
 using static TorchSharp.torch;
 
@@ -11,7 +10,7 @@ public sealed class FlatCollectiveTests
         get
         {
             var grid = new TheoryData<int, long>();
-            foreach (int worldSize in new[] { 1, 2, 3, 4 })
+            foreach (var worldSize in new[] { 1, 2, 3, 4 })
             {
                 foreach (long n in new[] { 1, 7, 1000, 33_333 })
                 {
@@ -30,14 +29,14 @@ public sealed class FlatCollectiveTests
             worldSize,
             group =>
             {
-                Tensor input = Noise(worldSize * n, group.Rank);
-                Tensor before = input.clone();
-                Tensor sums = input.clone();
-                Tensor output = zeros([n]);
+                var input = Noise(worldSize * n, group.Rank);
+                var before = input.clone();
+                var sums = input.clone();
+                var output = zeros([n]);
 
-                Work scatter = group.ReduceScatter(output, input);
+                var scatter = group.ReduceScatter(output, input);
                 scatter.Wait();
-                Work all = group.AllReduce(sums);
+                var all = group.AllReduce(sums);
                 all.Wait();
 
                 Assert.True(output.IsSame(sums.narrow(0, group.Rank * n, n)));
@@ -52,9 +51,9 @@ public sealed class FlatCollectiveTests
             worldSize,
             group =>
             {
-                Tensor output = zeros([worldSize * n]);
+                var output = zeros([worldSize * n]);
 
-                Work work = group.AllGather(output, Noise(n, group.Rank));
+                var work = group.AllGather(output, Noise(n, group.Rank));
                 work.Wait();
 
                 Assert.True(output.IsSame(cat([.. Enumerable.Range(0, worldSize).Select(rank => Noise(n, rank))], 0)));
@@ -71,16 +70,16 @@ public sealed class FlatCollectiveTests
             3,
             group =>
             {
-                Tensor input = (Noise(12, group.Rank) * 100).to(dtype);
-                Tensor sums = input.clone();
-                Tensor share = zeros([2, 2], dtype);
-                Tensor joined = zeros([3, 2, 2], dtype);
+                var input = (Noise(12, group.Rank) * 100).to(dtype);
+                var sums = input.clone();
+                var share = zeros([2, 2], dtype);
+                var joined = zeros([3, 2, 2], dtype);
 
-                Work scatter = group.ReduceScatter(share, input);
+                var scatter = group.ReduceScatter(share, input);
                 scatter.Wait();
-                Work gather = group.AllGather(joined, share);
+                var gather = group.AllGather(joined, share);
                 gather.Wait();
-                Work all = group.AllReduce(sums);
+                var all = group.AllReduce(sums);
                 all.Wait();
 
                 Assert.True(joined.view(-1).IsSame(sums));

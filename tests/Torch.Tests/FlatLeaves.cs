@@ -1,5 +1,4 @@
 using ClipTrain.Torch.Collectives;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -33,7 +32,7 @@ internal sealed class FlatLeaves
     /// <summary>Moves the gradients after backward, without summing them over ranks.</summary>
     public void Collect(bool accumulate)
     {
-        using GradientReducer own = Reducer(null, new GradientBucket(0, Length));
+        using var own = Reducer(null, new GradientBucket(0, Length));
         own.Begin(accumulate);
         own.Finish();
     }
@@ -44,11 +43,11 @@ internal sealed class FlatLeaves
     /// </summary>
     public void Backward(int seed, bool rounds = false, params int[] which)
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor loss = zeros([]);
-        foreach (int i in which.Length == 0 ? [0, 1, 2, 3] : which)
+        using var scope = NewDisposeScope();
+        var loss = zeros([]);
+        foreach (var i in which.Length == 0 ? [0, 1, 2, 3] : which)
         {
-            Tensor leaf = Leaves[i];
+            var leaf = Leaves[i];
             var random = new Random((100 * seed) + i);
             float[] values =
             [

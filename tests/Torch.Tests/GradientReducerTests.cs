@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -15,9 +14,9 @@ public sealed class GradientReducerTests
         get
         {
             var grid = new TheoryData<int, string>();
-            foreach (int worldSize in new[] { 2, 3, 4 })
+            foreach (var worldSize in new[] { 2, 3, 4 })
             {
-                foreach (string cut in new[] { "whole", "leaves", "across" })
+                foreach (var cut in new[] { "whole", "leaves", "across" })
                 {
                     grid.Add(worldSize, cut);
                 }
@@ -36,10 +35,10 @@ public sealed class GradientReducerTests
             {
                 var reduced = new FlatLeaves();
                 var plain = new FlatLeaves();
-                using GradientReducer reducer = reduced.Reducer(group, Cut(cut));
-                for (int step = 0; step < 3; step++)
+                using var reducer = reduced.Reducer(group, Cut(cut));
+                for (var step = 0; step < 3; step++)
                 {
-                    int seed = (10 * step) + group.Rank;
+                    var seed = (10 * step) + group.Rank;
                     reducer.Begin(accumulate: false);
                     reduced.Backward(seed);
                     reducer.Collect([3, 2]);
@@ -64,7 +63,7 @@ public sealed class GradientReducerTests
             {
                 var reduced = new FlatLeaves();
                 var plain = new FlatLeaves();
-                using GradientReducer reducer = reduced.Reducer(group, Cut(cut));
+                using var reducer = reduced.Reducer(group, Cut(cut));
 
                 reducer.Begin(accumulate: false);
                 reduced.Backward(group.Rank, rounds: true);
@@ -72,7 +71,7 @@ public sealed class GradientReducerTests
 
                 plain.Backward(group.Rank, rounds: true);
                 plain.Collect(accumulate: false);
-                foreach (GradientBucket bucket in Cut(cut))
+                foreach (var bucket in Cut(cut))
                 {
                     AllReduce(group, plain.Flat.narrow(0, bucket.Offset, bucket.Length));
                 }
@@ -91,10 +90,10 @@ public sealed class GradientReducerTests
             {
                 var reduced = new FlatLeaves();
                 var plain = new FlatLeaves();
-                using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
-                for (int batch = 0; batch < 3; batch++)
+                using var reducer = reduced.Reducer(group, FlatLeaves.Buckets);
+                for (var batch = 0; batch < 3; batch++)
                 {
-                    int seed = (10 * batch) + group.Rank;
+                    var seed = (10 * batch) + group.Rank;
                     plain.Backward(seed);
                     plain.Collect(accumulate: batch > 0);
                     reducer.Begin(accumulate: batch > 0, reduce: batch == 2);
@@ -118,8 +117,8 @@ public sealed class GradientReducerTests
             {
                 var reduced = new FlatLeaves();
                 var plain = new FlatLeaves();
-                using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
-                bool idle = group.Rank == 1;
+                using var reducer = reduced.Reducer(group, FlatLeaves.Buckets);
+                var idle = group.Rank == 1;
 
                 reducer.Begin(accumulate);
                 if (!idle)
@@ -144,7 +143,7 @@ public sealed class GradientReducerTests
             {
                 var reduced = new FlatLeaves();
                 var plain = new FlatLeaves();
-                using GradientReducer reducer = reduced.Reducer(group, FlatLeaves.Buckets);
+                using var reducer = reduced.Reducer(group, FlatLeaves.Buckets);
                 int[][] towers =
                 [
                     [0, 3],
@@ -153,9 +152,9 @@ public sealed class GradientReducerTests
                 ];
 
                 reducer.Begin(accumulate: false);
-                for (int i = 0; i < towers.Length; i++)
+                for (var i = 0; i < towers.Length; i++)
                 {
-                    int[] tower = towers[(i + group.Rank) % towers.Length];
+                    var tower = towers[(i + group.Rank) % towers.Length];
                     reduced.Backward(group.Rank, rounds: false, tower);
                     reducer.Collect(tower);
                 }
@@ -193,7 +192,7 @@ public sealed class GradientReducerTests
                     return;
                 }
 
-                using GradientReducer reducer = leaves.Reducer(group, [new(1024, 16), new(0, 1024)]);
+                using var reducer = leaves.Reducer(group, [new(1024, 16), new(0, 1024)]);
                 reducer.Begin(accumulate: true);
                 leaves.Backward(1, rounds: false, 3);
                 reducer.Collect([3]);
@@ -207,10 +206,10 @@ public sealed class GradientReducerTests
     [Fact]
     public void Without_a_group_gradients_are_only_moved()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         var reduced = new FlatLeaves();
         var plain = new FlatLeaves();
-        using GradientReducer reducer = reduced.Reducer(group: null, s_acrossLeaves);
+        using var reducer = reduced.Reducer(group: null, s_acrossLeaves);
 
         reducer.Begin(accumulate: false);
         reduced.Backward(1, rounds: true);
@@ -230,7 +229,7 @@ public sealed class GradientReducerTests
                 var leaves = new FlatLeaves();
                 Work behind;
                 using (var abort = new CancellationTokenSource(TimeSpan.FromMilliseconds(100)))
-                using (GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets))
+                using (var reducer = leaves.Reducer(group, FlatLeaves.Buckets))
                 {
                     reducer.Begin(accumulate: false);
                     leaves.Backward(group.Rank);
@@ -240,9 +239,9 @@ public sealed class GradientReducerTests
                 }
 
                 var prefixed = new PrefixStore("next", store);
-                using ProcessGroup next = ProcessGroup.Gloo(prefixed, group.Rank, 2, Ranks.Loopback, Ranks.Patience);
+                using var next = ProcessGroup.Gloo(prefixed, group.Rank, 2, Ranks.Loopback, Ranks.Patience);
                 var rest = new FlatLeaves();
-                using GradientReducer other = rest.Reducer(next, FlatLeaves.Buckets);
+                using var other = rest.Reducer(next, FlatLeaves.Buckets);
                 other.Begin(accumulate: true);
                 other.Finish();
 
@@ -258,18 +257,18 @@ public sealed class GradientReducerTests
             2,
             (rank, store) =>
             {
-                using DisposeScope scope = NewDisposeScope();
-                using ProcessGroup group = ProcessGroup.Gloo(store, rank, 2, Ranks.Loopback, Ranks.Patience);
+                using var scope = NewDisposeScope();
+                using var group = ProcessGroup.Gloo(store, rank, 2, Ranks.Loopback, Ranks.Patience);
                 if (rank == 1)
                 {
                     return;
                 }
 
                 var leaves = new FlatLeaves();
-                using GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets);
+                using var reducer = leaves.Reducer(group, FlatLeaves.Buckets);
                 reducer.Begin(accumulate: false);
                 leaves.Backward(0);
-                DistributedException e = Assert.Throws<DistributedException>(() => reducer.Finish());
+                var e = Assert.Throws<DistributedException>(() => reducer.Finish());
 
                 Assert.False(e.Aborted);
                 Assert.Contains("AllReduce on rank 0 of 2", e.Message, StringComparison.Ordinal);
@@ -287,8 +286,8 @@ public sealed class GradientReducerTests
             group =>
             {
                 var leaves = new FlatLeaves();
-                using GradientReducer reducer = leaves.Reducer(group, FlatLeaves.Buckets);
-                for (int step = 1; step <= 5 * Stretch; step++)
+                using var reducer = leaves.Reducer(group, FlatLeaves.Buckets);
+                for (var step = 1; step <= 5 * Stretch; step++)
                 {
                     reducer.Begin(accumulate: false);
                     leaves.Backward(1);
@@ -310,20 +309,20 @@ public sealed class GradientReducerTests
         Assert.All(marks, mark => Assert.Equal(marks[0].Handles, mark.Handles));
 
         // A work of 200 bytes a bucket would be 300 kB a stretch; the runtime's compiler does not grow in all of them.
-        IEnumerable<long> growth = marks.Zip(marks.Skip(1), (before, after) => after.Bytes - before.Bytes);
+        var growth = marks.Zip(marks.Skip(1), (before, after) => after.Bytes - before.Bytes);
         Assert.InRange(growth.Min(), long.MinValue, 128 * 1024);
     }
 
     [Fact]
     public void A_leaf_that_is_collected_twice_is_refused()
     {
-        using DisposeScope scope = NewDisposeScope();
-        using GradientReducer reducer = new FlatLeaves().Reducer(group: null, s_whole);
+        using var scope = NewDisposeScope();
+        using var reducer = new FlatLeaves().Reducer(group: null, s_whole);
         Assert.Throws<InvalidOperationException>(() => reducer.Collect([1]));
         reducer.Begin(accumulate: false);
         reducer.Collect([1]);
 
-        InvalidOperationException e = Assert.Throws<InvalidOperationException>(() => reducer.Collect([1]));
+        var e = Assert.Throws<InvalidOperationException>(() => reducer.Collect([1]));
 
         Assert.Contains("Leaf 1 was collected twice", e.Message, StringComparison.Ordinal);
     }
@@ -331,8 +330,8 @@ public sealed class GradientReducerTests
     [Fact]
     public void Begin_and_Finish_take_turns()
     {
-        using DisposeScope scope = NewDisposeScope();
-        using GradientReducer reducer = new FlatLeaves().Reducer(group: null, s_whole);
+        using var scope = NewDisposeScope();
+        using var reducer = new FlatLeaves().Reducer(group: null, s_whole);
 
         Assert.Throws<InvalidOperationException>(() => reducer.Finish());
         reducer.Begin(accumulate: false);
@@ -343,7 +342,7 @@ public sealed class GradientReducerTests
     [Fact]
     public void Buckets_that_do_not_cover_the_buffer_once_are_refused()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         GradientBucket[][] wrong =
         [
             [],
@@ -361,9 +360,9 @@ public sealed class GradientReducerTests
     [Fact]
     public void Tensors_that_are_no_leaves_of_the_buffer_are_refused()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor leaf = zeros([4], requires_grad: true);
-        Tensor flat = zeros([4]);
+        using var scope = NewDisposeScope();
+        var leaf = zeros([4], requires_grad: true);
+        var flat = zeros([4]);
 
         Assert.Contains("not a leaf", Refusal(leaf * 2, 0), StringComparison.Ordinal);
         Assert.Contains("not a leaf", Refusal(zeros([4]), 0), StringComparison.Ordinal);
@@ -383,7 +382,7 @@ public sealed class GradientReducerTests
 
     private static void AllReduce(ProcessGroup group, Tensor x)
     {
-        Work work = group.AllReduce(x);
+        var work = group.AllReduce(x);
         work.Wait();
     }
 }

@@ -1,5 +1,4 @@
 using ClipTrain.Torch.Collectives;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -18,9 +17,9 @@ internal static class HungPeer
             worldSize,
             (rank, store) =>
             {
-                using DisposeScope scope = NewDisposeScope();
+                using var scope = NewDisposeScope();
                 var prefixed = new PrefixStore("hung", store);
-                ProcessGroup group = ProcessGroup.Gloo(prefixed, rank, worldSize, Ranks.Loopback, Ranks.Patience);
+                var group = ProcessGroup.Gloo(prefixed, rank, worldSize, Ranks.Loopback, Ranks.Patience);
                 if (rank == worldSize - 1)
                 {
                     done.Wait();

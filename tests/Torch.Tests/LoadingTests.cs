@@ -17,7 +17,7 @@ public sealed class LoadingTests
     [Fact]
     public void The_patched_library_asks_for_nothing_that_an_old_libstdcxx_lacks()
     {
-        byte[] original = File.ReadAllBytes(Path.Combine(Shipped, "libLibTorchSharp.so"));
+        var original = File.ReadAllBytes(Path.Combine(Shipped, "libLibTorchSharp.so"));
         byte[] patched = [.. original];
         OldLibstdcxx.Patch(patched);
 
@@ -29,12 +29,12 @@ public sealed class LoadingTests
     [Fact]
     public void A_wrong_libtorch_is_refused_with_the_way_out()
     {
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("cliptrain-libtorch");
+        var folder = Directory.CreateTempSubdirectory("cliptrain-libtorch");
         try
         {
             Assert.Contains($"no libtorch_cpu.so in {folder.FullName}", Refusal(), StringComparison.Ordinal);
 
-            string file = Path.Combine(folder.FullName, "libtorch_cpu.so");
+            var file = Path.Combine(folder.FullName, "libtorch_cpu.so");
             File.WriteAllText(file, "no library");
             Assert.Contains("could not be loaded", Refusal(), StringComparison.Ordinal);
 
@@ -49,7 +49,7 @@ public sealed class LoadingTests
 
         string Refusal()
         {
-            string message = Assert.Throws<DllNotFoundException>(() => NativeTorch.OpenLibrary(folder.FullName)).Message;
+            var message = Assert.Throws<DllNotFoundException>(() => NativeTorch.OpenLibrary(folder.FullName)).Message;
             Assert.Contains("LIBTORCH must name a folder of libtorch 2.10", message, StringComparison.Ordinal);
             return message;
         }

@@ -8,7 +8,7 @@ internal static partial class NativeHeap
     /// <summary>Bytes in use, in arenas and in separately mapped blocks.</summary>
     public static long AllocatedBytes()
     {
-        MallInfo2 info = mallinfo2();
+        var info = mallinfo2();
         return (long)(info.InUse + info.Mapped);
     }
 

@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using ClipTrain.Torch.Collectives;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -19,8 +18,8 @@ internal static class Ranks
             worldSize,
             (rank, store) =>
             {
-                using DisposeScope scope = NewDisposeScope();
-                using ProcessGroup group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, timeout ?? Patience);
+                using var scope = NewDisposeScope();
+                using var group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, timeout ?? Patience);
                 body(group);
             }
         );

@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -10,10 +9,10 @@ public sealed class RecordedFunctionTests
     [Fact]
     public void Gradients_come_from_the_given_way_back_and_flow_on()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = tensor([1f, 2f, 3f]).requires_grad_();
-        Tensor w = tensor([2f, 2f, 4f]).requires_grad_();
-        Tensor doubled = x * 2;
+        using var scope = NewDisposeScope();
+        var x = tensor([1f, 2f, 3f]).requires_grad_();
+        var w = tensor([2f, 2f, 4f]).requires_grad_();
+        var doubled = x * 2;
 
         Gradients.Run(Product(doubled, w).sum(), ones([]));
 
@@ -24,8 +23,8 @@ public sealed class RecordedFunctionTests
     [Fact]
     public void Nothing_is_recorded_without_gradients_to_compute()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = tensor([1f]);
+        using var scope = NewDisposeScope();
+        var x = tensor([1f]);
         Assert.False(Product(x, x).requires_grad);
         x.requires_grad_();
         using (no_grad())
@@ -39,11 +38,11 @@ public sealed class RecordedFunctionTests
     [Fact]
     public void What_the_way_back_throws_ends_the_backward_pass_as_it_is()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = tensor([1f]).requires_grad_();
-        Tensor y = Tripled(x, (_, _) => throw new DistributedException("a peer left") { Aborted = true });
+        using var scope = NewDisposeScope();
+        var x = tensor([1f]).requires_grad_();
+        var y = Tripled(x, (_, _) => throw new DistributedException("a peer left") { Aborted = true });
 
-        DistributedException error = Assert.Throws<DistributedException>(() => Gradients.Run((y * 2).sum(), ones([])));
+        var error = Assert.Throws<DistributedException>(() => Gradients.Run((y * 2).sum(), ones([])));
 
         Assert.True(error.Aborted);
         Assert.Null(x.grad);
@@ -52,9 +51,9 @@ public sealed class RecordedFunctionTests
     [Fact]
     public void A_wrong_number_of_gradients_is_an_error()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = tensor([1f]).requires_grad_();
-        Tensor y = Tripled(x, (gradient, _) => [gradient, gradient]);
+        using var scope = NewDisposeScope();
+        var x = tensor([1f]).requires_grad_();
+        var y = Tripled(x, (gradient, _) => [gradient, gradient]);
         Assert.Contains(
             "2 gradients for 1 inputs",
             Assert.Throws<InvalidOperationException>(() => Gradients.Run(y.sum(), ones([]))).Message,
@@ -65,16 +64,16 @@ public sealed class RecordedFunctionTests
     [Fact]
     public void A_backward_pass_may_run_inside_the_way_back()
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = tensor([1f, 2f]).requires_grad_();
-        Tensor y = Gradients.Record(
+        using var scope = NewDisposeScope();
+        var x = tensor([1f, 2f]).requires_grad_();
+        var y = Gradients.Record(
             [x],
             () => x * x * x,
             [x],
             (gradient, saved) =>
             {
-                using IDisposable recording = enable_grad();
-                Tensor again = saved[0].detach().requires_grad_();
+                using var recording = enable_grad();
+                var again = saved[0].detach().requires_grad_();
                 Gradients.Run(again * again * again, gradient);
                 return [again.grad!];
             }

@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -34,24 +33,24 @@ public sealed class StochasticRoundingTests
     [MemberData(nameof(Values))]
     public void The_mean_of_many_roundings_is_the_value_and_each_is_a_neighbour(float value)
     {
-        using DisposeScope scope = NewDisposeScope();
-        float low = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000);
-        double step = (double)BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000) + 0x10000) - low;
-        double share = (value - (double)low) / step;
+        using var scope = NewDisposeScope();
+        var low = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000);
+        var step = (double)BitConverter.UInt32BitsToSingle((BitConverter.SingleToUInt32Bits(value) & 0xFFFF0000) + 0x10000) - low;
+        var share = (value - (double)low) / step;
 
         // Draws over elements of one step, and over steps of one element.
-        float[] elements = Rounded(full([Draws], value, float32), 9, 0);
+        var elements = Rounded(full([Draws], value, float32), 9, 0);
         float[] steps =
         [
             .. Enumerable
                 .Range(0, 4096)
                 .Select(key => Rounded(full([1], value, float32), unchecked((ulong)key * 0x9E3779B97F4A7C15), 12345)[0]),
         ];
-        foreach (float[] drawn in new[] { elements, steps })
+        foreach (var drawn in new[] { elements, steps })
         {
             Assert.All(drawn, rounded => Assert.True(rounded == low || rounded == (float)(low + step), $"{rounded:R}"));
-            double ups = drawn.Count(rounded => rounded != low) / (double)drawn.Length;
-            double sigma = Math.Sqrt(share * (1 - share) / drawn.Length);
+            var ups = drawn.Count(rounded => rounded != low) / (double)drawn.Length;
+            var sigma = Math.Sqrt(share * (1 - share) / drawn.Length);
             Assert.InRange(ups, share - (5 * sigma), share + (5 * sigma));
         }
     }
@@ -59,7 +58,7 @@ public sealed class StochasticRoundingTests
     [Fact]
     public void What_bfloat16_holds_stays_and_nothing_finite_becomes_infinite()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         float[] exact =
         [
             0f,
@@ -73,7 +72,7 @@ public sealed class StochasticRoundingTests
             float.NegativeInfinity,
             float.NaN,
         ];
-        foreach (float value in exact)
+        foreach (var value in exact)
         {
             Assert.All(
                 Rounded(full([1000], value, float32), 4, 0),
@@ -81,7 +80,7 @@ public sealed class StochasticRoundingTests
             );
         }
 
-        float largest = BitConverter.UInt32BitsToSingle(0x7F7F0000);
+        var largest = BitConverter.UInt32BitsToSingle(0x7F7F0000);
         Assert.All(Rounded(full([Draws], float.MaxValue, float32), 4, 0), rounded => Assert.Equal(largest, rounded));
         Assert.All(Rounded(full([Draws], -float.MaxValue, float32), 4, 0), rounded => Assert.Equal(-largest, rounded));
     }
@@ -89,27 +88,27 @@ public sealed class StochasticRoundingTests
     [Fact]
     public void An_elements_bits_depend_neither_on_the_cut_nor_on_threads_nor_on_the_operators()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         const int N = 200_003;
         // The upper half of the elements' numbers changes within the buffer.
         const long First = (1L << 32) - 70_000;
         using var generator = new Generator(5);
-        Tensor values = randn([N], generator: generator);
-        float[] whole = Rounded(values.clone(), 77, First);
+        var values = randn([N], generator: generator);
+        var whole = Rounded(values.clone(), 77, First);
         using (new ThreadCount(1))
         {
             Assert.Equal(whole, Rounded(values.clone(), 77, First));
         }
 
-        Tensor slices = values.clone();
-        foreach ((long start, long length) in new[] { (0L, 61_111L), (61_111L, 10_000L), (71_111L, N - 71_111L) })
+        var slices = values.clone();
+        foreach ((var start, var length) in new[] { (0L, 61_111L), (61_111L, 10_000L), (71_111L, N - 71_111L) })
         {
             Rounded(slices.narrow(0, start, length), 77, First + start);
         }
 
         Assert.Equal(whole, slices.AsSpan<float>());
 
-        Tensor separate = values.clone();
+        var separate = values.clone();
         new StochasticRounding(77, First).Round(separate);
         Assert.Equal(whole, separate.AsSpan<float>());
         Assert.NotEqual(whole, Rounded(values.clone(), 78, First));
@@ -118,13 +117,13 @@ public sealed class StochasticRoundingTests
     [Fact]
     public void Random_bits_of_neighbouring_elements_and_steps_are_independent()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         // Half of the roundings go up, so that the share of equal decisions is a half as well.
-        float half = BitConverter.UInt32BitsToSingle(0x3F808000);
-        bool[] one = Ups(1);
-        bool[] next = Ups(2);
-        double sigma = 0.5 / Math.Sqrt(Draws);
-        foreach (int lag in new[] { 1, 2, 16, 4096 })
+        var half = BitConverter.UInt32BitsToSingle(0x3F808000);
+        var one = Ups(1);
+        var next = Ups(2);
+        var sigma = 0.5 / Math.Sqrt(Draws);
+        foreach (var lag in new[] { 1, 2, 16, 4096 })
         {
             AssertHalf(one.Skip(lag).Zip(one, (a, b) => a == b).ToArray());
         }
@@ -140,15 +139,15 @@ public sealed class StochasticRoundingTests
     [Fact]
     public void Updates_that_nearest_rounding_would_lose_are_kept_on_average()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
         const int N = 4096,
             Steps = 200;
         const double Update = 1e-4;
         // A step of bfloat16 at one is 2⁻⁷: an update of 10⁻⁴ is lost by rounding to the nearest, always.
-        Tensor weights = ones([N]);
-        Tensor m = zeros([N]);
-        Tensor v = zeros([N]);
-        for (int step = 1; step <= Steps; step++)
+        var weights = ones([N]);
+        var m = zeros([N]);
+        var v = zeros([N]);
+        for (var step = 1; step <= Steps; step++)
         {
             AdamWKernel.Apply(
                 new AdamWBuffers(weights, full([N], -1, float32), new MomentBuffer(m, null, false), new MomentBuffer(v, null, true), null),
@@ -159,15 +158,15 @@ public sealed class StochasticRoundingTests
 
         double[] moved = [.. weights.AsSpan<float>().ToArray().Select(weight => weight - 1.0)];
         // Each step adds a jump of 2⁻⁷ with probability Update / 2⁻⁷, so the spread is that of a binomial.
-        double sigma = Math.Sqrt(Steps * Update / 128 / N);
+        var sigma = Math.Sqrt(Steps * Update / 128 / N);
         Assert.InRange(moved.Average(), (Steps * Update) - (5 * sigma), (Steps * Update) + (5 * sigma));
     }
 
     /// <summary>An optimizer step without gradient or decay, which only rounds.</summary>
     private static float[] Rounded(Tensor values, ulong key, long first)
     {
-        using DisposeScope scope = NewDisposeScope();
-        long n = values.numel();
+        using var scope = NewDisposeScope();
+        var n = values.numel();
         AdamWKernel.Apply(
             new AdamWBuffers(values, zeros([n]), new MomentBuffer(zeros([n]), null, false), new MomentBuffer(zeros([n]), null, true), null),
             new AdamWStep(1, 1e-3, 0.9, 0.98, 1e-6, 0, 1),

@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Tests;
@@ -15,9 +14,9 @@ public sealed class SumOfSquaresTests
     [InlineData(300_001)]
     public void It_is_the_sum_in_double_precision_whatever_the_number_of_threads(int n)
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = randn([n], generator: new Generator(5));
-        double expected = x.AsSpan<float>().ToArray().Sum(v => (double)v * v);
+        using var scope = NewDisposeScope();
+        var x = randn([n], generator: new Generator(5));
+        var expected = x.AsSpan<float>().ToArray().Sum(v => (double)v * v);
 
         double one,
             two;
@@ -41,8 +40,8 @@ public sealed class SumOfSquaresTests
     [InlineData(float.NegativeInfinity)]
     public void One_element_that_is_not_finite_shows_in_the_result(float bad)
     {
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = ones([50_000]);
+        using var scope = NewDisposeScope();
+        var x = ones([50_000]);
         x.AsSpan<float>()[49_999] = bad;
 
         Assert.False(double.IsFinite(SumOfSquares.Of(x)));
@@ -51,7 +50,7 @@ public sealed class SumOfSquaresTests
     [Fact]
     public void The_largest_floats_do_not_overflow()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
 
         Assert.True(double.IsFinite(SumOfSquares.Of(full([100_000], (double)float.MaxValue))));
     }
@@ -59,7 +58,7 @@ public sealed class SumOfSquaresTests
     [Fact]
     public void Strided_input_is_refused()
     {
-        using DisposeScope scope = NewDisposeScope();
+        using var scope = NewDisposeScope();
 
         Assert.Throws<ArgumentException>(() => SumOfSquares.Of(ones([4, 2]).select(1, 0)));
     }

@@ -28,7 +28,7 @@ public sealed class TorchThreadTests
         Assert.Throws<System.Runtime.InteropServices.ExternalException>(() =>
             thread.Run(() =>
             {
-                using Tensor a = ones([2]);
+                using var a = ones([2]);
                 a.view(3);
             })
         );
@@ -48,7 +48,7 @@ public sealed class TorchThreadTests
     public void Callers_on_several_threads_are_served_one_at_a_time()
     {
         using var thread = new TorchThread();
-        int sum = 0;
+        var sum = 0;
 
         Parallel.For(0, 100, _ => thread.Run(() => sum++));
 

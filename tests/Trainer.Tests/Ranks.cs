@@ -50,7 +50,10 @@ internal static class Ranks
                         _ = NewDisposeScope();
                         var result = body(group);
                         if (staysTogether)
+                        {
                             group.Barrier();
+                        }
+
                         return result;
                     },
                     CancellationToken.None,

@@ -81,11 +81,17 @@ internal static class TinyClip
             var random = new Random(start + i);
             var pixels = images.AsSpan<float>().Slice(i * 3 * size * size, 3 * size * size);
             for (var p = 0; p < pixels.Length; p++)
+            {
                 pixels[p] = (float)((random.NextDouble() * 4) - 2);
+            }
+
             var length = random.Next(2, context - 1);
             var row = tokens.AsSpan<long>().Slice(i * context, context);
             for (var t = 0; t < length; t++)
+            {
                 row[t] = random.Next(1, Model.Text.Vocabulary - 1);
+            }
+
             row[length] = Model.Text.Vocabulary - 1;
             ends.AsSpan<long>()[i] = length;
         }

@@ -33,7 +33,9 @@ public sealed class NumberConversionTests
         NumberConversion.Widen(MemoryMarshal.AsBytes(narrow.AsSpan()), type, wide);
         NumberConversion.Narrow(wide, type, MemoryMarshal.AsBytes(again.AsSpan()));
         foreach (var bits in narrow.Where(bits => !float.IsNaN(wide[bits])))
+        {
             Assert.Equal(bits, again[bits]);
+        }
     }
 
     [Theory]

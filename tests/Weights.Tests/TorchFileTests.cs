@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using ClipTrain.Tests.Shared;
-using ClipTrain.Weights;
 using ClipTrain.Weights.Names;
 using ClipTrain.Weights.PyTorch;
 using ClipTrain.Weights.Tensors;
@@ -65,7 +64,10 @@ public sealed class TorchFileTests : IDisposable
     public void The_installed_PyTorch_writes_the_recorded_files()
     {
         if (!RunPython(["-c", "import torch"], out _))
+        {
             return;
+        }
+
         Assert.True(RunPython([Path.Combine(AppContext.BaseDirectory, "Peers", "torch_files.py"), _folder.Path], out var errors), errors);
         using var weights = WeightsFile.Open(_folder.File("state.pt"));
         CheckState(weights);
@@ -85,7 +87,10 @@ public sealed class TorchFileTests : IDisposable
 
         using (var archive = System.IO.Compression.ZipFile.Open(_folder.File("deflated.pt"), System.IO.Compression.ZipArchiveMode.Create))
         using (var entry = archive.CreateEntry("archive/data.pkl", System.IO.Compression.CompressionLevel.Optimal).Open())
+        {
             entry.Write(new byte[1000]);
+        }
+
         Assert.Contains(
             "compressed",
             Assert.Throws<WeightsException>(() => WeightsFile.Open(_folder.File("deflated.pt"))).Message,
@@ -101,7 +106,10 @@ public sealed class TorchFileTests : IDisposable
         Assert.Equal([3L, 4L], weights.Shapes["single"]);
         Assert.Equal(TorchFixture.Numbers(12), Read("single"));
         foreach (var name in new[] { "half", "brain", "double" })
+        {
             Assert.Equal(TorchFixture.Numbers(5), Read(name));
+        }
+
         Assert.Equal([3L, 4L], weights.Shapes["transposed"]);
         Assert.Equal(Enumerable.Range(0, 12).Select(i => TorchFixture.Number((i % 4 * 3) + (i / 4))), Read("transposed"));
         Assert.Equal(TorchFixture.Numbers(8)[2..], Read("view"));
@@ -117,7 +125,10 @@ public sealed class TorchFileTests : IDisposable
     {
         errors = "";
         if (!File.Exists(Python))
+        {
             return false;
+        }
+
         using var process = Process.Start(
             new ProcessStartInfo(Python, arguments) { RedirectStandardError = true, UseShellExecute = false }
         )!;

@@ -1,5 +1,4 @@
 using ClipTrain.Tests.Shared;
-using ClipTrain.Weights;
 using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Weights.Tests;
@@ -30,7 +29,9 @@ public sealed class WeightsFuzzTests : IDisposable
             {
                 using var weights = WeightsFile.Open(path);
                 foreach (var (tensor, shape) in weights.Shapes)
+                {
                     ReadOne(weights, tensor, shape);
+                }
             }
             catch (WeightsException)
             {
@@ -68,7 +69,10 @@ public sealed class WeightsFuzzTests : IDisposable
                 return bytes;
             default:
                 for (var count = random.Next(1, 6); count > 0; count--)
+                {
                     bytes[random.Next(bytes.Length)] = random.Next(3) == 0 ? (byte)0xff : (byte)random.Next(256);
+                }
+
                 return bytes;
         }
     }

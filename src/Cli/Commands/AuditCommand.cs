@@ -32,7 +32,10 @@ public static class AuditCommand
     private static int Audit(RunFiles files, string? list)
     {
         if (!Directory.Exists(files.Ledger))
+        {
             throw new UsageException($"{files.Ledger} does not exist: the run has not committed a step yet.");
+        }
+
         var options = RunConfig.Load(files.Config, []).Options;
         var manifest = CorpusManifest.Load(files.Manifest);
         var order = RunPlan.Order(manifest, options);
@@ -69,12 +72,15 @@ public static class AuditCommand
     {
         var generations = new Table().AddColumns("generation", "from step", "workers", "since");
         foreach (var generation in report.Generations)
+        {
             generations.AddRow(
                 Text(generation.Generation),
                 Text(generation.StartStep),
                 Markup.Escape(string.Join(", ", generation.Workers)),
                 generation.Time.ToString("u", CultureInfo.InvariantCulture)
             );
+        }
+
         var epochs = new Table().AddColumns(
             manifest.Parts.Count > 1 ? "corpus, epoch" : "epoch",
             "samples reached",
@@ -83,6 +89,7 @@ public static class AuditCommand
             "missing"
         );
         foreach (var epoch in report.Epochs)
+        {
             epochs.AddRow(
                 Markup.Escape($"{manifest.Parts[epoch.Corpus].Name} {Text(epoch.Epoch)}".TrimStart()),
                 Text(epoch.Samples),
@@ -90,10 +97,15 @@ public static class AuditCommand
                 Text(epoch.Duplicates),
                 Text(epoch.Missing)
             );
+        }
+
         AnsiConsole.Write(generations);
         AnsiConsole.Write(epochs);
         foreach (var fault in report.Faults)
+        {
             Console.WriteLine($"fault: {fault}");
+        }
+
         Console.WriteLine(
             report.Faults.Count == 0
                 ? $"{report.Steps} committed steps; every sample was consumed exactly once. {report.BadSamples} bad samples; "

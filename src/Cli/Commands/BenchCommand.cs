@@ -1,13 +1,10 @@
 using System.CommandLine;
 using ClipTrain.Cli.DataTools;
-using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Inspection;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Trainer.Worker;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
@@ -100,7 +97,10 @@ public static class BenchCommand
                 )
         );
         if (need is { } wanted)
+        {
             Console.WriteLine(Compare(result.ImagesPerSecond, wanted / workers));
+        }
+
         return ExitCodes.Ok;
     }
 

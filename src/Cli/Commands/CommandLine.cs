@@ -15,7 +15,10 @@ public static class CommandLine
     public static async Task<int> RunAsync(string[] args)
     {
         if (Console.IsOutputRedirected)
+        {
             AnsiConsole.Profile.Width = UnbrokenWidth;
+        }
+
         PlainOutput.Install();
         var root = new RootCommand("Pretrain contrastive image-text models (CLIP).")
         {

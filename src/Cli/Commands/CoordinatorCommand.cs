@@ -118,7 +118,9 @@ internal sealed class HostingArguments
                 _dashboard,
             }
         )
+        {
             command.Add(option);
+        }
     }
 
     /// <summary>True for a standby that a coordinator started.</summary>

@@ -26,15 +26,20 @@ public static class DataCommand
         {
             Description =
                 "Build labelled evaluation sets instead: Fashion-MNIST, two sets of handwritten digits, and the emoji by vendor and "
-                    + "category.",
+                + "category.",
         };
         var demo = new Command("demo", "Download six emoji sets and build a small image-text corpus from them.") { folder, labelled };
         demo.SetAction(parsed =>
         {
             if (parsed.GetValue(labelled))
+            {
                 EnsureLabelled(parsed.GetValue(folder) ?? LabelledFolder);
+            }
             else
+            {
                 EnsureDemo(parsed.GetValue(folder) ?? DemoFolder);
+            }
+
             return ExitCodes.Ok;
         });
         return new Command("data", "Build, import and inspect corpora.")

@@ -17,7 +17,9 @@ public static class DoctorCommand
             {
                 Console.WriteLine($"{(finding.IsWell ? "ok   " : "WRONG")} {finding.Component, -16} {finding.Found}");
                 if (finding.Fix is { } fix)
+                {
                     Console.WriteLine($"      {"", -16} fix: {fix}");
+                }
             }
 
             return findings.All(finding => finding.IsWell) ? ExitCodes.Ok : ExitCodes.MissingComponent;

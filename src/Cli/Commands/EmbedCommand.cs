@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Cli.Embedding;
-using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Corpus;
@@ -9,7 +8,6 @@ using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;
@@ -125,7 +123,10 @@ public sealed class EmbedCommand
         var workers = AtLeastOne(parsed, _workers);
         var (shard, shards) = Shard(parsed);
         if (parsed.GetValue(_shard) is not null && workers > 1 && !parsed.GetValue(_tell))
+        {
             throw new UsageException("--shard and --workers cannot be combined");
+        }
+
         var threads = parsed.GetValue(_threads) ?? Math.Max(1, Environment.ProcessorCount / workers);
         var what = parsed.GetValue(_what);
         using var opened = EmbeddingModel.Open(parsed.GetRequiredValue(_model), parsed.GetValue(_modelName), what);
@@ -155,12 +156,15 @@ public sealed class EmbedCommand
                 void Progress(EmbeddingProgress p) =>
                     show(new ImportFigures(p.Done - p.Bad, p.Bad, p.Total == 0 ? 1 : (double)p.Done / p.Total));
                 if (workers > 1)
+                {
                     return EmbeddingWorkers.Run(
                         [.. Enumerable.Range(0, workers).Select(i => Arguments(parsed, i, workers, threads))],
                         threads,
                         Progress,
                         cancellation
                     );
+                }
+
                 Embed(parsed, opened, corpus, plan, folder, shard, shards, threads, Progress, cancellation);
                 return ExitCodes.Ok;
             }
@@ -253,7 +257,10 @@ public sealed class EmbedCommand
     private (int Shard, int Shards) Shard(ParseResult parsed)
     {
         if (parsed.GetValue(_shard) is not { } text)
+        {
             return (0, 1);
+        }
+
         return
             text.Split('/') is [var first, var second]
             && int.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var shard)
@@ -269,7 +276,10 @@ public sealed class EmbedCommand
         return progress =>
         {
             if (told is { } last && TimeProvider.System.GetElapsedTime(last) < TellEvery && progress.Done < progress.Total)
+            {
                 return;
+            }
+
             told = TimeProvider.System.GetTimestamp();
             Console.WriteLine(EmbeddingWorkers.Format(progress));
         };
@@ -278,7 +288,10 @@ public sealed class EmbedCommand
     private static int Tell(EmbeddingFolder folder, EmbeddingReport report)
     {
         foreach (var sample in report.FirstBad.DistinctBy(sample => sample.Reason, StringComparer.Ordinal))
+        {
             Console.WriteLine(sample);
+        }
+
         Console.WriteLine(
             $"{Readable.Count(report.Embedded)} of {Readable.Count(report.Samples)} pairs embedded in "
                 + $"{Readable.Count(report.PartsFinished)} of {Readable.Count(report.Parts)} parts in {folder.Path}; "

@@ -61,7 +61,10 @@ public static class EvalCommand
         {
             var name = parsed.GetRequiredValue(run);
             if (parsed.GetValue(suite) is { } suiteFile)
+            {
                 return SuiteArguments.Run(name, parsed.GetValue(model), suiteFile, _ => SuiteScope.All, parsed.GetValue(output));
+            }
+
             if (parsed.GetValue(splits) is { } file)
             {
                 using var console = LogSetup.Create(AnsiConsole.Console);
@@ -83,14 +86,19 @@ public static class EvalCommand
             options.Evaluation.Suite is { } suite
             && options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 }
         )
+        {
             return SuiteArguments.Run(name, modelOfFile: null, suite, _ => SuiteScope.All, output);
+        }
+
         using (var log = LogSetup.Create(AnsiConsole.Console, files.Log))
         {
             if (
                 RunReport.EvaluateAndWrite(files, options, log, output) is var exit
                 && (exit != ExitCodes.Ok || options.Evaluation.Suite is null)
             )
+            {
                 return exit;
+            }
         }
 
         return SuiteArguments.Run(

@@ -51,8 +51,12 @@ public static class EvalCompareCommand
             AnsiConsole.Write(Draw(names[0], sets, adjusted));
             var adjustedClasses = PairedTest.Holm(classes.ConvertAll(row => row.Row.P));
             if (classes.Count > 0)
+            {
                 AnsiConsole.Write(Draw(names[0], Most(classes, adjustedClasses, out var shown), shown));
+            }
+
             if (parsed.GetValue(output) is { } path)
+            {
                 File.WriteAllText(
                     path,
                     JsonSerializer.Serialize(
@@ -62,6 +66,8 @@ public static class EvalCompareCommand
                         TelemetryJson.Indented
                     ) + "\n"
                 );
+            }
+
             return ExitCodes.Ok;
         });
         return command;
@@ -126,7 +132,10 @@ public static class EvalCompareCommand
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("model").AddColumn("evaluation");
         foreach (var column in new[] { Path.GetFileName(first.TrimEnd('/')), "model", "difference", "p", "p (Holm)", "n" })
+        {
             table.AddColumn(new TableColumn(Markup.Escape(column)).RightAligned());
+        }
+
         foreach (var ((model, row), holm) in rows.Zip(adjusted))
         {
             table.AddRow([

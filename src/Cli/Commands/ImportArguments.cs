@@ -1,5 +1,4 @@
 using System.CommandLine;
-using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.Trainer.Config;
 
@@ -34,7 +33,10 @@ internal sealed class ImportArguments
     public Command AddTo(Command command)
     {
         foreach (var option in (Option[])[_output, _shardSize, _verify, _allowNoCaption, _maxFailures])
+        {
             command.Add(option);
+        }
+
         return command;
     }
 

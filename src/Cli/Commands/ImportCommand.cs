@@ -1,5 +1,4 @@
 using System.CommandLine;
-using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Import.Csv;
 using ClipTrain.DataPipeline.Import.Folders;
 using ClipTrain.DataPipeline.Import.Tar;

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.Trainer.Config;
@@ -25,15 +24,23 @@ internal static class ImportRunner
                         )
                 );
                 foreach (var table in ImportTables.Draw(state))
+                {
                     AnsiConsole.Write(table);
+                }
                 // Lines, not table cells: paths are long, and users copy them.
                 foreach (var failure in state.Tally.First.DistinctBy(f => f.Reason, StringComparer.Ordinal))
+                {
                     Console.WriteLine($"{failure.Place}: {failure.Reason}: {failure.Detail}");
+                }
+
                 Console.WriteLine(
                     $"{Path.Combine(options.OutputDirectory, ImportReport.FileName)} contains these counts and lists the failures."
                 );
                 if (state.Tally.Rows > 0)
+                {
                     return ExitCodes.Ok;
+                }
+
                 Console.Error.WriteLine("Nothing could be imported.");
                 return ExitCodes.BadData;
             }

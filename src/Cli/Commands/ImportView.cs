@@ -1,6 +1,5 @@
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Import;
-using ClipTrain.Weights.Tensors;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
@@ -23,7 +22,10 @@ internal static class ImportView
     {
         var rate = new ImportRate(TimeProvider.System);
         if (!TrainingProgress.IsLive(AnsiConsole.Console))
+        {
             return work(rate.Every(s_interval, (figures, text) => Console.WriteLine($"{what}: {Readable.Percent(figures.Share)}, {text}")));
+        }
+
         return AnsiConsole
             .Progress()
             .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left })
@@ -56,9 +58,15 @@ internal sealed class ImportRate(TimeProvider time)
         figures =>
         {
             if (_first is null)
+            {
                 (_first, _began, _shown) = (figures, time.GetTimestamp(), time.GetTimestamp());
+            }
+
             if (time.GetElapsedTime(_shown) < interval)
+            {
                 return;
+            }
+
             _shown = time.GetTimestamp();
             show(figures, Describe(figures, _first.Value, time.GetElapsedTime(_began).TotalSeconds));
         };
@@ -90,9 +98,14 @@ internal static class ImportTables
             ]
         );
         if (state.Tally.Reasons.Count > 0)
+        {
             yield return Counts("failures", state.Tally.Reasons);
+        }
+
         if (state.Tally.LeftOut.Count > 0)
+        {
             yield return Counts("dropped values: fields that are missing in the first rows", state.Tally.LeftOut);
+        }
     }
 
     private static Table Counts(string title, IEnumerable<KeyValuePair<string, long>> counts)
@@ -100,7 +113,10 @@ internal static class ImportTables
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn(title).AddColumn(new TableColumn("").RightAligned());
         foreach (var (name, count) in counts)
+        {
             table.AddRow(new Text(name), new Text(Readable.Count(count)));
+        }
+
         return table;
     }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using ClipTrain.Cli.DataTools;
-using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Inspection;
 using ClipTrain.Trainer.Config;
 
@@ -31,7 +30,10 @@ internal sealed class InspectArguments(string sampleDescription, long? sample)
     {
         var rows = parsed.GetValue(_sample);
         if (rows < 1)
+        {
             throw new UsageException($"--sample is {rows}; it must be at least 1");
+        }
+
         var input = CorpusInput.Open(parsed.GetRequiredValue(_corpus));
         input = input with { Seed = parsed.GetValue(_seed) ?? input.Seed };
         return (input, rows is { } count ? RowChoice.Sample(input.Manifest, count, input.Seed) : RowChoice.All(input.Manifest));

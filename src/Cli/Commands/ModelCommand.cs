@@ -6,8 +6,6 @@ using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
 using ClipTrain.Trainer.Options;
-using ClipTrain.Trainer.Parameters;
-using ClipTrain.Weights.Tensors;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
@@ -45,7 +43,10 @@ public static class ModelCommand
     private static ModelOptions Named(string nameOrFolder)
     {
         if (!Directory.Exists(nameOrFolder))
+        {
             return RunConfig.LoadModel(nameOrFolder);
+        }
+
         using var opened = ModelFolder.Open(nameOrFolder);
         return opened.Options;
     }
@@ -55,7 +56,10 @@ public static class ModelCommand
         AnsiConsole.Write(Parts(ModelCost.Of(model)));
         Console.WriteLine("Per image and caption: multiply-accumulates of a forward pass, and activations stored for the backward pass.");
         if (model.Image.Architecture == ImageArchitecture.Resnet)
+        {
             return;
+        }
+
         Console.WriteLine();
         Console.WriteLine("The model with other patch sizes:");
         AnsiConsole.Write(Patches(model));
@@ -67,12 +71,17 @@ public static class ModelCommand
         foreach (var tower in parts.GroupBy(part => part.Tower, StringComparer.Ordinal))
         {
             foreach (var part in tower)
+            {
                 table.AddRow([$"{part.Tower} {part.Name}", Readable.Count(part.Tokens), .. Figures([part])]);
+            }
         }
 
         table.AddEmptyRow();
         foreach (var tower in new[] { "image", "text" })
+        {
             table.AddRow([tower, "", .. Figures([.. parts.Where(part => part.Tower == tower)])]);
+        }
+
         table.AddRow(["model", "", .. Figures(parts)]);
         return table;
     }
@@ -84,11 +93,13 @@ public static class ModelCommand
         foreach (var side in sides)
         {
             if (ModelResolution.TryOf(model, side) is { } other)
+            {
                 table.AddRow([
                     side == model.Image.Patch ? $"{side} (this)" : $"{side}",
                     Readable.Count(VisionTransformer.Tokens(other.Image)),
                     .. Figures(ModelCost.Of(other)),
                 ]);
+            }
         }
 
         return table;
@@ -99,7 +110,9 @@ public static class ModelCommand
         yield return Readable.Count(parts.Sum(part => part.Parameters));
         yield return (parts.Sum(part => part.Macs) / 1e9).ToString("0.000", CultureInfo.InvariantCulture);
         foreach (var precision in new[] { Precision.Fp32, Precision.Bf16 })
+        {
             yield return (parts.Sum(part => part.Activations.Bytes(precision)) / 1e6).ToString("0.00", CultureInfo.InvariantCulture);
+        }
     }
 
     private static Table Table(string first, params string[] figures)
@@ -107,7 +120,10 @@ public static class ModelCommand
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn(first);
         foreach (var figure in figures)
+        {
             table.AddColumn(new TableColumn(figure).RightAligned());
+        }
+
         return table;
     }
 }

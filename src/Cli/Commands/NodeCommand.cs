@@ -1,5 +1,4 @@
 using System.CommandLine;
-using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Workers;
 using ClipTrain.Trainer.Config;
 

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using System.Text;
-using ClipTrain.Trainer.Config;
 using Microsoft.Win32.SafeHandles;
 
 namespace ClipTrain.Cli.Commands;

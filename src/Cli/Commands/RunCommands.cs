@@ -26,7 +26,10 @@ public static class RunCommands
         command.SetAction(async parsed =>
         {
             if (parsed.GetValue(run) is null && !remote.IsGiven(parsed))
+            {
                 return await RunStatusView.ShowAllAsync();
+            }
+
             await using var connection = await ConnectAsync(parsed.GetValue(run), remote, parsed);
             RunStatusView.Show(connection.RunId, await connection.StatusAsync());
             return ExitCodes.Ok;
@@ -81,7 +84,10 @@ public static class RunCommands
     private static Task<RunConnection> ConnectAsync(string? run, RemoteArguments remote, ParseResult parsed)
     {
         if (remote.IsGiven(parsed))
+        {
             return RunConnection.ToRemoteAsync(remote.Of(parsed));
+        }
+
         return RunConnection.ToLocalAsync(
             RunFiles.Find(run ?? throw new UsageException("RUN is missing: give a run directory, or a name under runs/.")),
             waits: false
@@ -108,7 +114,9 @@ internal sealed class RemoteArguments
     public void AddTo(Command command)
     {
         foreach (var option in new Option[] { _coordinator, _token, _tokenFile, _authority, _certificate, _key })
+        {
             command.Add(option);
+        }
     }
 
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(_coordinator) is not null;

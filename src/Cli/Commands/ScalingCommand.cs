@@ -102,10 +102,13 @@ public static class ScalingCommand
             var all = LawFolder.Read(parsed.GetRequiredValue(folder));
             var fits = all.Where(fit => parsed.GetValue(law) is not { } name || fit.Law == name).ToList();
             if (fits.Count == 0)
+            {
                 throw new ExperimentException(
                     $"{parsed.GetRequiredValue(folder)} has no fit of {parsed.GetValue(law)}; it has "
                         + $"{string.Join(", ", all.Select(fit => fit.Law).Distinct(StringComparer.Ordinal))}."
                 );
+            }
+
             var model = (parsed.GetValue(parameters), parsed.GetValue(data)) switch
             {
                 ({ } n, { } d) => (Positive("--params", n), Positive("--data", d)),
@@ -114,7 +117,10 @@ public static class ScalingCommand
             };
             var values = parsed.GetRequiredValue(compute).Select(value => Positive("--compute", value)).ToList();
             if (values.Count == 0 && model is null)
+            {
                 throw new ExperimentException("Nothing to predict for: give --compute, e.g. --compute 1e12, or --params and --data.");
+            }
+
             Predict(fits, values, model);
             return ExitCodes.Ok;
         });
@@ -126,7 +132,10 @@ public static class ScalingCommand
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("law").AddColumn("group").AddColumn("for");
         foreach (var column in new[] { "value", "95% interval", "90% of one trial", "best model", "best samples" })
+        {
             table.AddColumn(new TableColumn(column).RightAligned());
+        }
+
         var beyond = new List<string>();
         foreach (var fit in fits)
         {
@@ -134,30 +143,42 @@ public static class ScalingCommand
             {
                 var (prediction, best) = (Prediction.At(fit, value), Prediction.Allocation(fit, value));
                 if (prediction is not null || best is not null)
+                {
                     AddRow(fit, LawOutput.Number(value), prediction, best);
+                }
+
                 if (
                     Math.Abs(Math.Log(value) - Math.Clamp(Math.Log(value), fit.Range.Least, fit.Range.Most)) / Math.Log(10)
                     is > 1
                         and var decades
                 )
+                {
                     beyond.Add(
                         $"{LawOutput.Number(value)} is {decades:0.#} decades beyond the results: the intervals cover the noise of the "
                             + "results, "
                             + "not the risk that a different law holds there."
                     );
+                }
             }
 
             if (model is { } at && Prediction.At(fit, at.Params, at.Data) is { } ofModel)
+            {
                 AddRow(fit, $"N {LawOutput.Number(at.Params)}, D {LawOutput.Number(at.Data)}", ofModel, null);
+            }
         }
 
         if (table.Rows.Count == 0)
+        {
             throw new ExperimentException(
                 "No fitted law can predict this: --params and --data need the parametric law; isoflop and parametric need compute as x."
             );
+        }
+
         AnsiConsole.Write(table);
         foreach (var warning in beyond.Distinct(StringComparer.Ordinal))
+        {
             Console.WriteLine($"· {warning}");
+        }
 
         void AddRow(LawFit fit, string of, Prediction? prediction, (Estimate Params, Estimate Data)? best) =>
             table.AddRow([

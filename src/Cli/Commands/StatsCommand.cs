@@ -42,7 +42,10 @@ public static class StatsCommand
         var report = StatsReport.Of(input, statistics);
         StatsPage.Write(output, report);
         foreach (var table in StatsTables.Draw(report))
+        {
             AnsiConsole.Write(table);
+        }
+
         Console.WriteLine($"{report.Extent}; charts in {output}.");
         return ExitCodes.Ok;
     }

@@ -38,8 +38,12 @@ internal static class SuiteArguments
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("set").AddColumn("task").AddColumn("figure");
         foreach (var column in new[] { "value", "95% interval", "n" })
+        {
             table.AddColumn(new TableColumn(column).RightAligned());
+        }
+
         foreach (var row in rows)
+        {
             table.AddRow(
                 new Text(row.Set),
                 new Text(row.Task.Replace('_', ' ')),
@@ -48,6 +52,8 @@ internal static class SuiteArguments
                 new Text(row is { Low: { } low, High: { } high } ? $"{Number(low)} to {Number(high)}" : ""),
                 new Text(Readable.Count(row.N))
             );
+        }
+
         return table;
 
         static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);

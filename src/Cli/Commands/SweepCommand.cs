@@ -4,10 +4,8 @@ using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Sweeps;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Storage;
-using ClipTrain.Experiments;
 using ClipTrain.Experiments.Sweeps;
 using ClipTrain.Trainer.Config;
-using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
@@ -79,10 +77,13 @@ public static class SweepCommand
         SweepTables.Cost("all", SweepCost.Of(folder, trials, trials));
         SweepTables.Cost("missing", SweepCost.Of(folder, trials, missing));
         if (trials.Count >= OpenedSweep.Many)
+        {
             Console.WriteLine(
                 $"Warning: the sweep has {Readable.Count(trials.Count)} trials, because axes multiply. Use fewer values, zip keys in one "
                     + "axis, or exclude combinations."
             );
+        }
+
         return ExitCodes.Ok;
     }
 
@@ -133,13 +134,19 @@ public static class SweepCommand
             )
             .ToList();
         if (wanted.Count == 0)
+        {
             return;
+        }
+
         var made = SweepPredictions.Make(opened.Sweep, opened.Folder, opened.Trials, wanted, TimeProvider.System);
         foreach (var prediction in made.Predictions)
+        {
             Tell(
                 $"{prediction.Trial}: {prediction.Law} predicts {Readable.Number(prediction.Value)}, 90% interval "
                     + $"{Readable.Number(prediction.Low)} to {Readable.Number(prediction.High)}"
             );
+        }
+
         Tell($"predictions written with hash {made.Hash}");
     }
 
@@ -147,7 +154,10 @@ public static class SweepCommand
     {
         SweepTables.Trials(opened.Trials, opened.Folder);
         foreach (var state in opened.Trials.GroupBy(trial => opened.Folder.Read(trial.Id).State).OrderBy(state => state.Key))
+        {
             Console.WriteLine($"{state.Count()} {state.Key.ToString().ToLowerInvariant()}");
+        }
+
         var isRunning = File.Exists(opened.Folder.Lock) && RunLock.IsHeld(opened.Folder.Lock);
         Console.WriteLine(
             isRunning ? "The sweep is running." : $"The sweep is not running; start it with `cliptrain sweep run {opened.Sweep.Path}`."

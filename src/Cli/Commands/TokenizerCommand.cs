@@ -44,9 +44,14 @@ public static class TokenizerCommand
         command.Validators.Add(result =>
         {
             if (result.GetValue(size) is not null && result.GetValue(merges) is not null)
+            {
                 result.AddError("--vocab-size and --merges are mutually exclusive.");
+            }
+
             if (result.GetValue(size) < MergeList.TokensWithoutMerges || result.GetValue(merges) < 0)
+            {
                 result.AddError($"--vocab-size must be at least {MergeList.TokensWithoutMerges}, --merges at least 0.");
+            }
         });
         command.SetAction(parsed =>
         {
@@ -58,7 +63,10 @@ public static class TokenizerCommand
             var learned = MergeTrainer.Learn(CorpusCaptions.Read(manifest, (key, reason) => bad.Add($"{key}: {reason}")), wanted, progress);
             progress.End();
             if (bad.Count > 0)
+            {
                 Console.Error.WriteLine($"{bad.Count} captions were skipped; the first is {bad[0]}");
+            }
+
             learned.Save(parsed.GetRequiredValue(output));
             Console.WriteLine(
                 $"{learned.Merges.Count} merges written to {parsed.GetRequiredValue(output)}: set data.merges to that path and "
@@ -115,7 +123,10 @@ public static class TokenizerCommand
         public void Report(MergeProgress value)
         {
             if (Console.IsErrorRedirected || TimeProvider.System.GetElapsedTime(_shown) < TimeSpan.FromSeconds(1))
+            {
                 return;
+            }
+
             _shown = TimeProvider.System.GetTimestamp();
             Console.Error.Write($"\r{value.Captions:N0} captions, {value.Pieces:N0} words, {value.Merges:N0} of {merges:N0} merges");
         }
@@ -123,7 +134,9 @@ public static class TokenizerCommand
         public void End()
         {
             if (_shown != 0)
+            {
                 Console.Error.WriteLine();
+            }
         }
     }
 }

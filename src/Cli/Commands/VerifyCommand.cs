@@ -64,7 +64,10 @@ public static class VerifyCommand
         found.ForEach(Console.WriteLine);
         var count = found.Sum(broken => broken.Rows);
         if (count > 0)
+        {
             AnsiConsole.Write(Table(found));
+        }
+
         Console.WriteLine(
             count == 0
                 ? $"All {Readable.Count(choice.Count)} decoded rows are usable."
@@ -86,7 +89,10 @@ public static class VerifyCommand
         var changed = FileChecksums.Differences(checksums, manifest, cancellation).ToList();
         changed.ForEach(Console.WriteLine);
         if (changed.Count == 0)
+        {
             Console.WriteLine($"{manifest.Files.Count} files match the checksums in {checksums}.");
+        }
+
         return changed;
     }
 

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using ClipTrain.Cli.DataTools;
-using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Inspection;
 using ClipTrain.DataPipeline.Text;
@@ -39,7 +38,10 @@ public static class ViewCommand
     private static int Run(InspectArguments arguments, ParseResult parsed, int crops, string output, CancellationToken cancellation)
     {
         if (crops is < 0 or > MaxCrops)
+        {
             throw new UsageException($"--crops is {crops}; it must be from 0 to {MaxCrops}");
+        }
+
         var (input, choice) = arguments.Read(parsed);
         var viewer = new SampleViewer(input.Tokenizer, new TokenDecoder(input.Merges), input.Augmentation, input.Seed, crops);
         var samples = ImportView.Show(

@@ -73,14 +73,20 @@ public static class WatchCommand
     private static async Task<int> ServeAsync(Func<IReadOnlyList<string>> directories, IPEndPoint listen, string? token, bool opens)
     {
         if (token is null && !IPAddress.IsLoopback(listen.Address))
+        {
             throw new UsageException(
                 $"--listen {listen} is reachable from other machines: give --token-file FILE with the password for browsers."
             );
+        }
+
         using var signals = new StopSignals(endsWithTerminal: true);
         await using var page = await PageServer.StartAsync(listen, token, new RunBoard(directories, TimeProvider.System));
         await Console.Out.WriteLineAsync($"The page is {page.Address}  (Ctrl-C to stop)");
         if (opens)
+        {
             Browser.Open(page.Address);
+        }
+
         await signals.First;
         return ExitCodes.Ok;
     }
@@ -88,7 +94,10 @@ public static class WatchCommand
     private static Func<IReadOnlyList<string>> Directories(string[] runs)
     {
         if (runs.Length == 0)
+        {
             return () => RunFiles.All(new OutputOptions().Directory);
+        }
+
         string[] directories = [.. runs.Select(run => RunFiles.Find(run).Directory)];
         return () => directories;
     }

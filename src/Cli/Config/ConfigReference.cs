@@ -40,16 +40,23 @@ internal static class ConfigReference
         var heading = path.Length == 0 ? "Top level" : $"`{path}`";
         text.Append('\n').Append("## ").Append(heading).Append("\n\n").Append(section.Description);
         if (isList)
+        {
             text.Append(" Each item has these keys.");
+        }
+
         text.Append("\n\n| key | type | default | range | meaning |\n|---|---|---|---|---|\n");
         foreach (var key in section.Keys)
+        {
             text.Append(
                 CultureInfo.InvariantCulture,
                 $"| `{key.Name}` | {TypeOf(key)} | {DefaultOf(key)} | {RangeOf(key)} | {Escape(key.Description)} |\n"
             );
+        }
 
         foreach (var key in section.Keys.Where(key => key.IsSection))
+        {
             WriteSection(text, UnknownKey.Join(path, key.Name), OptionSection.Of(key.ValueType), key.Kind == OptionKind.SectionList);
+        }
     }
 
     private static string TypeOf(OptionKey key) =>
@@ -108,6 +115,8 @@ public static class ConfigDocs
     public static void Write(string repoRoot)
     {
         foreach (var (path, content) in Generate())
+        {
             File.WriteAllText(Path.Combine(repoRoot, path), content);
+        }
     }
 }

@@ -22,7 +22,10 @@ internal static class JsonSchema
         var definitions = new SortedDictionary<string, JsonNode?>(StringComparer.Ordinal);
         var schema = new JsonObject { ["$schema"] = "https://json-schema.org/draft/2020-12/schema", ["title"] = "ClipTrain run" };
         foreach (var (name, value) in Section(OptionSection.Of(typeof(RunOptions)), definitions))
+        {
             schema[name] = value?.DeepClone();
+        }
+
         schema["$defs"] = new JsonObject(definitions);
         return schema.ToJsonString(s_indented) + "\n";
     }
@@ -40,7 +43,10 @@ internal static class JsonSchema
         };
         var required = section.Keys.Where(key => key.Required).Select(key => (JsonNode?)key.Name).ToArray();
         if (required.Length > 0)
+        {
             schema["required"] = new JsonArray(required);
+        }
+
         return schema;
     }
 
@@ -48,13 +54,25 @@ internal static class JsonSchema
     {
         var schema = new JsonObject { ["description"] = key.Description };
         foreach (var (name, value) in ValueSchema(key, definitions))
+        {
             schema[name] = value?.DeepClone();
+        }
+
         if (key.Minimum is { } minimum)
+        {
             schema["minimum"] = minimum;
+        }
+
         if (key.Maximum is { } maximum)
+        {
             schema["maximum"] = maximum;
+        }
+
         if (!key.Required && key.Kind != OptionKind.Section)
+        {
             schema["default"] = Default(key);
+        }
+
         return schema;
     }
 

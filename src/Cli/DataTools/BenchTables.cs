@@ -1,7 +1,5 @@
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.Trainer.Loop;
 using Spectre.Console;
 
@@ -19,7 +17,10 @@ internal static class BenchTables
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("stage");
         foreach (var column in new[] { "threads", "images/s", "busy", "starved", "blocked", "queued" })
+        {
             table.AddColumn(new TableColumn(column).RightAligned());
+        }
+
         Add("read", 1, metrics.Read, $"{Readable.Count(metrics.QueuedSamples)} encoded");
         Add("decode", result.Figures.Threads, metrics.Decode, "");
         Add("tokenize", result.Figures.Threads, metrics.Tokenize, "");

@@ -27,12 +27,15 @@ internal static class Charts
     )
     {
         if (values.Quantile(0) == values.Quantile(1))
+        {
             return HtmlPage.Of(
                 "div",
                 "card",
                 new XElement("h2", title),
                 HtmlPage.Soft(values.Count == 0 ? "none" : $"all {Readable.Number(values.Quantile(0))} {unit}".TrimEnd())
             );
+        }
+
         var histogram = DataTools.Histogram.Of(values, whole);
         var most = histogram.Bins.Max(bin => bin.Count);
         var svg = Svg(Width, Height, title);

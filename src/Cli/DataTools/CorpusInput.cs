@@ -1,9 +1,7 @@
-using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
-using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 
@@ -34,13 +32,22 @@ public sealed record CorpusInput(
     public static CorpusInput Open(IReadOnlyList<string> inputs)
     {
         if (inputs is [var only] && IsRunFile(only))
+        {
             return Of(RunConfig.Load(only, []).Options);
+        }
+
         if (inputs.FirstOrDefault(IsRunFile) is { } runFile)
+        {
             throw new UsageException($"{runFile} is a run file; give it alone, or give only Parquet files.");
+        }
+
         var merges = MergeList.OpenAi();
         var manifest = CorpusManifest.Create(inputs, captionRequired: false);
         if (manifest.ColumnsTaken is { } taken)
+        {
             Console.Error.WriteLine($"Taken: {taken}");
+        }
+
         return new CorpusInput(manifest, new BpeTokenizer(merges, Context), merges, new ImageTransformOptions(Size), Seed: 0);
     }
 

@@ -33,7 +33,10 @@ internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> B
         foreach (var (value, count) in values.Values)
         {
             while (bin < counts.Length - 1 && value >= edges[bin + 1])
+            {
                 bin++;
+            }
+
             counts[bin] += count;
         }
 
@@ -56,7 +59,9 @@ internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> B
             for (var power = Math.Pow(10, Math.Floor(Math.Log10(Low))); power <= High; power *= 10)
             {
                 foreach (var tick in digits.Select(d => d * power).Where(tick => tick >= Low && tick <= High))
+                {
                     yield return tick;
+                }
             }
 
             yield break;
@@ -66,7 +71,9 @@ internal sealed record Histogram(bool Logarithmic, IReadOnlyList<HistogramBin> B
         var unit = Math.Pow(10, Math.Floor(Math.Log10(rough)));
         var step = new[] { 1, 2, 5, 10 }.Select(d => d * unit).First(s => s >= rough);
         for (var i = Math.Ceiling(Low / step); i * step <= High; i++)
+        {
             yield return i * step;
+        }
     }
 
     /// <summary>Rounds edges to integers and removes duplicates.</summary>

@@ -1,6 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.Cli.DataTools;
@@ -29,7 +27,9 @@ internal sealed class LoaderBench(TimeSpan warmUp, TimeSpan duration, TimeProvid
         loader.Take(cancellation).Dispose();
         var start = time.GetTimestamp();
         while (time.GetElapsedTime(start) < warmUp)
+        {
             loader.Take(cancellation).Dispose();
+        }
 
         var (began, before) = (time.GetTimestamp(), loader.Figures);
         long batches = 0,

@@ -1,6 +1,5 @@
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Images;
-using ClipTrain.Trainer.Models;
 
 namespace ClipTrain.Cli.DataTools;
 
@@ -70,12 +69,10 @@ internal sealed record LoaderBottleneck(SlowStage Stage, double ReadLimit, doubl
             SlowStage.Read when setting.LargestRowGroup > MaxRowGroup =>
                 $"Reading is the bottleneck, at {Rate(ReadLimit)}: row groups have up to {Readable.Count(setting.LargestRowGroup)} rows "
                     + "and are read in parts; rewrite the corpus with at most 1,000 rows per row group.",
-            SlowStage.Read =>
-                $"Reading is the bottleneck, at {Rate(ReadLimit)}: move the corpus to faster or local storage.",
-            SlowStage.Prefetch =>
-                $"Decoding threads wait for each other at batch ends; without that they reach {Rate(DecodeLimit)}: raise "
-                    + "data.prefetch from "
-                    + $"{setting.Prefetch} to {2 * setting.Prefetch}.",
+            SlowStage.Read => $"Reading is the bottleneck, at {Rate(ReadLimit)}: move the corpus to faster or local storage.",
+            SlowStage.Prefetch => $"Decoding threads wait for each other at batch ends; without that they reach {Rate(DecodeLimit)}: raise "
+                + "data.prefetch from "
+                + $"{setting.Prefetch} to {2 * setting.Prefetch}.",
             SlowStage.Tokenize => $"Tokenizing is the bottleneck, at {Rate(DecodeLimit)}: captions are very long; shorten them in the "
                 + $"corpus{OrThreads(setting)}.",
             _ when setting.Threads < setting.Cores =>

@@ -1,7 +1,6 @@
 using System.Xml.Linq;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Evaluation.Report;
-using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.DataTools;
 

@@ -1,6 +1,5 @@
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Inspection;
-using ClipTrain.Weights.Tensors;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.DataTools;
@@ -60,7 +59,10 @@ internal static class StatsTables
     {
         var table = new Table { Border = TableBorder.Rounded };
         foreach (var (i, column) in columns.Index())
+        {
             table.AddColumn(i == 0 ? new TableColumn(column) : new TableColumn(column).RightAligned());
+        }
+
         return table;
     }
 }

@@ -3,7 +3,6 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Optimizer;

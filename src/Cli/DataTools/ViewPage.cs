@@ -2,7 +2,6 @@ using System.Xml.Linq;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Inspection;
 using ClipTrain.Evaluation.Report;
-using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.DataTools;
 

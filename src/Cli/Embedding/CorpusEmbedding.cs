@@ -108,7 +108,10 @@ public sealed class CorpusEmbedding(
     private void Add(EmbeddingWriter writer, EvaluationBatch batch)
     {
         if (batch.Count == 0)
+        {
             return;
+        }
+
         using var scope = NewDisposeScope();
         var images = plan.HasImages
             ? model

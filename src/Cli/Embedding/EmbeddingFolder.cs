@@ -3,7 +3,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
-using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Config;
 
@@ -49,9 +48,12 @@ public sealed class EmbeddingFolder(string path)
         if (!File.Exists(file))
         {
             if (Directory.EnumerateFiles(Path, "*.parquet").FirstOrDefault() is { } other)
+            {
                 throw new UsageException(
                     $"{other} is in the way: the folder has no {PlanFile}, so it is not a folder of embeddings; choose another folder."
                 );
+            }
+
             WriteAside(file, plan);
             return;
         }
@@ -60,10 +62,12 @@ public sealed class EmbeddingFolder(string path)
         foreach (var (name, value) in now)
         {
             if (!JsonNode.DeepEquals(before[name], value))
+            {
                 throw new UsageException(
                     $"{file}: the folder holds embeddings with {name} {before[name]?.ToString() ?? "not set"}, and it is now {value}; "
                         + "give the same arguments to continue, or choose another folder."
                 );
+            }
         }
     }
 
@@ -75,7 +79,9 @@ public sealed class EmbeddingFolder(string path)
     public void RemoveAbandoned(int part)
     {
         foreach (var file in Directory.EnumerateFiles(Path, $"{System.IO.Path.GetFileName(PartPath(part))}.*.tmp"))
+        {
             File.Delete(file);
+        }
     }
 
     /// <summary>Writes a part's report. Call before renaming the part's Parquet file.</summary>

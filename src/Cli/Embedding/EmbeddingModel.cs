@@ -1,4 +1,3 @@
-using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
@@ -25,10 +24,13 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
         {
             opened.RequireClipPreprocessing();
             if (what != EmbeddingContent.Images && !opened.HasSharedSpace)
+            {
                 throw new UsageException(
                     $"{path}: the model was trained for {OptionSection.SnakeCase(opened.Objective.ToString())} and embeds no texts; give "
                         + "--what images."
                 );
+            }
+
             return new EmbeddingModel(
                 opened,
                 opened.Run

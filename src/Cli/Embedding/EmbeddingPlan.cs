@@ -66,13 +66,19 @@ public sealed record EmbeddingPlan
         {
             end += samples;
             if (end - first < PartSize)
+            {
                 continue;
+            }
+
             parts.Add((first, end));
             first = end;
         }
 
         if (end > first)
+        {
             parts.Add((first, end));
+        }
+
         return parts;
     }
 }
@@ -86,7 +92,9 @@ public sealed class CorpusFileNames
     {
         _folder = Path.GetDirectoryName(files[0].Path)!;
         while (files.Any(file => Path.GetRelativePath(_folder, file.Path).StartsWith("..", StringComparison.Ordinal)))
+        {
             _folder = Path.GetDirectoryName(_folder)!;
+        }
     }
 
     /// <summary>Relative name of a file, with forward slashes.</summary>

@@ -27,12 +27,18 @@ public static class EmbeddingWorkers
         {
             using var stop = cancellation.Register(() => Array.ForEach(processes, process => process.StandardInput.Close()));
             foreach (var process in processes)
+            {
                 process.WaitForExit();
+            }
+
             cancellation.ThrowIfCancellationRequested();
             foreach (var (i, process) in processes.Index().Where(entry => entry.Item.ExitCode != ExitCodes.Ok))
+            {
                 Console.Error.WriteLine(
                     $"Process {i} of {processes.Length} exited with code {process.ExitCode}: {string.Join(Environment.NewLine, errors[i])}"
                 );
+            }
+
             return processes.Select(process => process.ExitCode).FirstOrDefault(code => code != ExitCodes.Ok);
         }
         finally
@@ -51,6 +57,7 @@ public static class EmbeddingWorkers
                 standing[process] = Parse(line);
                 // The total is known once every process has counted its parts.
                 if (standing.All(figures => figures is not null))
+                {
                     progress(
                         new EmbeddingProgress(
                             standing.Sum(figures => figures!.Value.Done),
@@ -58,6 +65,7 @@ public static class EmbeddingWorkers
                             standing.Sum(figures => figures!.Value.Total)
                         )
                     );
+                }
             }
         }
     }
@@ -95,7 +103,9 @@ public static class EmbeddingWorkers
         static void Pass(string? line, Action<string> to)
         {
             if (line is not null)
+            {
                 to(line);
+            }
         }
     }
 }

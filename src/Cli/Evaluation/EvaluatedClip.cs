@@ -4,7 +4,6 @@ using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;

@@ -27,9 +27,15 @@ public static class LabelNames
             !long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
             || names.Contains(value, StringComparer.Ordinal)
         )
+        {
             return value;
+        }
+
         if (names.Count == 0)
+        {
             throw Numbers(split, $"for example '{value}'");
+        }
+
         return number >= 0 && number < names.Count
             ? names[(int)number]
             : throw new CorpusException(

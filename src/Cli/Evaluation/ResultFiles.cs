@@ -27,7 +27,9 @@ public static class ResultFiles
             if (value is JsonObject inner)
             {
                 foreach (var row in Rows(set, $"{task} {metric}", inner))
+                {
                     yield return row;
+                }
             }
             else if (value is JsonValue && !Sizes.Contains(metric))
             {

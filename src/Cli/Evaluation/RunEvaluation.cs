@@ -33,11 +33,19 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         var options = run.Evaluation;
         var corpora = new SplitCorpus(run, _ => { });
         foreach (var split in options.Retrieval)
+        {
             Open(corpora, split);
+        }
+
         foreach (var split in options.ZeroShot)
+        {
             LabelNames.Of(split, CheckLabels(split.Name, Open(corpora, split), split.LabelColumn, "label_column"));
+        }
+
         foreach (var split in options.Classification)
+        {
             CheckLabels(split.Name, Open(corpora, split), run.Data.LabelColumn!, "data.label_column");
+        }
     }
 
     /// <summary>Returns the results of the splits in the order of the options.</summary>
@@ -163,12 +171,18 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
             using (batch)
             {
                 if (batch.Count == 0)
+                {
                     continue;
+                }
+
                 var images = ImageInput.OnDevice(RunPlan.Images(run).Wrap(batch.Images, batch.Count), model.Parameters.Master.device);
                 var embedded = embed(images).to(CPU);
                 int[] used = [.. Enumerable.Range(0, batch.Count).Where(i => isUsed?.Invoke(batch.Indices[i]) ?? true)];
                 if (used.Length == 0)
+                {
                     continue;
+                }
+
                 embeddings.Add(
                     (
                         used.Length == batch.Count ? embedded : cat([.. used.Select(i => embedded.narrow(0, i, 1))], 0)

@@ -35,12 +35,17 @@ public sealed class SplitCorpus(RunOptions run, Action<string> onChoice)
             (image is null && run.Data.ImageColumn is not null)
             || (captions.Count == 0 && run.Data.CaptionColumn is not null && content != SplitContent.Labels);
         if (manifest.ColumnsTaken is { } taken)
+        {
             onChoice($"Evaluation split {name}: {taken}");
+        }
         else if (isNotTheRuns)
+        {
             onChoice(
                 $"Evaluation split {name} lacks the run's columns; using image column {manifest.Image.Name}, caption column "
                     + $"{manifest.Caption?.Name ?? "none"}"
             );
+        }
+
         return CorpusSelector.Select(manifest, new SelectionOptions());
 
         string[] Of(IEnumerable<string?> names) =>

@@ -20,9 +20,14 @@ internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObse
     public void Embedded(string set, long done, long? total)
     {
         if (_set != set || done < _done)
+        {
             (_set, _started, _told) = (set, time.GetTimestamp(), time.GetTimestamp());
+        }
         else if (time.GetElapsedTime(_told) >= s_interval || done == total)
+        {
             Tell(set, done, total);
+        }
+
         _done = done;
     }
 
@@ -34,6 +39,7 @@ internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObse
         const int named = 3;
         var count = _leftOut[set] = _leftOut.GetValueOrDefault(set) + 1;
         if (count <= named)
+        {
             log.Warning(
                 "{Set:l}: {Key:l} skipped: {Reason:l}{More:l}",
                 set,
@@ -41,6 +47,7 @@ internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObse
                 reason,
                 count == named ? " (further ones are only counted)" : ""
             );
+        }
     }
 
     public void Begins(string set, SetTask task) =>
@@ -51,6 +58,7 @@ internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObse
         _told = time.GetTimestamp();
         var seconds = time.GetElapsedTime(_started).TotalSeconds;
         if (total is { } all && done < all)
+        {
             log.Information(
                 "{Set:l}: {Done:l} of {Total:l} images, {Left:l} left",
                 set,
@@ -58,7 +66,10 @@ internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObse
                 Readable.Count(all),
                 Readable.Duration(TimeSpan.FromSeconds(seconds * (all - done) / Math.Max(1, done)))
             );
+        }
         else
+        {
             log.Information("{Set:l}: {Done:l} images embedded", set, Readable.Count(done));
+        }
     }
 }

@@ -24,7 +24,10 @@ public static class TextEmbedding
             var tokens = new long[chunk.Length * context];
             var ends = new long[chunk.Length];
             for (var i = 0; i < chunk.Length; i++)
+            {
                 ends[i] = tokenizer.Encode(chunk[i], tokens.AsSpan(i * context, context));
+            }
+
             var device = model.Parameters.Master.device;
             var tokens_bL = tensor(tokens).view([chunk.Length, context]).to(device);
             embeddings.Add(model.EncodeText(tokens_bL, tensor(ends).to(device), ends.Max()).to(CPU).MoveToOuterDisposeScope());

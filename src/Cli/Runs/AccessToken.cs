@@ -14,7 +14,10 @@ public static class AccessToken
     public static string? Find(string? token, string? file)
     {
         if (file is null)
+        {
             return token ?? Environment.GetEnvironmentVariable(Variable);
+        }
+
         try
         {
             return File.ReadAllText(file).Trim() is { Length: > 0 } text
@@ -51,7 +54,10 @@ public static class AccessToken
     public static string Keep(string file)
     {
         if (Read(file) is { Length: > 0 } kept)
+        {
             return kept;
+        }
+
         var aside = file + ".partial";
         File.Delete(aside);
         using (

@@ -47,10 +47,16 @@ public sealed class CheckpointEvaluations(
         lock (_lock)
         {
             if (options.EverySteps == 0 || step < _due)
+            {
                 return;
+            }
+
             _due = ((step / options.EverySteps) + 1) * options.EverySteps;
             if (!Attempt($"The checkpoint of step {step} is not evaluated", () => Hold(step)))
+            {
                 return;
+            }
+
             if (_waiting is { } overtaken)
             {
                 tell(LogEventLevel.Information, $"The checkpoint of step {overtaken} is skipped: evaluation lags behind training.");
@@ -59,7 +65,9 @@ public sealed class CheckpointEvaluations(
 
             _waiting = step;
             if (_working.IsCompleted)
+            {
                 _working = Task.Run(WorkAsync);
+            }
         }
     }
 
@@ -67,7 +75,10 @@ public sealed class CheckpointEvaluations(
     public void Dispose()
     {
         if (!_working.IsCompleted)
+        {
             tell(LogEventLevel.Information, "Waiting for a checkpoint evaluation to finish.");
+        }
+
         _working.GetAwaiter().GetResult();
     }
 
@@ -94,9 +105,13 @@ public sealed class CheckpointEvaluations(
             {
                 var (exit, said) = await evaluate(Held.PathOf(step), output);
                 if (exit == ExitCodes.Ok)
+                {
                     Take(step, ReadRows(Path.Combine(output, "results.json")));
+                }
                 else
+                {
                     tell(LogEventLevel.Warning, $"The checkpoint of step {step} could not be evaluated: {said}");
+                }
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
             {
@@ -112,7 +127,10 @@ public sealed class CheckpointEvaluations(
         File.AppendAllText(Lines, JsonSerializer.Serialize(new EvaluatedStep(step, rows), TelemetryJson.OneLine) + "\n");
         figures(step, rows);
         if (options.BestFigure is not { } name)
+        {
             return;
+        }
+
         if (rows.FirstOrDefault(row => $"{row.Set} {row.Task} {row.Metric}" == name) is not { } figure)
         {
             tell(
@@ -129,9 +147,15 @@ public sealed class CheckpointEvaluations(
             ? Figures(name).Where(earlier => earlier.Step != step).Select(earlier => earlier.Value).ToList()
             : [];
         if (double.IsNaN(figure.Value) || before.Exists(value => isError ? value <= figure.Value : value >= figure.Value))
+        {
             return;
+        }
+
         if (Directory.Exists(_best))
+        {
             Directory.Delete(_best, recursive: true);
+        }
+
         Directory.CreateDirectory(_best);
         Link(files.Config, Path.Combine(_best, Path.GetFileName(files.Config)));
         LinkFolder(Held.PathOf(step), new CheckpointDirectory(Path.Combine(_best, "checkpoints")).PathOf(step));
@@ -152,7 +176,10 @@ public sealed class CheckpointEvaluations(
         Directory.CreateDirectory(_folder);
         var config = Path.Combine(_folder, Path.GetFileName(files.Config));
         if (!File.Exists(config))
+        {
             Link(files.Config, config);
+        }
+
         LinkFolder(new CheckpointDirectory(files.Checkpoints).PathOf(step), Held.PathOf(step));
     }
 
@@ -180,17 +207,24 @@ public sealed class CheckpointEvaluations(
     private static void LinkFolder(string from, string to)
     {
         if (Directory.Exists(to))
+        {
             Directory.Delete(to, recursive: true);
+        }
+
         Directory.CreateDirectory(to);
         foreach (var file in Directory.GetFiles(from))
+        {
             Link(file, Path.Combine(to, Path.GetFileName(file)));
+        }
     }
 
     /// <summary>Creates a hard link, or a copy if the file system has no hard links.</summary>
     private static void Link(string from, string to)
     {
         if (!HardLink.TryCreate(from, to))
+        {
             File.Copy(from, to, overwrite: true);
+        }
     }
 
     private sealed record EvaluatedStep(long Step, IReadOnlyList<ResultRow> Results);

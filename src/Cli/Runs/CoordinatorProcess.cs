@@ -83,11 +83,14 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var start = new RunStart(run.Spec(ManagedWorkers), from, isContinued);
         await GrainCalls.RepeatAsync(() => silo.Run.StartAsync(start), StartPatience, TimeProvider.System);
         if (!hosting.StartsWorkers)
+        {
             log.Information(
                 "Machines join with: cliptrain node --coordinator {Address} --token-file {File:l}",
                 silo.Endpoint.Gateway,
                 hosting.TokenFile ?? run.Files.Token
             );
+        }
+
         return await ServeAsync(silo, host, node, standby);
     }
 
@@ -113,7 +116,10 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("standby"), host, loggers, TimeProvider.System);
         if (await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) is { } exit)
+        {
             return exit;
+        }
+
         log.Warning(
             "The coordinator died; process {Process} has taken over the run. `cliptrain status {Run}` shows its state.",
             Environment.ProcessId,
@@ -129,7 +135,10 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
         var delay = Task.Delay(StandbyDelay);
         if (await Task.WhenAny(delay, host.Concluded) == delay)
+        {
             standby.Start();
+        }
+
         var exit = await host.Concluded;
         await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
@@ -149,15 +158,23 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         while (!host.Opened.IsCompleted)
         {
             if (leavesOnSignal && signals.ExitCode != ExitCodes.Ok)
+            {
                 return signals.ExitCode;
+            }
+
             await Task.WhenAny(host.Opened, Task.Delay(StatusInterval), signal);
             if (signal.IsCompleted)
+            {
                 signal = new TaskCompletionSource().Task;
+            }
+
             try
             {
                 // The call also reactivates a run that has lost its host and perhaps all its workers.
                 if (await silo.Run.StatusAsync() is { IsConcluded: true, State: var state })
+                {
                     return state is { Phase: RunPhase.Failed } ? ExitCodes.WorkerLost : ExitCodes.Ok;
+                }
             }
             catch (Exception error) when (GrainCalls.WasUnanswered(error))
             {
@@ -247,26 +264,36 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private CheckpointMark? Begin(bool isContinued, ILogger log)
     {
         if (isContinued && run.WantedStep is { } wanted)
+        {
             throw new CoordinatorStartException(
                 $"Workers from an earlier start of {run.Files.Directory} are still training, so the run cannot go back to step {wanted}. "
                     + "Resume it without --step, then stop it first."
             );
+        }
+
         if (!isContinued)
+        {
             run.Checkpoints.RemoveLeftovers();
+        }
+
         return new RunHistory(run.Files, log).GoOnFrom(run.WantedStep);
     }
 
     private void Tell(CheckpointMark? from, ILogger log)
     {
         if (run.Manifest.Selection is { } selection)
+        {
             log.Information(
                 "{Rows} rows in the corpus, {Samples} selected. {Steps:l}.",
                 run.Manifest.RowCount,
                 run.Manifest.SampleCount,
                 string.Join("; ", selection.Steps)
             );
+        }
+
         var workers = Math.Max(run.Options.Cluster.Workers, run.Options.Cluster.MaxWorkers ?? 0);
         if (run.Order.Schedule.LaneCount is var lanes && workers > lanes)
+        {
             log.Warning(
                 "Each batch is mixed from {RowGroups} row groups, so {Workers} workers read each row group {Times:F1} times. "
                     + "Set data.shuffle_window to {Workers} so that each row group is read once.",
@@ -275,7 +302,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
                 (double)workers / lanes,
                 workers
             );
+        }
+
         if (from is null && File.Exists(run.Files.StartFrom))
+        {
             StartReport.Read(run.Files.StartFrom).Log(log);
+        }
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using ClipTrain.Coordinator.Processes;
 using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Runs;

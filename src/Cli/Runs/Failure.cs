@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Experiments;
 using ClipTrain.Trainer.Config;
@@ -28,18 +27,25 @@ public static class Failure
         for (var cause = error; cause is not null; cause = cause.InnerException)
         {
             if (ExitCodeOf(cause) is { } code)
+            {
                 return (cause.Message, IsOfDisk(cause) ? ExitCodes.StorageFailed : code);
+            }
         }
 
         for (var cause = error; cause is not null; cause = cause.InnerException)
         {
             if (cause is IOException or UnauthorizedAccessException or InvalidDataException)
+            {
                 return (cause.Message, ExitCodes.StorageFailed);
+            }
+
             if (cause is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets })
+            {
                 return (
                     $"Too many open files and connections ({cause.Message}): raise the limit, e.g. with `ulimit -n 4096`.",
                     ExitCodes.MissingComponent
                 );
+            }
         }
 
         return null;

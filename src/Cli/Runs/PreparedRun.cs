@@ -35,10 +35,12 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     {
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
+        {
             throw new UsageException(
                 $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or start another run with "
                     + "--set name=NAME."
             );
+        }
 
         // Errors in corpus, tokenizer or splits are reported before anything is written.
         RunPlan.Tokenizer(options);
@@ -46,7 +48,10 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var start = Examine(options);
         var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         if (start is not null)
+        {
             options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
+        }
+
         RunFolder.Create(
             files,
             aside =>
@@ -68,16 +73,22 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     {
         var files = RunFiles.Find(run);
         if (!File.Exists(files.Manifest))
+        {
             throw new UsageException(
                 $"{files.Directory} has a config.yaml but no manifest.json: its creation was interrupted before the run started. Delete "
                     + "it, then start the run again."
             );
+        }
+
         var options = RunConfig.Load(files.Config, []).Options;
         var steps = new CheckpointDirectory(files.Checkpoints).Steps();
         if (step is { } wanted && !steps.Contains(wanted))
+        {
             throw new WeightsException(
                 $"{files.Checkpoints} has no checkpoint of step {wanted}; available steps: {string.Join(", ", steps)}."
             );
+        }
+
         try
         {
             var manifest = RunCorpus.Continue(
@@ -114,11 +125,17 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     public static PreparedRun Open(string configOrRun, IReadOnlyList<string> sets)
     {
         if (!File.Exists(configOrRun))
+        {
             return Resume(configOrRun, step: null);
+        }
+
         var options = RunConfig.Load(configOrRun, sets).Options;
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         if (!File.Exists(files.Config))
+        {
             return Create(options);
+        }
+
         return ConfigHash.Of(RunConfig.Load(files.Config, []).Options) == ConfigHash.Of(options)
             ? Resume(files.Directory, step: null)
             : throw new UsageException(
@@ -160,7 +177,10 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     private static StartReport? Examine(RunOptions options)
     {
         if (options.Training.StartFrom is null)
+        {
             return null;
+        }
+
         using var weights = new StartWeights(options);
         return weights.Examine();
     }

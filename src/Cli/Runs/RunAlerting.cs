@@ -52,7 +52,9 @@ public sealed class RunAlerting : IDisposable
         {
             (_step, _heardOf, _isStill) = (step.Metrics.Step, _time.GetTimestamp(), false);
             foreach (var alert in _rules.Observe(step))
+            {
                 Raise(alert);
+            }
         }
     }
 
@@ -65,6 +67,7 @@ public sealed class RunAlerting : IDisposable
         {
             var free = FreeBytes();
             if (free < _options.Alerts.MinFreeGigabytes * BytesInGigabyte && !_isDiskFull)
+            {
                 Raise(
                     new Alert(
                         _step,
@@ -73,11 +76,16 @@ public sealed class RunAlerting : IDisposable
                             + "make room, or lower checkpoint.keep."
                     )
                 );
+            }
+
             _isDiskFull = free < _options.Alerts.MinFreeGigabytes * BytesInGigabyte;
 
             var still = _time.GetElapsedTime(_heardOf);
             if (still.TotalMinutes < _options.Alerts.NoProgressMinutes || _isStill)
+            {
                 return;
+            }
+
             _isStill = true;
             Raise(
                 new Alert(
@@ -106,9 +114,14 @@ public sealed class RunAlerting : IDisposable
     {
         _log($"Alert: step {alert.Step}: {alert.Text}");
         if (_options.Alerts.Command.Length > 0)
+        {
             _ = TellAsync("alerts.command", () => StartAsync(alert));
+        }
+
         if (_options.Alerts.Webhook.Length > 0)
+        {
             _ = TellAsync("alerts.webhook", () => PostAsync(alert));
+        }
     }
 
     /// <summary>Logs an alert that cannot be delivered; the run continues.</summary>
@@ -139,7 +152,9 @@ public sealed class RunAlerting : IDisposable
         using var process = Process.Start(new ProcessStartInfo(_options.Alerts.Command, arguments) { UseShellExecute = false })!;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
+        {
             throw new InvalidOperationException($"{_options.Alerts.Command} exited with code {process.ExitCode}.");
+        }
     }
 
     private async Task PostAsync(Alert alert)

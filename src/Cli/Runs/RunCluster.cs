@@ -1,4 +1,3 @@
-using System.Net;
 using ClipTrain.Coordinator.Clustering;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;

@@ -36,7 +36,9 @@ public sealed class RunConnection : IAsyncDisposable
     public static async Task<RunConnection> ToLocalAsync(RunFiles files, bool waits)
     {
         if (!waits && !RunCluster.IsServed(files))
+        {
             throw new CoordinatorLostException($"{files.Directory} is not running. `cliptrain resume {files.Directory}` continues it.");
+        }
 
         var options = RunConfig.Load(files.Config, []).Options;
         var token =
@@ -86,7 +88,9 @@ public sealed class RunConnection : IAsyncDisposable
     public async Task RequestCheckpointAsync()
     {
         if ((await AskAsync(Run.CheckpointAsync)).Reply is RunReply.Refused refused)
+        {
             throw new CoordinatorRefusedException(refused.Reason);
+        }
     }
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();

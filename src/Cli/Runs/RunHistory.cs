@@ -1,7 +1,6 @@
 using System.Globalization;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Runs;
@@ -33,12 +32,18 @@ public sealed class RunHistory(RunFiles files, ILogger log)
         if (state is null)
         {
             if (FileRunLedger.Read(files.Ledger).Any(entry => entry.Step is not null))
+            {
                 log.Warning("{Checkpoints:l} has no checkpoint: the run starts over at its first step.", files.Checkpoints);
+            }
+
             return null;
         }
 
         if (known.Any(later => later > state.Step))
+        {
             SetAside(state.Step, [.. known.Where(later => later > state.Step)]);
+        }
+
         log.Information("Resuming from the checkpoint of step {Step}.", state.Step);
         return new CheckpointMark(state.Step, _checkpoints.PathOf(state.Step));
     }
@@ -61,11 +66,16 @@ public sealed class RunHistory(RunFiles files, ILogger log)
                 aside => LedgerFile.Write(aside, FileRunLedger.Read(files.Ledger).Where(entry => entry.Step?.Metrics.Step > step))
             );
             if (File.Exists(files.Summary))
+            {
                 File.Move(files.Summary, Path.Combine(folder, RunFiles.SummaryName));
+            }
 
             // Newest first, so that the remaining checkpoints are a valid history at every moment.
             foreach (var later in laterSteps.Reverse())
+            {
                 Directory.Move(_checkpoints.PathOf(later), Path.Combine(folder, Path.GetFileName(_checkpoints.PathOf(later))));
+            }
+
             DirectorySync.Sync(folder);
             DirectorySync.Sync(files.Checkpoints);
             log.Warning("The history after step {Step} is set aside in {Folder:l}.", step, folder);
@@ -83,7 +93,10 @@ public sealed class RunHistory(RunFiles files, ILogger log)
         {
             var folder = Path.Combine(files.SetAside, number == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}-{number}"));
             if (Directory.Exists(folder))
+            {
                 continue;
+            }
+
             Directory.CreateDirectory(folder);
             return folder;
         }
@@ -92,7 +105,10 @@ public sealed class RunHistory(RunFiles files, ILogger log)
     private static void Copy(string path, bool exists, Action<Stream> write)
     {
         if (!exists)
+        {
             return;
+        }
+
         using var file = new FileStream(path, FileMode.CreateNew, FileAccess.Write);
         write(file);
         file.Flush(flushToDisk: true);

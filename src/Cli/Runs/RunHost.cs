@@ -57,7 +57,10 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         _opened.TrySetResult();
         _otlp ??= OtlpExport.Start(run.Options, () => LastStep);
         if (run.Options.Output.Page && _page is null)
+        {
             _ = Task.Run(ServePageAsync);
+        }
+
         return _records;
     }
 
@@ -94,7 +97,9 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
             );
             log.Information("The run's page is {Address:l}", _page.Address.ToString());
             if (OpensPage)
+            {
                 Browser.Open(_page.Address);
+            }
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -114,7 +119,10 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         }
 
         if (_records?.Verdict is { } verdict)
+        {
             log.Information("{Verdict:l}", verdict.Text);
+        }
+
         log.Information("Training took {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
         return RunReport.EvaluateAndWrite(run.Files, run.Options, log);
     }

@@ -1,7 +1,6 @@
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Monitoring.Verdict;
 using Serilog.Events;
@@ -53,7 +52,10 @@ public sealed class RunObserver(
             view.Step(step);
             LastStep = step;
             if (step.Step % logEverySteps != 0)
+            {
                 continue;
+            }
+
             metricsFile.Append(step);
             tensorBoard?.Write(step);
         }

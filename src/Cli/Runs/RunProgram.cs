@@ -1,4 +1,3 @@
-using System.Reflection;
 using ClipTrain.Coordinator.Processes;
 
 namespace ClipTrain.Cli.Runs;

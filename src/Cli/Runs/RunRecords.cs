@@ -50,11 +50,14 @@ public sealed class RunRecords : IRunRecords
         _tensorBoard = run.Options.Output.Tensorboard ? new TensorBoardWriter(run.Files.TensorBoard, TimeProvider.System, StartStep) : null;
         _view = TrainingProgress.Create(console, log, TimeProvider.System);
         if (_metrics.Damage is { } damage)
+        {
             log.Warning(
                 "{Damage:l}: the lines from there on are rebuilt from the ledger; the original file is kept as {Metrics:l}.damaged.",
                 damage,
                 run.Files.Metrics
             );
+        }
+
         _alerting = run.Options.Alerts.Enabled
             ? new RunAlerting(run.Options, run.Files.Directory, text => _view.Message(LogEventLevel.Warning, text), TimeProvider.System)
             : null;
@@ -106,7 +109,10 @@ public sealed class RunRecords : IRunRecords
     public void Dispose()
     {
         if (_isDisposed)
+        {
             return;
+        }
+
         _isDisposed = true;
         _evaluations?.Dispose();
         _evaluationBoard?.Dispose();

@@ -13,7 +13,6 @@ using ClipTrain.Weights.Safetensors;
 using ClipTrain.Weights.Tensors;
 using Serilog;
 using Spectre.Console;
-using TorchSharp;
 
 namespace ClipTrain.Cli.Runs;
 
@@ -38,7 +37,10 @@ public static class RunReport
             Threads.Set(Environment.ProcessorCount);
             using var model = new ClipModel(options.Model, Precision.Fp32, seed: null, objective: options.Training.Objective);
             using (var weights = new SafetensorsFile(Path.Combine(checkpoints.PathOf(state.Step), CheckpointDirectory.ModelFile)))
+            {
                 ModelWeights.LoadInto(model.Parameters, weights);
+            }
+
             return new RunEvaluation(model, RunPlan.Tokenizer(options), options, log).Run();
         });
         var summary = new RunSummary
@@ -51,7 +53,10 @@ public static class RunReport
             FinalLoss = MetricsFile.LossAt(files.Metrics, state.Step),
         };
         foreach (var split in figures)
+        {
             summary.AddEvaluation(split.Split, split.Figures);
+        }
+
         try
         {
             summary.Write(files.Summary);
@@ -66,7 +71,10 @@ public static class RunReport
         }
 
         if (output is not null)
+        {
             ResultFiles.Write(output, figures);
+        }
+
         return ExitCodes.Ok;
     }
 
@@ -83,9 +91,15 @@ public static class RunReport
             figures.Select(split => KeyValuePair.Create(split.Split, JsonSerializer.SerializeToNode(split.Figures, TelemetryJson.OneLine)))
         );
         foreach (var table in SummaryTables.Draw(new JsonObject { ["model"] = opened.Weights.Path, ["eval"] = splits }))
+        {
             AnsiConsole.Write(table);
+        }
+
         if (output is not null)
+        {
             ResultFiles.Write(output, figures);
+        }
+
         return ExitCodes.Ok;
     }
 
@@ -97,7 +111,10 @@ public static class RunReport
         opened.RequireClipPreprocessing();
         var tokenizer = opened.Tokenizer();
         if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
+        {
             throw new UsageException("The run file has no evaluation splits: add some under evaluation.retrieval or evaluation.zero_shot.");
+        }
+
         RunEvaluation.CheckSplits(options);
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>

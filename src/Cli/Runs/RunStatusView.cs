@@ -17,7 +17,9 @@ public static class RunStatusView
     {
         var table = new Table().AddColumns("run", "phase", "step", "workers", "hosted by");
         foreach (var directory in RunFiles.All(new OutputOptions().Directory))
+        {
             table.AddRow(await RowAsync(new RunFiles(directory)));
+        }
 
         AnsiConsole.Write(table);
         return ExitCodes.Ok;
@@ -36,9 +38,15 @@ public static class RunStatusView
                 + $"{state.Generation}; epoch {status.Epoch}, hosted by process {status.Host}."
         );
         if (state.LastCheckpoint is { } checkpoint)
+        {
             AnsiConsole.MarkupLineInterpolated($"Last checkpoint: step {checkpoint.Step}, {checkpoint.Directory}");
+        }
+
         if (state.EndText is { } end)
+        {
             AnsiConsole.WriteLine(end);
+        }
+
         var table = new Table().AddColumns("worker", "rank", "status", "step", "machine", "process", "device");
         foreach (var member in state.Members)
         {
@@ -55,14 +63,19 @@ public static class RunStatusView
 
         AnsiConsole.Write(table);
         foreach (var failure in state.Failures)
+        {
             AnsiConsole.MarkupLineInterpolated($"{failure.Label}: {failure.Text}");
+        }
     }
 
     private static async Task<string[]> RowAsync(RunFiles files)
     {
         var name = Markup.Escape(Path.GetFileName(files.Directory));
         if (!RunCluster.IsServed(files))
+        {
             return [name, File.Exists(files.Summary) ? "completed" : "not running", "", "", ""];
+        }
+
         try
         {
             await using var connection = await RunConnection.ToLocalAsync(files, waits: false);

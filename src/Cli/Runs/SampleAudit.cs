@@ -1,6 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.Trainer.Runs;
 
@@ -57,9 +55,13 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         foreach (var entry in entries)
         {
             if (entry.Generation is { } generation)
+            {
                 Begin(generation);
+            }
             else if (entry.Step is { } step && !_steps.TryAdd(step.Metrics.Step, step))
+            {
                 Fault($"step {step.Metrics.Step} is recorded twice");
+            }
         }
 
         var uses = new EpochUses(order);
@@ -68,7 +70,10 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         foreach (var (step, record) in _steps)
         {
             if (step != next)
+            {
                 Fault(step == next + 1 ? $"step {next} is not recorded" : $"steps {next} to {step - 1} are not recorded");
+            }
+
             next = step + 1;
             var batch = order.GlobalBatch(step - 1);
             bad += record.Shares.Sum(share => share.BadSamples);
@@ -99,7 +104,10 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
     {
         _generations.Add(generation);
         if (shards is not null && generation.Shards is { } dealt)
+        {
             CheckShards(generation, dealt);
+        }
+
         foreach (var step in _steps.Keys.Where(step => step > generation.StartStep).ToList())
         {
             _steps.Remove(step);
@@ -114,10 +122,12 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
         for (var rank = 0; rank < expected.Count; rank++)
         {
             if (rank >= dealt.Count || dealt[rank] != expected[rank].Digest())
+            {
                 Fault(
                     $"generation {generation.Generation}, rank {rank} of {expected.Count} ({generation.Workers[rank]}): its shard is not "
                         + "the one in the sample order"
                 );
+            }
         }
     }
 
@@ -130,21 +140,33 @@ public sealed class SampleAudit(SampleOrder order, ShardPlan? shards = null)
             var slice = batch.AsSpan(start, count);
             var share = record.Shares[rank];
             if (share.Samples != count)
+            {
                 Fault($"step {step}, rank {rank} of {world}: read {share.Samples} samples, its slice has {count}");
+            }
             else if (share.Digest != SampleDigest.Of(slice))
+            {
                 Fault($"step {step}, rank {rank} of {world}: its {count} samples are not those of the sample order");
+            }
             else
+            {
                 foreach (var sample in slice)
+                {
                     use(sample, rank);
+                }
+            }
         }
     }
 
     private void Fault(string text)
     {
         if (_faults.Count < MostFaults)
+        {
             _faults.Add(text);
+        }
         else if (_faults.Count == MostFaults)
+        {
             _faults.Add("and more");
+        }
     }
 }
 
@@ -158,7 +180,10 @@ internal sealed class EpochUses(SampleOrder order)
         var corpus = order.CorpusOf(sample.Index);
         var (first, count) = order.SamplesOf(corpus);
         if (!_epochs.TryGetValue((corpus, sample.Epoch), out var epoch))
+        {
             epoch = (new SampleSet(count), 0);
+        }
+
         var isNew = epoch.Used.Add(sample.Index - first);
         _epochs[(corpus, sample.Epoch)] = (epoch.Used, epoch.Duplicates + (isNew ? 0 : 1));
     }
@@ -195,7 +220,10 @@ internal sealed class SampleSet(long samples)
         ref var word = ref _bits[sample >> 6];
         var bit = 1UL << (int)(sample & 63);
         if ((word & bit) != 0)
+        {
             return false;
+        }
+
         word |= bit;
         Count++;
         return true;

@@ -62,9 +62,13 @@ public sealed class StopSignals : IDisposable
                     ExitCode = exitCode;
                     _first.TrySetResult();
                     if (_stop is null)
+                    {
                         _received.Add(name);
+                    }
                     else
+                    {
                         _stop(name);
+                    }
                 }
             }
         );

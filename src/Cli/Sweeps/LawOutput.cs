@@ -22,7 +22,10 @@ internal static class LawOutput
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("law").AddColumn("group").AddColumn("parameter");
         foreach (var column in new[] { "value", "95% interval", "AIC", "held out", "points" })
+        {
             table.AddColumn(new TableColumn(column).RightAligned());
+        }
+
         foreach (var fit in result.Laws)
         {
             foreach (var (i, (name, estimate)) in fit.Parameters.Index())
@@ -42,7 +45,10 @@ internal static class LawOutput
 
         AnsiConsole.Write(table);
         foreach (var warning in result.Warnings)
+        {
             Console.WriteLine($"· {warning}");
+        }
+
         Console.WriteLine($"Charts: {Path.Combine(folder, "report.html")}; laws: {Path.Combine(folder, "laws.json")}.");
     }
 

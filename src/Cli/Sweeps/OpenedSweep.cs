@@ -17,7 +17,10 @@ internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyLis
         var sweep = SweepFile.Read(!File.Exists(fileOrName) && File.Exists(source) ? File.ReadAllText(source).Trim() : fileOrName);
         var combinations = Expansion.Of(sweep).Count;
         if (combinations >= Many)
+        {
             Console.WriteLine($"{combinations} trials: computing their cost takes a while.");
+        }
+
         return new OpenedSweep(sweep, new SweepFolder(sweep.Folder), TrialPlanner.Plan(sweep, new RunResolver(sweep)));
     }
 }

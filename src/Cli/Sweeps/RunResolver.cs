@@ -1,4 +1,3 @@
-using ClipTrain.Cli.Runs;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Experiments;
 using ClipTrain.Experiments.Sweeps;
@@ -59,7 +58,10 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
             }
         );
         if (_samples.TryGetValue(key, out var known))
+        {
             return known;
+        }
+
         try
         {
             known = RunCorpus.Select(options).SampleCount;

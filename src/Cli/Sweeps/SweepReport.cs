@@ -20,14 +20,21 @@ internal static class SweepReport
         ];
         Console.WriteLine($"Results: {folder.Results}.");
         if (observations.Count == 0)
+        {
             return;
+        }
+
         var title = new ReportTitle(sweep.Name, "training FLOPs", sweep.Metric == "loss" ? "loss" : $"1 - {sweep.Metric}");
         var result = Fit(observations);
         ReportTable[] tables = [.. Predicted(opened), Results(opened)];
         if (result.Laws.Count > 0)
+        {
             LawOutput.Finish(folder.Path, title, observations, result, tables);
+        }
         else
+        {
             ScalingReport.Write(Path.Combine(folder.Path, "report.html"), title, observations, result, tables);
+        }
     }
 
     /// <summary>Too few trials to fit a law are not an error.</summary>
@@ -47,7 +54,10 @@ internal static class SweepReport
     {
         var said = SweepPredictions.ReadAll(opened.Folder);
         if (said.Count == 0)
+        {
             yield break;
+        }
+
         yield return new ReportTable(
             "Predicted before the run",
             "each prediction was recorded with its hash before its trial started",

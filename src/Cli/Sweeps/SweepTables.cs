@@ -16,9 +16,15 @@ internal static class SweepTables
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("trial").AddColumn("state");
         foreach (var axis in axes)
+        {
             table.AddColumn(Markup.Escape(axis));
+        }
+
         foreach (var column in new[] { "parameters", "samples", "FLOPs" })
+        {
             table.AddColumn(new TableColumn(column).RightAligned());
+        }
+
         foreach (var trial in trials.Take(MostRows))
         {
             var labels = trial.Labels.ToDictionary(StringComparer.Ordinal);
@@ -38,7 +44,9 @@ internal static class SweepTables
 
         AnsiConsole.Write(table);
         if (trials.Count > MostRows)
+        {
             Console.WriteLine($"… and {Readable.Count(trials.Count - MostRows)} more");
+        }
     }
 
     public static void Cost(string of, SweepCost cost) =>

@@ -16,7 +16,10 @@ internal static class TrialFigures
     public static IReadOnlyDictionary<string, double>? Read(RunFiles run)
     {
         if (!File.Exists(run.Summary))
+        {
             return null;
+        }
+
         var summary = JsonNode.Parse(File.ReadAllText(run.Summary))!.AsObject();
         var figures = new Dictionary<string, double>(StringComparer.Ordinal)
         {
@@ -33,14 +36,20 @@ internal static class TrialFigures
         foreach (var (name, value) in values ?? [])
         {
             if (value is JsonObject inner)
+            {
                 Add(figures, $"{prefix}{name}.", inner);
+            }
             else if (value is JsonArray { Count: 2 } ends && name.EndsWith(IntervalSuffix, StringComparison.Ordinal))
+            {
                 (figures[$"{prefix}{name[..^IntervalSuffix.Length]}_low"], figures[$"{prefix}{name[..^IntervalSuffix.Length]}_high"]) = (
                     Number(ends[0]),
                     Number(ends[1])
                 );
+            }
             else if (value is JsonValue)
+            {
                 figures[prefix + name] = Number(value);
+            }
         }
     }
 

@@ -22,22 +22,42 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
         while (true)
         {
             if (await AwaitHostAsync(run, TimeSpan.Zero, stop) is { } left)
+            {
                 return left;
+            }
+
             if (TrialFigures.Read(run) is { } figures)
+            {
                 return new TrialEnd.Done(figures);
+            }
+
             var exit = await StartAsync(trial, run, cores, stop);
             if (exit == ExitCodes.TrainingFailed)
+            {
                 return new TrialEnd.Diverged(LastLine(trial));
+            }
+
             if (TrialFigures.Read(run) is { } ended)
+            {
                 return new TrialEnd.Done(ended);
+            }
+
             if (stop.IsCancellationRequested)
+            {
                 return new TrialEnd.Stopped();
+            }
 
             // If the run's process is killed, its standby takes over and finishes the run.
             if (await AwaitHostAsync(run, TakeoverPatience, stop) is { } stopped)
+            {
                 return stopped;
+            }
+
             if (TrialFigures.Read(run) is { } takenOver)
+            {
                 return new TrialEnd.Done(takenOver);
+            }
+
             return new TrialEnd.Failed($"its process exited with code {exit}: {LastLine(trial)}");
         }
     }
@@ -55,7 +75,10 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
         )
         {
             if (stop.IsCancellationRequested)
+            {
                 return new TrialEnd.Stopped();
+            }
+
             await Task.Delay(Poll, CancellationToken.None);
         }
 
@@ -87,7 +110,10 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
                     .. launch.Arguments,
                 ]
         )
+        {
             start.ArgumentList.Add(argument);
+        }
+
         start.Environment["TRIAL_LOG"] = folder.Log(trial.Id);
         using var process = Process.Start(start)!;
         await using var onStop = stop.Register(() => Signal(process));

@@ -18,7 +18,10 @@ internal static class Crc32C
         }
 
         foreach (var b in data)
+        {
             crc = BitOperations.Crc32C(crc, b);
+        }
+
         return ~crc;
     }
 

@@ -1,6 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using Serilog;
 using Serilog.Events;
 using Spectre.Console;
@@ -41,11 +39,17 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
         lock (_lock)
         {
             if (_tracker is null)
+            {
                 return;
+            }
+
             var figures = _tracker.Step(metrics);
             // Small models take many steps a second, too many to redraw the terminal for each.
             if (time.GetElapsedTime(_lastDrawn) < s_refresh && figures.Step < figures.TotalSteps)
+            {
                 return;
+            }
+
             Draw();
         }
     }
@@ -57,7 +61,10 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
         lock (_lock)
         {
             if (_tracker is null)
+            {
                 return;
+            }
+
             Draw();
             _tracker = null;
             _stop!.SetResult();

@@ -1,8 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
-using ClipTrain.Trainer.Optimizer;
-using ClipTrain.Trainer.State;
 using Serilog;
 using Serilog.Events;
 
@@ -28,9 +24,13 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
         }
 
         if (startStep == 0)
+        {
             logger.Information("training {Steps} steps", totalSteps);
+        }
         else
+        {
             logger.Information("resuming training at step {Step} of {Steps}", startStep, totalSteps);
+        }
     }
 
     public void Step(StepMetrics metrics)
@@ -39,12 +39,18 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
         lock (_lock)
         {
             if (_tracker is null)
+            {
                 return;
+            }
+
             figures = _tracker.Step(metrics);
             var isFirst = metrics.Step < _firstStep + FirstSteps;
             var isLast = metrics.Step >= figures.TotalSteps;
             if (!isFirst && !isLast && time.GetElapsedTime(_lastLine) < s_interval)
+            {
                 return;
+            }
+
             _lastLine = time.GetTimestamp();
         }
 
@@ -70,6 +76,8 @@ internal sealed class LogProgress(ILogger logger, TimeProvider time) : IProgress
     public void Stop()
     {
         lock (_lock)
+        {
             _tracker = null;
+        }
     }
 }

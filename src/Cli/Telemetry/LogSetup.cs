@@ -54,7 +54,10 @@ internal sealed class LogFormatter(string template) : ITextFormatter
     {
         var lines = PlainOutput.Of(text.TrimEnd('\r', '\n')).ReplaceLineEndings("\n");
         if (lines.Length > MaxLength)
+        {
             lines = lines[..MaxLength] + "…";
+        }
+
         return string.Join('\n', lines.Split('\n').Select((line, number) => number == 0 || line.StartsWith(' ') ? line : "  " + line))
             + Environment.NewLine;
     }

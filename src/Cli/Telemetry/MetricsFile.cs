@@ -1,7 +1,5 @@
 using System.Text.Json;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Cli.Telemetry;
 
@@ -34,7 +32,10 @@ public sealed class MetricsFile : IDisposable
             .Select(line => (line.Metrics.Step, line.End))
             .LastOrDefault();
         if (damage is not null)
+        {
             File.Copy(path, $"{path}.damaged", overwrite: true);
+        }
+
         var aside = $"{path}.partial";
 
         // Unbuffered, so that a full disk fails the write and not the later close.
@@ -62,7 +63,9 @@ public sealed class MetricsFile : IDisposable
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         foreach (var (metrics, _) in ReadLines(stream, path, damage => throw new InvalidDataException(damage)))
+        {
             yield return metrics;
+        }
     }
 
     /// <summary>Copies the lines of later steps, up to the first damaged line.</summary>
@@ -70,7 +73,9 @@ public sealed class MetricsFile : IDisposable
     {
         using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         foreach (var (metrics, _) in ReadLines(stream, path, _ => { }).Where(line => line.Metrics.Step > step))
+        {
             Write(output, metrics);
+        }
     }
 
     /// <summary>

@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;

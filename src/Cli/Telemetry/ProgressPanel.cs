@@ -1,5 +1,3 @@
-using ClipTrain.Trainer.Optimizer;
-using ClipTrain.Trainer.State;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -43,7 +41,10 @@ internal static class ProgressPanel
         ];
         var grid = new Grid();
         foreach (var _ in values)
+        {
             grid.AddColumn(new GridColumn { NoWrap = true });
+        }
+
         grid.AddRow([.. values.Select(v => new Text(v.Name, new Style(Color.Grey)))]);
         grid.AddRow([.. values.Select(v => new Text(v.Value, new Style(decoration: Decoration.Bold)))]);
         return grid;

@@ -70,6 +70,8 @@ public sealed record RunSummary
     private static void Render(IAnsiConsole console, JsonObject summary)
     {
         foreach (var table in SummaryTables.Draw(summary))
+        {
             console.Write(table);
+        }
     }
 }

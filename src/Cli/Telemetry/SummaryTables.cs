@@ -15,7 +15,10 @@ internal static class SummaryTables
         var run = new Table { Border = TableBorder.Rounded };
         run.AddColumn("run").AddColumn(new TableColumn("").RightAligned());
         foreach (var (name, value) in Figures(summary))
+        {
             run.AddRow(new Text(name.Replace('_', ' ')), new Text(Show(value)));
+        }
+
         yield return run;
 
         if (summary["eval"] is JsonObject { Count: > 0 } evaluation)
@@ -25,7 +28,9 @@ internal static class SummaryTables
                 var kind in Rows(evaluation, "")
                     .GroupBy(row => string.Join(' ', Figures(row.Figures).Select(figure => figure.Key)), StringComparer.Ordinal)
             )
+            {
                 yield return Evaluation([.. kind]);
+            }
         }
     }
 
@@ -35,25 +40,39 @@ internal static class SummaryTables
         var table = new Table { Border = TableBorder.Rounded };
         table.AddColumn("evaluation");
         foreach (var column in columns)
+        {
             table.AddColumn(new TableColumn(Markup.Escape(column.Replace('_', ' '))).RightAligned());
+        }
+
         foreach (var (path, figures) in rows)
+        {
             table.AddRow([
                 new Text(path),
                 .. columns.Select(column => new Text(Show(figures[column] as JsonValue) + Interval(figures[$"{column}_interval"]))),
             ]);
+        }
+
         return table;
     }
 
     private static IEnumerable<(string Path, JsonObject Figures)> Rows(JsonObject node, string path)
     {
         if (Figures(node).Any())
+        {
             yield return (path, node);
+        }
+
         foreach (var (name, child) in node)
         {
             if (child is not JsonObject inner)
+            {
                 continue;
+            }
+
             foreach (var row in Rows(inner, path.Length == 0 ? name : $"{path} {name.Replace('_', ' ')}"))
+            {
                 yield return row;
+            }
         }
     }
 

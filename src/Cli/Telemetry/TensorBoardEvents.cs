@@ -99,7 +99,10 @@ internal static class TensorBoardEvents
     {
         using var bytes = new MemoryStream();
         using (var output = new CodedOutputStream(bytes, leaveOpen: true))
+        {
             body(output);
+        }
+
         return bytes.ToArray();
     }
 }

@@ -1,9 +1,5 @@
 using System.Globalization;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
-using ClipTrain.Trainer.Optimizer;
-using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Cli.Telemetry;
 
@@ -24,7 +20,9 @@ public sealed class TensorBoardWriter : IDisposable
         _stream = Create(directory, time.GetUtcNow().ToUnixTimeSeconds());
         Append(TensorBoardEvents.FileVersion(WallTime));
         if (resumedStep > 0)
+        {
             Append(TensorBoardEvents.SessionStarts(WallTime, resumedStep + 1));
+        }
     }
 
     private double WallTime => _time.GetUtcNow().ToUnixTimeMilliseconds() / 1000.0;
@@ -63,7 +61,10 @@ public sealed class TensorBoardWriter : IDisposable
     private static IEnumerable<(string Name, double Value)> Loader(LoaderMetrics? loader)
     {
         if (loader is null)
+        {
             yield break;
+        }
+
         foreach (
             var (name, stage) in new[]
             {
@@ -96,7 +97,9 @@ public sealed class TensorBoardWriter : IDisposable
         {
             var path = Path.Combine(directory, string.Create(CultureInfo.InvariantCulture, $"{name}.{n}"));
             if (!File.Exists(path))
+            {
                 return new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
+            }
         }
     }
 

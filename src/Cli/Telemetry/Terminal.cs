@@ -12,7 +12,9 @@ internal static partial class Terminal
     {
         var nowhere = Open("/dev/null", ReadWrite);
         for (var standard = 0; nowhere >= 0 && standard <= 2; standard++)
+        {
             _ = Duplicate(nowhere, standard);
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "open", StringMarshalling = StringMarshalling.Utf8)]

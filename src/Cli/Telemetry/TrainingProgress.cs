@@ -1,6 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using Serilog;
 using Serilog.Events;
 using Spectre.Console;
@@ -93,7 +91,10 @@ internal sealed class StepRate(double smoothing = 0.95)
     public TimeSpan? Remaining(long steps)
     {
         if (_steps == 0)
+        {
             return null;
+        }
+
         var seconds = steps * SecondsPerStep;
         return seconds < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(seconds) : TimeSpan.MaxValue;
     }

@@ -3,8 +3,6 @@ using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
@@ -68,7 +66,10 @@ public sealed class WorkerProgram(
             if (answer.Assignment is not { } place)
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
+                {
                     torchThread.Run(training.SaveAlone);
+                }
+
                 return IsByHand
                     ? throw new CoordinatorRefusedException("The run has ended, or continues without this worker.")
                     : ExitCodes.WorkerLost;
@@ -80,7 +81,9 @@ public sealed class WorkerProgram(
             {
                 var end = torchThread.Run(() => training.Train(place, over));
                 if (end != LoopEnd.Regroup && await ReportAsync(client, control, place, end, training.CommittedStep) != Directive.Rejoin)
+                {
                     return ExitCodes.Ok;
+                }
             }
             catch (DistributedException error)
             {
@@ -97,7 +100,10 @@ public sealed class WorkerProgram(
                     }
                 );
                 if (IsByHand)
+                {
                     throw;
+                }
+
                 return code;
             }
 

@@ -1,6 +1,5 @@
 using ClipTrain.Coordinator.Protocol;
 using Microsoft.Extensions.Logging;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 

@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Net;
 using ClipTrain.Coordinator.Storage;
-using Orleans;
 using Orleans.Messaging;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 

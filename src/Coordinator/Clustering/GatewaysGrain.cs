@@ -1,7 +1,5 @@
 using System.Net;
-using Orleans;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 

@@ -1,8 +1,6 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 using Microsoft.Extensions.Logging;
-using Orleans;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 

@@ -2,9 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using ClipTrain.Coordinator.Protocol;
-using Orleans;
 using Orleans.Messaging;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 

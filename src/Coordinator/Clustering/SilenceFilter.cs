@@ -1,8 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using ClipTrain.Coordinator.Security;
-using Orleans;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Clustering;
 

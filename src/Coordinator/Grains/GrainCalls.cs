@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Grains;
 

@@ -5,7 +5,6 @@ using ClipTrain.Coordinator.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Placement;
-using Orleans.Runtime;
 using Orleans.Storage;
 
 namespace ClipTrain.Coordinator.Grains;

@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.State;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Grains;
 

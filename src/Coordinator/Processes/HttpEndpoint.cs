@@ -8,7 +8,6 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Dashboard;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Processes;
 

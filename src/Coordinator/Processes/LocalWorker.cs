@@ -49,7 +49,10 @@ internal sealed class LocalWorker : IDisposable
             line =>
             {
                 if (!line.StartsWith(NativeFrame, StringComparison.Ordinal))
+                {
                     _errors.Add(line);
+                }
+
                 onLine(new WorkerLine(workerId, IsError: true, line));
             }
         );

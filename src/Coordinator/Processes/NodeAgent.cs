@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
-using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Processes;
 

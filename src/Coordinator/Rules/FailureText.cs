@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;

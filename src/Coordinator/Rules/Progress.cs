@@ -1,4 +1,3 @@
-using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;

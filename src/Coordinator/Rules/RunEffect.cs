@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Rules;
 

@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using Orleans.Configuration;
 using Orleans.Connections.Security;
-using Orleans.Hosting;
 
 namespace ClipTrain.Coordinator.Security;
 

@@ -1,5 +1,3 @@
-using ClipTrain.Coordinator.Protocol;
-
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>

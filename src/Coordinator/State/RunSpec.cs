@@ -1,5 +1,3 @@
-using ClipTrain.Coordinator.Protocol;
-
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>The fixed parameters of a run. They contain no secret, since they are written to disk with the state.</summary>

@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ClipTrain.Coordinator.State;
-using Orleans.Runtime;
 using Orleans.Storage;
 
 namespace ClipTrain.Coordinator.Storage;

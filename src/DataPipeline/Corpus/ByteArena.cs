@@ -23,9 +23,15 @@ internal sealed unsafe class ByteArena(BlockPool pool) : IDisposable
     public void Dispose()
     {
         foreach (var block in _blocks)
+        {
             pool.Return(block);
+        }
+
         foreach (var block in _large)
+        {
             NativeMemory.Free((void*)block);
+        }
+
         _blocks.Clear();
         _large.Clear();
     }
@@ -67,7 +73,9 @@ internal sealed unsafe class BlockPool : IDisposable
         lock (_lock)
         {
             if (_free.TryPop(out var block))
+            {
                 return block;
+            }
         }
 
         return (nint)NativeMemory.Alloc(BlockBytes);
@@ -93,7 +101,9 @@ internal sealed unsafe class BlockPool : IDisposable
         {
             _disposed = true;
             while (_free.TryPop(out var block))
+            {
                 NativeMemory.Free((void*)block);
+            }
         }
     }
 }

@@ -31,14 +31,23 @@ internal static class ColumnResolver
     public static FoundColumn Image(IReadOnlyList<ParquetField> fields, string? requested, string path)
     {
         if (!string.IsNullOrEmpty(requested))
+        {
             return Requested(fields, requested, ImageKind, path, "image", "bytes (BLOB) or a struct with a bytes field");
+        }
+
         if (Usual(fields, ImageNames, ImageKind, path) is { } found)
+        {
             return found;
+        }
+
         if (
             ImageNames.Select(name => Find(fields, name, path)).FirstOrDefault(field => field is not null && IsListOfImages(field)) is
             { } list
         )
+        {
             throw new CorpusException(ListOfImages(list, path));
+        }
+
         throw new CorpusException(
             MissingImages.Explain(fields, path)
                 ?? $"{path} has no image column with a usual name ({string.Join(", ", ImageNames)}). Name it with "
@@ -89,7 +98,10 @@ internal static class ColumnResolver
     public static ParquetField? Find(IReadOnlyList<ParquetField> fields, string address, string path)
     {
         if (Named(fields, address, path) is { } field)
+        {
             return field;
+        }
+
         for (var dot = address.IndexOf('.'); dot >= 0; dot = address.IndexOf('.', dot + 1))
         {
             if (
@@ -97,7 +109,9 @@ internal static class ColumnResolver
                 && !outer.Type.EndsWith("[]", StringComparison.Ordinal)
                 && Find(outer.Fields, address[(dot + 1)..], path) is { } inner
             )
+            {
                 return inner;
+            }
         }
 
         return null;
@@ -125,11 +139,14 @@ internal static class ColumnResolver
             Find(fields, requested, path)
             ?? throw new CorpusException($"{path} has no column {requested} (data.{role}_column); its columns: {List(fields)}");
         if (kindOf(found) is { } kind)
+        {
             return new FoundColumn(
                 found.Name == requested || requested.Contains('.', StringComparison.Ordinal) ? requested : found.Name,
                 kind,
                 []
             );
+        }
+
         throw new CorpusException(
             IsListOfImages(found) && role == "image"
                 ? ListOfImages(found, path)
@@ -153,7 +170,10 @@ internal static class ColumnResolver
             .Where(f => f.Kind is not null)
             .ToArray();
         if (fitting.Length == 0)
+        {
             return null;
+        }
+
         var (field, kind) = fitting
             .OrderBy(f =>
                 f.Kind == ColumnKind.Null ? 2
@@ -185,9 +205,11 @@ internal static class ColumnResolver
     private static void RequireOne(IReadOnlyList<ParquetField> fields, string name, string path)
     {
         if (fields.Count(f => f.Name == name) > 1)
+        {
             throw new CorpusException(
                 $"{path} has two columns named {name}; rename or drop one of them. Its columns: " + $"{List(fields)}"
             );
+        }
     }
 
     private static ColumnKind? ImageKind(ParquetField field) =>
@@ -238,7 +260,9 @@ internal static class MissingImages
     public static string? Explain(IReadOnlyList<ParquetField> fields, string path)
     {
         if (fields.FirstOrDefault(f => f.Name.Equals("url", StringComparison.OrdinalIgnoreCase)) is not { } url)
+        {
             return null;
+        }
         // img2dataset writes a table beside each of its tars.
         if (File.Exists(Path.ChangeExtension(path, ".tar")))
         {

@@ -31,14 +31,22 @@ public static class CorpusCaptions
     public static IEnumerable<string> Read(CorpusManifest manifest, Action<string, string>? onBad = null)
     {
         if (manifest.Parts.Any(part => part.Caption is null))
+        {
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column; name one with data.caption_column");
+        }
+
         long index = 0;
         foreach (var row in CorpusScan.Rows(manifest, CorpusContent.Captions, manifest.IsSelected))
         {
             if (row.Group.CaptionProblem(row.RowInGroup) is { } problem)
+            {
                 onBad?.Invoke(manifest.Key(index), problem);
+            }
             else if (row.Caption is { } text)
+            {
                 yield return text;
+            }
+
             index++;
         }
     }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -202,7 +201,10 @@ public sealed class CorpusManifest
     {
         var rows = Parts.Select(_ => new List<int>()).ToArray();
         foreach (var group in _groups)
+        {
             rows[_partOfFile[group.File]].Add(group.Samples);
+        }
+
         return rows;
     }
 
@@ -291,9 +293,13 @@ public sealed class CorpusManifest
         {
             var middle = (low + high + 1) >>> 1;
             if (_groups[middle].FirstIndex <= index)
+            {
                 low = middle;
+            }
             else
+            {
                 high = middle - 1;
+            }
         }
 
         return low;

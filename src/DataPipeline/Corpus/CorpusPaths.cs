@@ -13,25 +13,43 @@ internal static class CorpusPaths
     public static IReadOnlyList<string> Expand(IReadOnlyList<string> pathsFoldersOrGlobs)
     {
         if (pathsFoldersOrGlobs.Count == 0)
+        {
             throw new CorpusException("no corpus is given; name Parquet files, folders or globs in data.train");
+        }
+
         var files = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var entry in pathsFoldersOrGlobs)
+        {
             files.UnionWith(ExpandOne(entry));
+        }
+
         return [.. files];
     }
 
     private static IEnumerable<string> ExpandOne(string entry)
     {
         if (string.IsNullOrWhiteSpace(entry))
+        {
             throw new CorpusException("the corpus path is empty; name Parquet files, folders or globs in data.train");
+        }
+
         RemotePath.Refuse(entry);
         var path = Path.GetFullPath(entry);
         if (File.Exists(path))
+        {
             return FileList.IsList(path) ? FileList.Read(path).SelectMany(listed => Listed(path, listed)) : [path];
+        }
+
         if (Directory.Exists(path))
+        {
             return InFolder(path);
+        }
+
         if (!FileGlob.IsPattern(path))
+        {
             throw new CorpusException($"{path} does not exist; correct the path in data.train");
+        }
+
         var matches = FileGlob.Match(path);
         return matches.Count > 0 ? matches : throw new CorpusException($"no file matches {path}; correct the glob in data.train");
     }
@@ -40,7 +58,10 @@ internal static class CorpusPaths
     {
         var files = Directory.GetFiles(folder, "*.parquet");
         if (files.Length > 0)
+        {
             return files;
+        }
+
         throw new CorpusException(
             Directory.EnumerateFiles(folder, "*.tar").Any()
                 ? $"the folder {folder} contains tar archives but no .parquet file; import them first: cliptrain data import tar {folder} "
@@ -106,7 +127,10 @@ internal static class RemotePath
     {
         var end = path.IndexOf(Scheme, StringComparison.Ordinal);
         if (end < 1 || !path[..end].All(c => char.IsAsciiLetterOrDigit(c) || c is '+' or '-' or '.'))
+        {
             return;
+        }
+
         var way = path[..end].ToLowerInvariant() switch
         {
             "s3" or "s3a" => "copy them (aws s3 sync) or mount the bucket (mountpoint-s3, rclone mount)",

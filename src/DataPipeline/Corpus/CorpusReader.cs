@@ -26,7 +26,9 @@ public sealed class CorpusReader : IDisposable
         (_manifest, _label, _content) = (manifest, labelColumn, content);
         _checked = new bool[manifest.Files.Count];
         if (labelColumn is not null && !manifest.Columns.Any(c => c.Name.Equals(labelColumn, StringComparison.OrdinalIgnoreCase)))
+        {
             throw NoLabel(manifest.Files[0].Path);
+        }
     }
 
     /// <summary>Reads one group of rows, including rows that are not selected; the caller disposes it.</summary>
@@ -66,7 +68,10 @@ public sealed class CorpusReader : IDisposable
         {
             rows.Dispose();
             if (ParquetFailure.Is(e))
+            {
                 throw ParquetFailure.At($"{path}, rows {group.FirstRow} to {group.FirstRow + group.Rows - 1}", e);
+            }
+
             throw;
         }
     }
@@ -75,17 +80,31 @@ public sealed class CorpusReader : IDisposable
     {
         var file = _files.Get(path);
         if (group.RowGroup >= file.GroupCount || file.Rows(group.RowGroup) < group.Offset + group.Rows)
+        {
             throw Changed(path, $"row group {group.RowGroup} is missing or has a different row count");
+        }
+
         var columns = new GroupColumns(file, group, path, wanted);
         var part = _manifest.PartOf(group.File);
         if (_content.HasFlag(CorpusContent.Images))
+        {
             columns.ReadImages(rows, part.Image);
+        }
+
         if (_content.HasFlag(CorpusContent.Captions) && part.Caption is { } caption)
+        {
             columns.ReadCaptions(rows, caption);
+        }
+
         if (_content.HasFlag(CorpusContent.Captions) && part.CaptionChoices.Count > 0)
+        {
             columns.ReadChoices(rows, part.CaptionChoices);
+        }
+
         if (_label is not null)
+        {
             columns.ReadLabels(rows, ColumnResolver.Find(file.Fields, _label, path) ?? throw NoLabel(path));
+        }
     }
 
     private IEnumerable<Sample> Samples(long start, long end)
@@ -96,19 +115,30 @@ public sealed class CorpusReader : IDisposable
             var number = _manifest.GroupOf(index);
             using var group = Read(number);
             for (; index < end && _manifest.Place(index) is var place && place.Group == number; index++)
+            {
                 yield return new Sample(index, group.Image(place.Row).ToArray(), group.Caption(place.Row), group.Label(place.Row));
+            }
         }
     }
 
     private void CheckUnchanged(int fileIndex)
     {
         if (_checked[fileIndex])
+        {
             return;
+        }
+
         var file = _manifest.Files[fileIndex];
         if (!File.Exists(file.Path))
+        {
             throw new CorpusException($"{file.Path} has been removed since the run began; restore it");
+        }
+
         if (FileLength.Of(file.Path) is var bytes && bytes != file.Bytes)
+        {
             throw Changed(file.Path, $"it has {bytes} bytes, not {file.Bytes}");
+        }
+
         _checked[fileIndex] = true;
     }
 

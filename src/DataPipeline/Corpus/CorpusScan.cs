@@ -36,14 +36,22 @@ internal static class CorpusScan
             var group = manifest.Groups[number];
             var wanted = new bool[group.Rows];
             for (var row = 0; row < wanted.Length; row++)
+            {
                 wanted[row] = isWanted(group.FirstCorpusRow + row);
+            }
+
             if (!wanted.Contains(true))
+            {
                 continue;
+            }
+
             using var rows = reader.Read(number, wanted);
             for (var row = 0; row < wanted.Length; row++)
             {
                 if (wanted[row])
+                {
                     yield return new ScannedRow(rows, row, manifest.Files[group.File], group.FirstRow + row, group.FirstCorpusRow + row);
+                }
             }
         }
     }

@@ -26,7 +26,10 @@ public sealed record CorpusSelection(IReadOnlyList<SelectionStep> Steps, byte[] 
     {
         using var packed = new MemoryStream();
         using (var deflate = new DeflateStream(packed, CompressionLevel.Fastest))
+        {
             deflate.Write(MemoryMarshal.AsBytes(rows.Words));
+        }
+
         return new CorpusSelection(steps, packed.ToArray());
     }
 
@@ -56,7 +59,9 @@ internal sealed class RowMask
         _words = new ulong[(rows + WordBits - 1) / WordBits];
         Array.Fill(_words, ulong.MaxValue);
         if (rows % WordBits != 0)
+        {
             _words[^1] = (1UL << (int)(rows % WordBits)) - 1;
+        }
     }
 
     /// <param name="rows">Rows of the corpus.</param>
@@ -88,7 +93,9 @@ internal sealed class RowMask
                 words[word++] |= bits << shift;
                 // Bits beyond the last word lie after the last row and are 0.
                 if (shift > 0 && word < words.Length)
+                {
                     words[word] |= bits >> (WordBits - shift);
+                }
             }
 
             rows += set.Rows;
@@ -125,7 +132,10 @@ internal sealed class RowMask
             if (nth < count)
             {
                 for (; nth > 0; nth--)
+                {
                     word &= word - 1;
+                }
+
                 return row + BitOperations.TrailingZeroCount(word);
             }
 

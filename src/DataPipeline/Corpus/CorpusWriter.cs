@@ -31,7 +31,10 @@ public sealed class CorpusWriter : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(rowGroupRows);
         string[] names = [imageColumn, captionColumn, .. extraColumns ?? []];
         if (names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
             throw new ArgumentException($"column {twice.Key} is named twice", nameof(extraColumns));
+        }
+
         _rowGroupRows = rowGroupRows;
         _columns = names.Length;
         _file = new ParquetFileWriter(path, [.. names.Select((name, i) => new OutputColumn(name, IsText: i > 0))]);
@@ -47,18 +50,31 @@ public sealed class CorpusWriter : IDisposable
     public void Add(ReadOnlySpan<byte> image, string? caption, ReadOnlySpan<string?> extra = default)
     {
         if (extra.Length != _columns - 2)
+        {
             throw new ArgumentException($"{extra.Length} extra values for {_columns - 2} extra columns", nameof(extra));
+        }
+
         if (image.IsEmpty)
+        {
             _file.AddNull(0);
+        }
         else
+        {
             _file.Add(0, image);
+        }
+
         _file.AddText(1, caption);
         for (var i = 0; i < extra.Length; i++)
+        {
             _file.AddText(i + 2, extra[i]);
+        }
+
         Rows++;
         _file.EndRow();
         if (_file.Pending == _rowGroupRows || Enumerable.Range(0, _columns).Any(column => _file.PendingBytes(column) >= MaxColumnBytes))
+        {
             _file.Flush();
+        }
     }
 
     /// <summary>Writes pending rows, syncs the file to disk and renames it to its final name.</summary>

@@ -61,14 +61,19 @@ public sealed class EmbeddingWriter : IDisposable
         _files.Add(file);
         _rows.Add(row);
         if ((long)_rows.Count * _dimensions * sizeof(float) >= MaxColumnBytes)
+        {
             Flush();
+        }
     }
 
     /// <summary>Writes pending rows, syncs the file to disk and renames it to its final name.</summary>
     public void Complete()
     {
         if (_rows.Count > 0 || _isEmpty)
+        {
             Flush();
+        }
+
         _writer.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _output.Flush(flushToDisk: true);
         _output.Dispose();
@@ -84,9 +89,15 @@ public sealed class EmbeddingWriter : IDisposable
     private void Add(List<float>? vectors, ReadOnlySpan<float> vector, string name)
     {
         if (vectors is null)
+        {
             return;
+        }
+
         if (vector.Length != _dimensions)
+        {
             throw new ArgumentException($"a vector of {vector.Length} numbers in a column of {_dimensions}", name);
+        }
+
         vectors.AddRange(vector);
     }
 
@@ -97,7 +108,10 @@ public sealed class EmbeddingWriter : IDisposable
         group.WriteAsync(fields[0], _files).GetAwaiter().GetResult();
         group.WriteAsync<long>(fields[1], _rows.ToArray()).GetAwaiter().GetResult();
         foreach (var (number, vectors) in _vectors.OfType<List<float>>().Index())
+        {
             WriteVectors(group, fields[2 + number], vectors);
+        }
+
         group.CompleteValidate();
         _files.Clear();
         _rows.Clear();
@@ -111,7 +125,10 @@ public sealed class EmbeddingWriter : IDisposable
             repetition = new int[vectors.Count];
         Array.Fill(definition, field.MaxDefinitionLevel);
         for (var i = 0; i < repetition.Length; i++)
+        {
             repetition[i] = i % _dimensions == 0 ? 0 : 1;
+        }
+
         group.WriteAllPartsAsync<float>(field, vectors.ToArray(), definition, repetition, CancellationToken.None).GetAwaiter().GetResult();
         vectors.Clear();
     }

@@ -27,19 +27,28 @@ internal static class FileGlob
         if (rest.Count == 0)
         {
             if (!IsPattern(part) || File.Exists(literal))
+            {
                 return File.Exists(literal) ? [literal] : [];
+            }
+
             return part == "**" ? [] : List(folder, part, Directory.EnumerateFiles);
         }
 
         if (part == "**")
+        {
             return In(folder, rest)
                 .Concat(
                     List(folder, "*", Directory.EnumerateDirectories)
                         .Where(inner => new DirectoryInfo(inner).LinkTarget is null)
                         .SelectMany(inner => In(inner, parts))
                 );
+        }
+
         if (!IsPattern(part) || Directory.Exists(literal))
+        {
             return Directory.Exists(literal) ? In(literal, rest) : [];
+        }
+
         return List(folder, part, Directory.EnumerateDirectories).SelectMany(inner => In(inner, rest));
     }
 

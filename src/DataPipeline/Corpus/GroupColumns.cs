@@ -11,7 +11,9 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
     {
         var column = Find(source.Addresses[0]);
         if (Values(ColumnResolver.ImageBytes(column)) is { } bytes)
+        {
             Visit(bytes, rows.SetImage);
+        }
         // Rows without bytes may still have the path of their image, which makes the error clearer.
         if (ColumnResolver.Inner(column, "path") is { Leaf: { } paths } && Wanted().Any(row => rows.Image(row).IsEmpty))
         {
@@ -20,11 +22,13 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
                 (row, name) =>
                 {
                     if (rows.Image(row).IsEmpty)
+                    {
                         rows.SetImageProblem(
                             row,
                             $"the image's bytes are null, only its path is set ({Encoding.UTF8.GetString(name)}); store the image "
                                 + "files in the corpus, for example with cliptrain data import"
                         );
+                    }
                 }
             );
         }
@@ -38,15 +42,23 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
         foreach (var address in source.Addresses)
         {
             if (Values(Find(address)) is not { } leaf)
+            {
                 continue;
+            }
+
             Visit(
                 leaf,
                 (row, utf8) =>
                 {
                     if (rows.CaptionProblem(row) is not null || !string.IsNullOrWhiteSpace(rows.Caption(row)))
+                    {
                         return;
+                    }
+
                     if (Text(rows, row, utf8, address) is { } text)
+                    {
                         rows.SetCaption(row, text);
+                    }
                 }
             );
         }
@@ -60,11 +72,15 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
         {
             var (number, field) = (column, Find(sources[column].Addresses[0]));
             if (Values(field) is { } leaf)
+            {
                 Visit(leaf, (row, utf8) => (texts[row, number] ??= []).Add(Text(rows, row, utf8, field.Name)));
+            }
         }
 
         foreach (var row in Wanted())
+        {
             rows.SetChoices(row, [.. Enumerable.Range(0, sources.Count).Select(column => texts[row, column]?.ToArray() ?? [])]);
+        }
     }
 
     /// <summary>Reads the values of a column of any type, as text.</summary>
@@ -73,7 +89,9 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
         var leaf = field.Leaf ?? throw new CorpusException($"column {field} of {path} cannot be a label, which must be text or a number");
         var values = file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows);
         for (var row = 0; row < values.Length; row++)
+        {
             rows.SetLabel(row, ParquetText.Of(values[row]));
+        }
     }
 
     private void Visit(ParquetLeaf leaf, VisitValue visit) =>
@@ -85,7 +103,9 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
             (row, value) =>
             {
                 if (wanted is null || wanted[row])
+                {
                     visit(row, value);
+                }
             }
         );
 
@@ -106,7 +126,10 @@ internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string pat
     private static string? Text(RowGroup rows, int row, ReadOnlySpan<byte> utf8, string column)
     {
         if (Utf8.IsValid(utf8))
+        {
             return Encoding.UTF8.GetString(utf8);
+        }
+
         rows.SetCaptionProblem(
             row,
             $"the caption, column {column}, is not UTF-8 ({Encoding.UTF8.GetString(utf8[..Math.Min(utf8.Length, 60)])}); convert the "

@@ -18,10 +18,13 @@ internal static class HuggingFaceFeatures
         {
             var here = Names(file.Path, column);
             if (names is not null && !here.SequenceEqual(names, StringComparer.Ordinal))
+            {
                 throw new CorpusException(
                     $"{files[0].Path} and {file.Path} name the classes of column {column} differently in their metadata; rewrite them "
                         + "with one list, or name the classes in the run file"
                 );
+            }
+
             names = here;
         }
 
@@ -34,7 +37,10 @@ internal static class HuggingFaceFeatures
         {
             using var file = new ParquetFile(path);
             if (!file.Metadata.TryGetValue(Key, out var json))
+            {
                 return [];
+            }
+
             var feature = (JsonNode.Parse(json)?["info"]?["features"] as JsonObject)?[column] as JsonObject;
             return feature?["names"] is JsonArray names ? [.. names.Select(name => name!.GetValue<string>())] : [];
         }

@@ -27,21 +27,30 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         }
 
         if (_files.Sum(f => f.Rows) == 0)
+        {
             throw new CorpusException(
                 $"the corpus has no rows ({_files.Count} files, the first is {_files[0].Path}); name files with samples"
             );
+        }
+
         if (_captions.Append(_image!).FirstOrDefault(c => c.Kind == ColumnKind.Null) is { } empty)
+        {
             throw new CorpusException(
                 $"column {empty.Address} has no values in any file ({_files[0].Path}); name another column (data.image_column, "
                     + $"data.caption_column), or rewrite the files with values. The columns are {ColumnResolver.List(_columns)}"
             );
+        }
+
         var image = ColumnResolver.ImageSource(_image!);
         var caption = _captions.Length == 0 ? null : ColumnResolver.FirstCaption(_captions);
         CorpusSource[] choices = wanted.EveryCaption ? [.. _captions.Select(ColumnResolver.AllCaptions)] : [];
         AppendText(hash, image.Expression);
         AppendText(hash, caption?.Expression ?? "");
         foreach (var choice in choices)
+        {
             AppendText(hash, choice.Expression);
+        }
+
         return new CorpusManifest(
             _files,
             [.. _columns.Select(c => new CorpusColumn(c.Name, c.Type))],
@@ -71,7 +80,9 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
             _columns = [.. description.Fields];
             _image = ColumnResolver.Image(description.Fields, wanted.Image, path);
             if (wanted.CaptionRequired || wanted.Captions.Count > 0 || ColumnResolver.HasCaption(description.Fields, path))
+            {
                 _captions = [.. ColumnResolver.Captions(description.Fields, wanted.Captions, path)];
+            }
         }
         else
         {
@@ -96,9 +107,15 @@ internal sealed class ManifestBuilder(CorpusColumns wanted)
         {
             var found = find(before.Address);
             if (found.Kind == before.Kind || found.Kind == ColumnKind.Null)
+            {
                 return before;
+            }
+
             if (before.Kind == ColumnKind.Null)
+            {
                 return before with { Kind = found.Kind };
+            }
+
             difference = $"column {before.Address} has different types";
         }
         catch (CorpusException e)

@@ -10,14 +10,19 @@ public static class ManifestComparison
     public static string? DifferenceTo(this CorpusManifest manifest, CorpusManifest other)
     {
         if (manifest.FilesHash == other.FilesHash)
+        {
             return Stamped(manifest, other).FirstOrDefault(pair => pair.Mine.Sample != pair.Its.Sample) is { File: { } changed }
                 ? $"{changed.Path} has the expected size but different contents"
                 : null;
+        }
+
         foreach (var (mine, its) in manifest.Files.Zip(other.Files))
         {
             if (Path.GetFileName(mine.Path) != Path.GetFileName(its.Path) || mine.Rows != its.Rows || mine.Bytes != its.Bytes)
+            {
                 return $"{its.Path} has {its.Rows} rows in {its.Bytes} bytes, where {mine.Path} with {mine.Rows} rows in {mine.Bytes} "
                     + "bytes is expected";
+            }
         }
 
         return manifest.Files.Count != other.Files.Count

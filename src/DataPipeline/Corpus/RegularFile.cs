@@ -24,7 +24,9 @@ public static unsafe partial class RegularFile
         try
         {
             if (StatX(CurrentDirectory, path, 0, TypeWanted, result) != 0)
+            {
                 return;
+            }
         }
         catch (EntryPointNotFoundException)
         {
@@ -38,7 +40,9 @@ public static unsafe partial class RegularFile
                 or BlockDevice
                 or Socket
         )
+        {
             throw new IOException($"{path} is a pipe, a socket or a device, not a file.");
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -11,16 +11,23 @@ internal static class Augmentation
     public static void Apply(Span<uint> square, ImageTransformOptions options, ref CounterRandom random)
     {
         if (options.FlipProbability > 0 && random.NextDouble() < options.FlipProbability)
+        {
             Mirror(square, options.Size);
+        }
+
         options.Jitter.Apply(square, ref random);
         if (options.GreyscaleProbability > 0 && random.NextDouble() < options.GreyscaleProbability)
+        {
             ColourChange.Greyscale(square);
+        }
     }
 
     internal static void Mirror(Span<uint> square, int side)
     {
         for (var row = 0; row < side; row++)
+        {
             square.Slice(row * side, side).Reverse();
+        }
     }
 }
 
@@ -39,7 +46,10 @@ public sealed record ColourJitter(double Probability, double Brightness, double 
     internal void Apply(Span<uint> rgbx, ref CounterRandom random)
     {
         if (Probability == 0 || random.NextDouble() >= Probability)
+        {
             return;
+        }
+
         Span<int> order = [0, 1, 2, 3];
         random.Shuffle(order);
 
@@ -50,13 +60,21 @@ public sealed record ColourJitter(double Probability, double Brightness, double 
         foreach (var change in order)
         {
             if (change == 0 && Brightness > 0)
+            {
                 ColourChange.Brightness(rgbx, brightness);
+            }
             else if (change == 1 && Contrast > 0)
+            {
                 ColourChange.Contrast(rgbx, contrast);
+            }
             else if (change == 2 && Saturation > 0)
+            {
                 ColourChange.Saturation(rgbx, saturation);
+            }
             else if (change == 3 && Hue > 0)
+            {
                 ColourChange.Hue(rgbx, hue);
+            }
         }
     }
 

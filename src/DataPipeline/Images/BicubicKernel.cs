@@ -86,11 +86,19 @@ internal sealed class BicubicKernel
     {
         Groups = (taps + GroupTaps - 1) / GroupTaps;
         if (Start.Length < length)
+        {
             Start = new int[length];
+        }
+
         if (Weights.Length < (long)length * Groups * GroupShorts)
+        {
             Weights = new short[length * Groups * GroupShorts];
+        }
+
         if (_exact.Length < Groups * GroupTaps)
+        {
             _exact = new double[Groups * GroupTaps];
+        }
     }
 
     /// <summary>The kernel at input pixels from start on, zero from end on; returns the sum.</summary>
@@ -112,7 +120,10 @@ internal sealed class BicubicKernel
         // Sequential, as Pillow adds them.
         var sum = 0.0;
         foreach (var weight in _exact.AsSpan(0, Groups * GroupTaps))
+        {
             sum += weight;
+        }
+
         return sum;
     }
 

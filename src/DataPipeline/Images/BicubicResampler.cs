@@ -52,16 +52,25 @@ internal sealed unsafe class BicubicResampler : IDisposable
             {
                 var first = _vertical.Start[y] / 2;
                 for (var end = Math.Min(first + needed, last); ready < end; ready += 2)
+                {
                     HorizontalPass(image, box, ready, window.Width);
+                }
+
                 for (var p = 0; p < needed; p++)
+                {
                     pairs[p] = (nint)Slot(first + p);
+                }
 
                 // Ascending order: each row overwrites the slack of the row before.
                 var row = result + ((long)y * window.Width * PixelBuffer.BytesPerPixel);
                 if (_vectorised)
+                {
                     ResampleRow.VerticalAvx2(_vertical, y, (short**)pairs, window.Width, row);
+                }
                 else
+                {
                     ResampleRow.VerticalPortable(_vertical, y, (short**)pairs, window.Width, row);
+                }
             }
         }
 
@@ -84,9 +93,13 @@ internal sealed unsafe class BicubicResampler : IDisposable
 
         var rows = new ResampleRow.SourceRows(Row(2 * pair), Row((2 * pair) + 1), Row((2 * pair) + 2), Row((2 * pair) + 3));
         if (_vectorised)
+        {
             ResampleRow.HorizontalAvx2(_horizontal, rows, width, Slot(pair), Slot(pair + 1));
+        }
         else
+        {
             ResampleRow.HorizontalPortable(_horizontal, rows, width, Slot(pair), Slot(pair + 1));
+        }
     }
 
     private short* Slot(int pair) => _ring + ((pair & (_slots - 1)) * (long)_pairShorts);
@@ -98,7 +111,10 @@ internal sealed unsafe class BicubicResampler : IDisposable
         _pairShorts = (width + Block - 1) / Block * Block * ResampleRow.PairShorts;
         var bytes = (long)_slots * _pairShorts * sizeof(short);
         if (bytes <= _capacity)
+        {
             return;
+        }
+
         NativeMemory.AlignedFree(_ring);
         _ring = (short*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
         _capacity = bytes;

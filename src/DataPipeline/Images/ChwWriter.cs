@@ -16,7 +16,9 @@ internal sealed unsafe class ChwWriter
     {
         _type = type;
         for (var c = 0; c < 3; c++)
+        {
             (_factor[c], _offset[c]) = (normalization.Factor(c), normalization.Offset(c));
+        }
     }
 
     /// <summary>Writes three planes of <paramref name="pixels"/> values each: [3, pixels].</summary>
@@ -55,25 +57,35 @@ internal sealed unsafe class ChwWriter
         }
 
         for (; i < pixels; i++)
+        {
             plane[i] = (byte)(rgbx[i] >> shift);
+        }
     }
 
     private static void Fp32(uint* rgbx, int shift, int pixels, float factor, float offset, float* plane)
     {
         var i = 0;
         for (; i + Vector256<float>.Count <= pixels; i += Vector256<float>.Count)
+        {
             Normalize(rgbx + i, shift, factor, offset).Store(plane + i);
+        }
+
         for (; i < pixels; i++)
+        {
             plane[i] = ((rgbx[i] >> shift & 0xFF) * factor) + offset;
+        }
     }
 
     private static void Bf16(uint* rgbx, int shift, int pixels, float factor, float offset, ushort* plane)
     {
         var i = 0;
         for (; i + 16 <= pixels; i += 16)
+        {
             Vector256
                 .Narrow(Rounded(Normalize(rgbx + i, shift, factor, offset)), Rounded(Normalize(rgbx + i + 8, shift, factor, offset)))
                 .Store(plane + i);
+        }
+
         for (; i < pixels; i++)
         {
             var bits = BitConverter.SingleToUInt32Bits(((rgbx[i] >> shift & 0xFF) * factor) + offset);

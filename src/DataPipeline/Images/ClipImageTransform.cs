@@ -83,10 +83,13 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         ObjectDisposedException.ThrowIf(_square is null, this);
         var bytes = ((IImageTransform)this).OutputBytes;
         if (chw.Length != bytes)
+        {
             throw new ArgumentException(
                 $"the span has {chw.Length} bytes; an image of 3 × {Size} × {Size} {Type} has {bytes}",
                 nameof(chw)
             );
+        }
+
         _writer.Write(_view, Size * Size, chw);
     }
 
@@ -136,7 +139,10 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         _view = upright ? _square : _shown;
         var view = new Span<uint>(_view, Size * Size);
         if (!upright)
+        {
             orientation.Show(new Span<uint>(_square, Size * Size), view, Size);
+        }
+
         return view;
     }
 

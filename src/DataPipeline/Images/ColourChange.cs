@@ -11,7 +11,10 @@ internal static class ColourChange
     {
         var sum = 0L;
         foreach (var pixel in rgbx)
+        {
             sum += Luma(pixel);
+        }
+
         BlendFrom(rgbx, (int)(((double)sum / rgbx.Length) + 0.5), factor);
     }
 
@@ -40,7 +43,9 @@ internal static class ColourChange
     public static void Greyscale(Span<uint> rgbx)
     {
         foreach (ref var pixel in rgbx)
+        {
             pixel = (uint)Luma(pixel) * 0x010101u;
+        }
     }
 
     /// <summary>ITU-R 601 in 1/65,536.</summary>
@@ -51,9 +56,14 @@ internal static class ColourChange
     {
         Span<byte> outcomes = stackalloc byte[256];
         for (var level = 0; level < outcomes.Length; level++)
+        {
             outcomes[level] = (byte)Blend(from, level, factor);
+        }
+
         foreach (ref var pixel in rgbx)
+        {
             pixel = Pack(outcomes[Red(pixel)], outcomes[Green(pixel)], outcomes[Blue(pixel)]);
+        }
     }
 
     private static int Blend(int from, int to, float factor) => (int)Math.Clamp(from + (factor * (to - from)), 0f, 255f);
@@ -63,18 +73,28 @@ internal static class ColourChange
         int max = Math.Max(r, Math.Max(g, b)),
             min = Math.Min(r, Math.Min(g, b));
         if (max == min)
+        {
             return (0, 0, max);
+        }
+
         float range = max - min,
             rc = (max - r) / range,
             gc = (max - g) / range,
             bc = (max - b) / range;
         float hue;
         if (r == max)
+        {
             hue = bc - gc;
+        }
         else if (g == max)
+        {
             hue = (float)(2.0 + rc - bc);
+        }
         else
+        {
             hue = (float)(4.0 + gc - rc);
+        }
+
         hue = (float)(((hue / 6.0) + 1.0) % 1.0);
         return ((int)(hue * 255.0), (int)(range / max * 255.0), max);
     }
@@ -82,7 +102,10 @@ internal static class ColourChange
     private static uint FromHsv(int hue, int saturation, int value)
     {
         if (saturation == 0)
+        {
             return Pack(value, value, value);
+        }
+
         var sixths = (float)hue * 6.0 / 255.0;
         var sector = (int)Math.Floor(sixths);
         var f = (float)(sixths - sector);

@@ -72,7 +72,10 @@ public static class ImageLibraries
         get
         {
             if (NativeTurboJpeg.IsAvailable)
+            {
                 new JpegDecoder().Dispose();
+            }
+
             return NativeTurboJpeg.IsAvailable;
         }
     }

@@ -61,7 +61,10 @@ internal static class ImageHeader
         while (i + 9 <= image.Length)
         {
             if (image[i] != Fill)
+            {
                 return null;
+            }
+
             var marker = image[i + 1];
             if (marker == Fill)
             {
@@ -70,13 +73,19 @@ internal static class ImageHeader
             }
 
             if (marker is >= 0xC0 and <= 0xC2)
+            {
                 return new HeaderFacts(
                     ImageFormat.Jpeg,
                     BinaryPrimitives.ReadUInt16BigEndian(image[(i + 7)..]),
                     BinaryPrimitives.ReadUInt16BigEndian(image[(i + 5)..])
                 );
+            }
+
             if (marker is StartOfScan or < 0xC0 or (>= 0xD0 and <= 0xD9))
+            {
                 return null;
+            }
+
             i += 2 + BinaryPrimitives.ReadUInt16BigEndian(image[(i + 2)..]);
         }
 
@@ -97,12 +106,21 @@ internal static class ImageHeader
     private static HeaderFacts? WebP(ReadOnlySpan<byte> image)
     {
         if (image.Length < 30)
+        {
             return null;
+        }
+
         var chunk = image[12..16];
         if (chunk.SequenceEqual("VP8X"u8))
+        {
             return new HeaderFacts(ImageFormat.WebP, 1 + UInt24(image[24..]), 1 + UInt24(image[27..]));
+        }
+
         if (chunk.SequenceEqual("VP8L"u8) && BinaryPrimitives.ReadUInt32LittleEndian(image[21..]) is var bits)
+        {
             return new HeaderFacts(ImageFormat.WebP, 1 + (bits & 0x3FFF), 1 + ((bits >> 14) & 0x3FFF));
+        }
+
         return chunk.SequenceEqual("VP8 "u8)
             ? new HeaderFacts(
                 ImageFormat.WebP,

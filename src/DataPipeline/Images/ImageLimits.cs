@@ -27,20 +27,30 @@ public sealed record ImageLimits
     internal void CheckLength(int bytes)
     {
         if (bytes == 0)
+        {
             throw new ImageDecodeException("the image is empty");
+        }
+
         if (bytes > Bytes)
+        {
             throw new ImageDecodeException($"the image has {bytes} bytes, more than data.max_image_bytes ({Bytes})");
+        }
     }
 
     /// <exception cref="ImageDecodeException">The image has no or too many pixels.</exception>
     internal void CheckSize(int width, int height)
     {
         if (width < 1 || height < 1)
+        {
             throw new ImageDecodeException($"the image's header says {width} × {height} pixels");
+        }
+
         if ((long)width * height > Pixels)
+        {
             throw new ImageDecodeException(
                 $"the image's header says {width} × {height} pixels, more than data.max_image_pixels ({Pixels})"
             );
+        }
     }
 
     /// <exception cref="ImageDecodeException">The JPEG has too many scans for its size.</exception>
@@ -48,12 +58,17 @@ public sealed record ImageLimits
     {
         var scans = 0L;
         for (var rest = jpeg; (rest.IndexOf(StartOfScan) is var at) && at >= 0; rest = rest[(at + StartOfScan.Length)..])
+        {
             scans++;
+        }
+
         var pixels = (long)width * height;
         if (scans > Scans && scans * pixels > FreeScanPixels)
+        {
             throw new ImageDecodeException(
                 $"JPEG: {scans} scans of {width} × {height} pixels; more than {Scans} scans of an image of this size are not decoded"
             );
+        }
     }
 
     private static ReadOnlySpan<byte> StartOfScan => [0xFF, 0xDA];

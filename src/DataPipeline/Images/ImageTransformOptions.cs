@@ -46,19 +46,30 @@ public sealed record ImageTransformOptions(int Size)
     {
         var (minScale, maxScale, minRatio, maxRatio) = (options.MinScale, options.MaxScale, options.MinRatio, options.MaxRatio);
         if (options.Size is < 1 or > 8192)
+        {
             throw new ArgumentException($"{nameof(Size)} is {options.Size}; it must be between 1 and 8192 pixels", nameof(options));
+        }
+
         if (!(minScale > 0 && minScale <= maxScale && maxScale <= 1))
+        {
             throw new ArgumentException(
                 $"{nameof(MinScale)} {minScale} and {nameof(MaxScale)} {maxScale} must be 0 < {nameof(MinScale)} ≤ {nameof(MaxScale)} ≤ 1",
                 nameof(options)
             );
+        }
+
         if (!(minRatio > 0 && minRatio <= maxRatio && double.IsFinite(maxRatio)))
+        {
             throw new ArgumentException(
                 $"{nameof(MinRatio)} {minRatio} and {nameof(MaxRatio)} {maxRatio} must be 0 < {nameof(MinRatio)} ≤ {nameof(MaxRatio)}",
                 nameof(options)
             );
+        }
+
         if (options.Normalization is not { Mean.Count: 3, Std.Count: 3 } normalization || normalization.Std.Any(s => !(s > 0)))
+        {
             throw new ArgumentException($"{nameof(Normalization)} needs three means and three deviations above 0", nameof(options));
+        }
     }
 }
 

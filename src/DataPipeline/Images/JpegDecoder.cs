@@ -70,7 +70,9 @@ internal sealed unsafe class JpegDecoder : IDisposable
         }
 
         if (header.IsCmyk)
+        {
             InvertedCmykToRgbx(image);
+        }
     }
 
     /// <summary>
@@ -120,7 +122,10 @@ internal sealed unsafe class JpegDecoder : IDisposable
     public void Dispose()
     {
         if (_handle != 0)
+        {
             _ = NativeTurboJpeg.tjDestroy(_handle);
+        }
+
         _handle = 0;
     }
 
@@ -131,7 +136,10 @@ internal sealed unsafe class JpegDecoder : IDisposable
     private void Check(ReadOnlySpan<byte> encoded, Func<int, int> decode)
     {
         if (decode(NativeTurboJpeg.FlagLimitScans) == 0)
+        {
             return;
+        }
+
         var reason = NativeTurboJpeg.LastError(_handle);
         if (JpegWarning.IsHarmless(_handle, encoded))
         {
@@ -139,7 +147,10 @@ internal sealed unsafe class JpegDecoder : IDisposable
                 decode(NativeTurboJpeg.FlagLimitScans | NativeTurboJpeg.FlagStopOnWarning) == 0
                 || JpegWarning.IsHarmless(NativeTurboJpeg.LastError(_handle), encoded)
             )
+            {
                 return;
+            }
+
             reason = NativeTurboJpeg.LastError(_handle);
         }
 
@@ -152,7 +163,9 @@ internal sealed unsafe class JpegDecoder : IDisposable
     {
         _handle = NativeTurboJpeg.tjInitDecompress();
         if (_handle == 0)
+        {
             throw new InvalidOperationException("libturbojpeg failed to create a decoder: " + NativeTurboJpeg.LastError(0));
+        }
     }
 
     /// <summary>CMYK JPEGs store inverted ink (Adobe's convention). Pillow's formula, without colour profiles.</summary>
@@ -163,7 +176,9 @@ internal sealed unsafe class JpegDecoder : IDisposable
         {
             int white = pixels[i + 3];
             for (var c = 0; c < 3; c++)
+            {
                 pixels[i + c] = (byte)(white - MultiplyDivide255(255 - pixels[i + c], white));
+            }
         }
     }
 
@@ -201,7 +216,10 @@ internal readonly record struct JpegHeader(int Width, int Height, int Subsamplin
     {
         var divisor = 1;
         while (divisor < 8 && Math.Min(box.Width, box.Height) >= 2L * divisor * side)
+        {
             divisor *= 2;
+        }
+
         return divisor;
     }
 }

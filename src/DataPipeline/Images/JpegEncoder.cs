@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>JPEG encoding by libjpeg-turbo, or SkiaSharp where that is missing, without chroma subsampling.</summary>
@@ -11,10 +9,16 @@ internal static unsafe class JpegEncoder
     public static byte[] Encode(PixelBuffer image, int quality)
     {
         if (!NativeTurboJpeg.IsAvailable)
+        {
             return SkiaJpeg.Encode(image, quality);
+        }
+
         var handle = NativeTurboJpeg.tjInitCompress();
         if (handle == 0)
+        {
             throw new InvalidOperationException("libturbojpeg failed to create an encoder: " + NativeTurboJpeg.LastError(0));
+        }
+
         try
         {
             var length = NativeTurboJpeg.tjBufSize(image.Width, image.Height, NativeTurboJpeg.Subsampling444);
@@ -37,7 +41,9 @@ internal static unsafe class JpegEncoder
                         NativeTurboJpeg.FlagNoReallocate
                     ) != 0
                 )
+                {
                     throw new InvalidOperationException("libturbojpeg failed to encode: " + NativeTurboJpeg.LastError(handle));
+                }
             }
 
             return jpeg[..(int)length.Value];

@@ -27,9 +27,15 @@ internal static partial class JpegWarning
     public static bool IsHarmless(string message, ReadOnlySpan<byte> jpeg)
     {
         if (Careless().IsMatch(message))
+        {
             return true;
+        }
+
         if (Extraneous().Match(message) is not { Success: true } match)
+        {
             return false;
+        }
+
         var count = int.Parse(match.Groups["count"].ValueSpan, CultureInfo.InvariantCulture);
         return int.Parse(match.Groups["marker"].ValueSpan, NumberStyles.HexNumber, CultureInfo.InvariantCulture) switch
         {

@@ -49,7 +49,10 @@ internal static unsafe class ManagedDecoder
                     ?? throw new ImageDecodeException($"{name}: the header cannot be read");
                 limits.CheckSize(info.Width, info.Height);
                 if (PixelLength.Missing(encoded, info.Width, info.Height) is { } missing)
+                {
                     throw new ImageDecodeException($"{name}: {missing}");
+                }
+
                 stream.Position = 0;
                 using var decoded = decoder.Decode<Rgba32>(Configuration, stream, CancellationToken.None);
                 Copy(decoded, image);
@@ -68,9 +71,11 @@ internal static unsafe class ManagedDecoder
         decoded.ProcessPixelRows(rows =>
         {
             for (var y = 0; y < rows.Height; y++)
+            {
                 System
                     .Runtime.InteropServices.MemoryMarshal.AsBytes(rows.GetRowSpan(y))
                     .CopyTo(new Span<byte>(image.Row(y), (int)image.Stride));
+            }
         });
         image.Orientation = decoded.Metadata.ExifProfile?.GetValue(ExifTag.Orientation)?.Value is >= 1 and <= 8 and var value
             ? new Orientation(value)

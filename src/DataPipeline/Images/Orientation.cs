@@ -50,9 +50,15 @@ internal readonly record struct Orientation(int Value)
         {
             var end = 2 + BinaryPrimitives.ReadUInt16BigEndian(rest[2..]);
             if (end < 4 || end > rest.Length)
+            {
                 break;
+            }
+
             if (rest[1] == 0xE1 && rest[4..end] is var segment && segment.StartsWith("Exif\0\0"u8))
+            {
                 return OfExif(segment[6..]);
+            }
+
             rest = rest[end..];
         }
 
@@ -63,11 +69,17 @@ internal readonly record struct Orientation(int Value)
     private static Orientation OfExif(ReadOnlySpan<byte> tiff)
     {
         if (tiff.Length < 8 || !(tiff.StartsWith("II"u8) || tiff.StartsWith("MM"u8)))
+        {
             return Upright;
+        }
+
         var little = tiff[0] == (byte)'I';
         var offset = little ? BinaryPrimitives.ReadUInt32LittleEndian(tiff[4..]) : BinaryPrimitives.ReadUInt32BigEndian(tiff[4..]);
         if (offset > tiff.Length - 2)
+        {
             return Upright;
+        }
+
         var directory = tiff[(int)offset..];
         int Short(ReadOnlySpan<byte> at) => little ? BinaryPrimitives.ReadUInt16LittleEndian(at) : BinaryPrimitives.ReadUInt16BigEndian(at);
         var count = Math.Min(Short(directory), (directory.Length - 2) / 12);
@@ -75,7 +87,9 @@ internal readonly record struct Orientation(int Value)
         {
             var entry = directory.Slice(2 + (i * 12), 12);
             if (Short(entry) == Tag && Short(entry[8..]) is >= 1 and <= 8 and var value)
+            {
                 return new Orientation(value);
+            }
         }
 
         return Upright;

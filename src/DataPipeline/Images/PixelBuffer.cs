@@ -53,7 +53,9 @@ internal sealed unsafe class PixelBuffer : IDisposable
     public void Trim()
     {
         if (_capacity > KeptBytes)
+        {
             Free();
+        }
     }
 
     public void Dispose() => Free();

@@ -35,9 +35,15 @@ internal static class PixelLength
     public static bool LooksLikeTga(ReadOnlySpan<byte> encoded)
     {
         if (encoded.Length < TgaHeader + 1)
+        {
             return false;
+        }
+
         if (encoded.EndsWith("TRUEVISION-XFILE.\0"u8))
+        {
             return true;
+        }
+
         return encoded is [_, 0 or 1, 1 or 2 or 3 or 9 or 10 or 11, ..]
             && encoded[16] is 8 or 15 or 16 or 24 or 32
             && (encoded[17] & 0xC0) == 0
@@ -57,7 +63,9 @@ internal static class PixelLength
             var (start, isEnd) = ((int)at, encoded.Slice((int)at + 4, 4).SequenceEqual("IEND"u8));
             at += 12 + BinaryPrimitives.ReadUInt32BigEndian(encoded[start..]);
             if (isEnd)
+            {
                 return at;
+            }
         }
 
         return Math.Max(at, encoded.Length) + 12;
@@ -75,13 +83,19 @@ internal static class PixelLength
     private static (long Needed, long There) Bmp(ReadOnlySpan<byte> encoded, int width, int height)
     {
         if (encoded.Length < BmpHeader)
+        {
             return (BmpHeader, encoded.Length);
+        }
+
         var offset = BinaryPrimitives.ReadUInt32LittleEndian(encoded[10..]);
         if (BinaryPrimitives.ReadUInt32LittleEndian(encoded[14..]) < 40)
+        {
             return (
                 offset + ((((long)width * BinaryPrimitives.ReadUInt16LittleEndian(encoded[24..])) + 31) / 32 * 4 * height),
                 encoded.Length
             );
+        }
+
         var isRunLength = BinaryPrimitives.ReadUInt32LittleEndian(encoded[30..]) is 1 or 2;
         var pixels = isRunLength
             ? BinaryPrimitives.ReadUInt32LittleEndian(encoded[34..])
@@ -96,7 +110,9 @@ internal static class PixelLength
             TgaHeader + encoded[0] + (encoded[1] == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(encoded[5..]) * ((encoded[7] + 7) / 8) : 0);
         var pixels = (long)width * height;
         if (encoded[2] < 9)
+        {
             return (start + (pixels * bytes), encoded.Length);
+        }
         // Packets: a repeated value, or a number of literal values.
         long there = 0;
         long at = start;

@@ -52,11 +52,17 @@ internal sealed unsafe class PlanarView : IDisposable
         {
             var at = row * stride;
             if (!_planes.HasColour)
+            {
                 YcbcrRow.ConvertGrey(_luma + at, _side, rgbx);
+            }
             else if (_vectorised)
+            {
                 YcbcrRow.ConvertAvx2(_luma + at, _blue + at, _red + at, _side, rgbx);
+            }
             else
+            {
                 YcbcrRow.ConvertPortable(_luma + at, _blue + at, _red + at, _side, rgbx);
+            }
         }
 
         _planes.Trim();

@@ -41,7 +41,9 @@ internal sealed unsafe class PlaneBuffer : IDisposable
     public void Trim()
     {
         if (_capacity > KeptBytes)
+        {
             Dispose();
+        }
     }
 
     public void Dispose()

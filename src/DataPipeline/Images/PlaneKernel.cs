@@ -80,11 +80,20 @@ internal sealed class PlaneKernel(bool evenStarts)
         Stride = (taps + Vector128<short>.Count - 1) / Vector128<short>.Count * Vector128<short>.Count;
         var padded = (outputs + Block - 1) / Block * Block;
         if (Start.Length < padded)
+        {
             Start = new int[padded];
+        }
+
         if (Weights.Length < padded * Stride)
+        {
             Weights = new short[padded * Stride];
+        }
+
         if (_exact.Length < Stride)
+        {
             _exact = new float[Stride];
+        }
+
         Weights.AsSpan(outputs * Stride).Clear();
     }
 
@@ -102,7 +111,9 @@ internal sealed class PlaneKernel(bool evenStarts)
         // Sequential, for a result that does not depend on the processor's vector width.
         var sum = 0f;
         foreach (var weight in _exact.AsSpan(0, count))
+        {
             sum += weight;
+        }
 
         var packed = MemoryMarshal.Cast<short, Vector128<short>>(weights);
         for (var g = 0; g < exact.Length; g++)

@@ -44,11 +44,19 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
         for (var y = 0; y < side; y += PlaneRow.Rows)
         {
             for (var row = 0; row < PlaneRow.Rows; row++)
+            {
                 VerticalPass(plane, Math.Min(y + row, side - 1), ref ready, Line(row));
+            }
+
             if (vectorised)
+            {
                 PlaneRow.HorizontalAvx2(_horizontal, _memory, _line, side, result + (y * stride), stride);
+            }
+
             for (var row = 0; row < PlaneRow.Rows && !vectorised; row++)
+            {
                 PlaneRow.HorizontalPortable(_horizontal, Line(row), side, result + ((y + row) * stride));
+            }
         }
     }
 
@@ -65,16 +73,26 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
         int first = _vertical.Start[y] / 2,
             count = _vertical.Taps / 2;
         for (; ready < first + count; ready++)
+        {
             MakePair(plane, ready);
+        }
+
         fixed (nint* pairs = _pairs)
         fixed (short* weights = &_vertical.Weights[y * _vertical.Stride])
         {
             for (var p = 0; p < count; p++)
+            {
                 pairs[p] = (nint)Slot(first + p);
+            }
+
             if (vectorised)
+            {
                 PlaneRow.VerticalAvx2((int*)weights, (short**)pairs, count, _columns, line);
+            }
             else
+            {
                 PlaneRow.VerticalPortable((int*)weights, (short**)pairs, count, _columns, line);
+            }
         }
     }
 
@@ -84,9 +102,13 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
         byte* upper = plane.Row(Math.Min(2 * pair, plane.Height - 1)) + _first,
             lower = plane.Row(Math.Min((2 * pair) + 1, plane.Height - 1)) + _first;
         if (vectorised)
+        {
             PlaneRow.PairAvx2(upper, lower, _columns, Slot(pair));
+        }
         else
+        {
             PlaneRow.PairPortable(upper, lower, _columns, Slot(pair));
+        }
     }
 
     private short* Line(int row) => _memory + (row * _line);
@@ -100,10 +122,16 @@ internal sealed unsafe class PlaneResampler(int side, bool vectorised) : IDispos
         var count = _vertical.Taps / 2;
         _slots = (int)BitOperations.RoundUpToPowerOf2((uint)count);
         if (_pairs.Length < count)
+        {
             _pairs = new nint[count];
+        }
+
         var bytes = (PlaneRow.Rows + (2L * _slots)) * _line * sizeof(short);
         if (bytes <= _capacity)
+        {
             return;
+        }
+
         Dispose();
         _memory = (short*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
         _capacity = bytes;

@@ -36,7 +36,9 @@ internal static unsafe class PlaneRow
     public static void PairPortable(byte* upper, byte* lower, int columns, short* pair)
     {
         for (var x = 0; x < columns; x++)
+        {
             (pair[2 * x], pair[(2 * x) + 1]) = (upper[x], lower[x]);
+        }
     }
 
     /// <summary>One row of sums over pairs of rows.</summary>
@@ -72,7 +74,10 @@ internal static unsafe class PlaneRow
         {
             var sum = 1 << (VerticalShift - 1);
             for (var p = 0; p < count; p++)
+            {
                 sum += (pairs[p][2 * x] * taps[2 * p]) + (pairs[p][(2 * x) + 1] * taps[(2 * p) + 1]);
+            }
+
             result[x] = Saturate(sum >> VerticalShift);
         }
     }
@@ -123,7 +128,10 @@ internal static unsafe class PlaneRow
         {
             var sum = 1 << (HorizontalShift - 1);
             for (var t = 0; t < kernel.Taps; t++)
+            {
                 sum += row[kernel.Start[i] - kernel.First + t] * kernel.Weights[(i * kernel.Stride) + t];
+            }
+
             result[i] = Saturate(sum >> HorizontalShift);
         }
     }
@@ -133,7 +141,7 @@ internal static unsafe class PlaneRow
     private static void Dot(short* values, int line, short* weights, int count, out Vector256<int> upper, out Vector256<int> lower)
     {
         upper = lower = Vector256<int>.Zero;
-        short* third = values + (2 * line);
+        var third = values + (2 * line);
         var t = 0;
         do
         {

@@ -20,14 +20,23 @@ internal static class PnmDecoder
         var largest = kind is 1 or 4 ? 1 : reader.Number(MaxValue);
         limits.CheckSize(width, height);
         if (largest < 1)
+        {
             throw new ImageDecodeException("PNM: the header's maximum value is 0");
+        }
+
         var channels = kind is 3 or 6 ? 3 : 1;
         // A value takes at least a byte, in packed bitmaps a bit.
         var least = kind == 4 ? (width + 7L) / 8 * height : (long)width * height * channels * (kind > 4 && largest > byte.MaxValue ? 2 : 1);
         if (kind > 3)
+        {
             reader.EndHeader();
+        }
+
         if (reader.Left < least)
+        {
             throw new ImageDecodeException($"PNM: the file is truncated: {least} bytes of pixels are needed, {reader.Left} are present");
+        }
+
         image.Resize(width, height);
         for (var y = 0; y < height; y++)
         {
@@ -35,15 +44,22 @@ internal static class PnmDecoder
             for (var x = 0; x < width; x++)
             {
                 for (var channel = 0; channel < channels; channel++)
+                {
                     row[(x * PixelBuffer.BytesPerPixel) + channel] = Level(kind, ref reader, x, largest);
+                }
+
                 if (channels == 1)
+                {
                     row[(x * PixelBuffer.BytesPerPixel) + 1] = row[(x * PixelBuffer.BytesPerPixel) + 2] = row[
                         x * PixelBuffer.BytesPerPixel
                     ];
+                }
             }
 
             if (kind == 4)
+            {
                 reader.EndRow(width);
+            }
         }
 
         image.Orientation = Orientation.Upright;
@@ -77,7 +93,10 @@ internal static class PnmDecoder
             var start = _at;
             long value = 0;
             for (; _at < _bytes.Length && char.IsAsciiDigit((char)_bytes[_at]); _at++)
+            {
                 value = Math.Min((value * 10) + _bytes[_at] - '0', int.MaxValue);
+            }
+
             return _at > start && value <= largest
                 ? (int)value
                 : throw new ImageDecodeException(
@@ -108,7 +127,9 @@ internal static class PnmDecoder
             for (; _at < _bytes.Length && (_bytes[_at] == '#' || char.IsWhiteSpace((char)_bytes[_at])); _at++)
             {
                 if (_bytes[_at] == '#')
+                {
                     _at += _bytes[_at..].IndexOf((byte)'\n') is >= 0 and var end ? end : Left - 1;
+                }
             }
         }
     }

@@ -43,9 +43,14 @@ internal static class RandomResizedCrop
         int w = width,
             h = height;
         if (ratio < options.MinRatio)
+        {
             h = Math.Max(1, (int)Math.Round(width / options.MinRatio));
+        }
         else if (ratio > options.MaxRatio)
+        {
             w = Math.Max(1, (int)Math.Round(height * options.MaxRatio));
+        }
+
         return new PixelBox((width - w) / 2, (height - h) / 2, w, h);
     }
 }

@@ -138,7 +138,10 @@ internal static unsafe class ResampleRow
         {
             var sum = Half;
             for (var t = 0; t < kernel.Groups * BicubicKernel.GroupTaps; t++)
+            {
                 sum += pairs[t / 2][(2 * c) + (t % 2)] * kernel.Weight(y, t);
+            }
+
             row[c] = (byte)Clamp(sum);
         }
     }

@@ -23,9 +23,11 @@ internal static unsafe class SkiaJpeg
                 SKCodecOptions.Default
             );
             if (result != SKCodecResult.Success)
+            {
                 throw new ImageDecodeException(
                     $"JPEG: {(result == SKCodecResult.IncompleteInput ? "the file is damaged or truncated" : result.ToString())}"
                 );
+            }
         }
 
         image.Orientation = Orientation.OfJpeg(encoded);

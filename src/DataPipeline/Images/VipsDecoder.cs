@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ClipTrain.DataPipeline.Images;
@@ -47,7 +46,10 @@ internal static unsafe class VipsDecoder
 
         // An abandoned decode may hold a turn for ever; then only the reason is less exact.
         if (!Turns.TryEnterWriteLock(TurnPatience))
+        {
             throw new ImageDecodeException("libvips cannot decode the image");
+        }
+
         try
         {
             _ = VipsOperation.Error();
@@ -80,7 +82,9 @@ internal static unsafe class VipsDecoder
         try
         {
             fixed (byte* data = encoded)
+            {
                 return NativeVips.vips_foreign_find_load_buffer(data, (nuint)encoded.Length) != 0;
+            }
         }
         finally
         {
@@ -92,9 +96,12 @@ internal static unsafe class VipsDecoder
     {
         var loader = Marshal.PtrToStringUTF8(NativeVips.vips_foreign_find_load_buffer(data, (nuint)length)) ?? throw VipsOperation.Error();
         if (!limits.Svg && loader.Contains("Svg", StringComparison.OrdinalIgnoreCase))
+        {
             throw new ImageDecodeException(
                 "SVG is only decoded with data.allow_svg, since a small SVG can compute for ever; convert it to PNG"
             );
+        }
+
         using var load = new VipsOperation(loader);
         load.SetBuffer("buffer", data, length);
         load.Set("access=sequential,fail_on=error");
@@ -124,7 +131,9 @@ internal static unsafe class VipsDecoder
         int width = NativeVips.vips_image_get_width(rgb),
             height = NativeVips.vips_image_get_height(rgb);
         if (NativeVips.vips_image_get_bands(rgb) != 3 || NativeVips.vips_image_get_format(rgb) != UnsignedChar)
+        {
             throw new ImageDecodeException("the image's colours cannot be converted to RGB");
+        }
 
         image.Resize(width, height);
         using var region = new VipsReference(NativeVips.vips_region_new(rgb));
@@ -132,14 +141,20 @@ internal static unsafe class VipsDecoder
         for (var top = 0; top < height; top += rows)
         {
             if (clock.Used - started > limit)
+            {
                 throw new ImageDecodeException(
                     $"its {width} × {height} pixels take longer to decode than data.max_image_seconds, {limit.TotalSeconds:0.###} s"
                 );
+            }
+
             var count = Math.Min(rows, height - top);
             nuint length;
             var strip = NativeVips.vips_region_fetch(region.Pointer, 0, top, width, count, &length);
             if (strip is null)
+            {
                 throw VipsOperation.Error();
+            }
+
             ExpandToRgbx(strip, image.Row(top), (long)width * count);
             NativeVips.g_free((nint)strip);
         }
@@ -148,7 +163,9 @@ internal static unsafe class VipsDecoder
     private static void ExpandToRgbx(byte* rgb, byte* rgbx, long pixels)
     {
         for (var end = rgb + (pixels * 3); rgb < end; rgb += 3, rgbx += 4)
+        {
             *(uint*)rgbx = (uint)(rgb[0] | (rgb[1] << 8) | (rgb[2] << 16));
+        }
     }
 
     private static bool Start()
@@ -157,7 +174,9 @@ internal static unsafe class VipsDecoder
         {
             NativeVips.g_log_set_default_handler(&Discard, 0);
             if (NativeVips.vips_init("cliptrain") != 0)
+            {
                 throw new InvalidOperationException("libvips failed to start: " + VipsOperation.Error().Message);
+            }
         }
         catch (DllNotFoundException e)
         {

@@ -19,14 +19,18 @@ internal sealed unsafe class VipsOperation : IDisposable
     {
         _operation = NativeVips.vips_operation_new(name);
         if (_operation == 0)
+        {
             throw Error();
+        }
     }
 
     /// <summary>Sets simple arguments, written as "name=value,name=value".</summary>
     public void Set(string arguments)
     {
         if (NativeVips.vips_object_set_from_string(_operation, arguments) != 0)
+        {
             throw Error();
+        }
     }
 
     public void SetImage(string name, nint image)
@@ -54,7 +58,10 @@ internal sealed unsafe class VipsOperation : IDisposable
     {
         var operation = _operation;
         if (NativeVips.vips_cache_operation_buildp(&operation) != 0)
+        {
             throw Error();
+        }
+
         _operation = operation;
 
         NativeVips.GValue value = default;
@@ -68,7 +75,10 @@ internal sealed unsafe class VipsOperation : IDisposable
     public void Dispose()
     {
         if (_operation == 0)
+        {
             return;
+        }
+
         NativeVips.vips_object_unref_outputs(_operation);
         NativeVips.g_object_unref(_operation);
         _operation = 0;

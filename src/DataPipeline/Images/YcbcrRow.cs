@@ -62,7 +62,9 @@ internal static unsafe class YcbcrRow
     public static void ConvertGrey(short* luma, int pixels, byte* rgbx)
     {
         for (var i = 0; i < pixels; i++)
+        {
             ((uint*)rgbx)[i] = Level(Saturate(luma[i] + Half)) * 0x010101u;
+        }
     }
 
     private static Vector256<short> Scale(Vector256<short> value, short factor) =>

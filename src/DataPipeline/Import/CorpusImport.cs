@@ -34,7 +34,10 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
     {
         var state = Begin();
         if (!state.Complete)
+        {
             Go(state, progress, cancellation);
+        }
+
         ImportReport.Write(state, options.OutputDirectory);
         return state;
     }
@@ -53,14 +56,20 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         {
             state.RequireSame(arguments, source.Inputs, directory);
             foreach (var abandoned in Directory.EnumerateFiles(directory, "*.parquet.*.tmp"))
+            {
                 File.Delete(abandoned);
+            }
+
             return state;
         }
 
         if (Directory.EnumerateFiles(directory, "*.parquet").FirstOrDefault() is { } file)
+        {
             throw new ImportRefusedException(
                 $"{file} is in the way: the folder already contains a corpus from elsewhere; choose another folder"
             );
+        }
+
         var fresh = new ImportState
         {
             Arguments = arguments,
@@ -100,7 +109,9 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
                     shard.Add(made, columns.Place(made, state.Tally));
                     state.Tally.Add(made);
                     if (shard.Rows == options.ShardRows)
+                    {
                         Finish(state, ref shard);
+                    }
                 }
                 else
                 {
@@ -132,13 +143,19 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
         {
             var row = pending.Make();
             if (row.Captions.All(string.IsNullOrWhiteSpace) && !options.AllowNoCaption)
+            {
                 throw new ImportRowException("no caption", "the caption is missing or blank");
+            }
+
             if (row.Captions.Count > 1 && !lists)
+            {
                 throw new ImportRowException(
                     "several captions",
                     $"there are {row.Captions.Count}, but the caption column is text because the first rows have one each; name "
                         + "inputs with several first"
                 );
+            }
+
             check.Check(row.Image);
             return (row, null);
         }
@@ -152,7 +169,10 @@ public sealed class CorpusImport(ImportSource source, ImportOptions options)
     {
         state.Tally.Add(failure);
         if (state.Tally.Failures() <= options.MaxFailures)
+        {
             return;
+        }
+
         ImportReport.Write(state, options.OutputDirectory);
         throw new CorpusException(
             $"more than {options.MaxFailures} pairs could not be imported, the last one {failure.Place}: {failure.Reason}, "

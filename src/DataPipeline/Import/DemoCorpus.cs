@@ -47,7 +47,10 @@ public static class DemoCorpus
         try
         {
             foreach (var vendor in (string[])[.. TrainVendors, HeldOutVendor])
+            {
                 sets.Add(vendor, EmojiSet.Load(iconsRoot, vendor));
+            }
+
             var concepts = new EmojiConcepts([.. NamingVendors.Select(v => sets[v])], [.. sets.Values]);
             var splits = DemoSplits.Choose(concepts, TrainVendors, HeldOutVendor);
             Directory.CreateDirectory(Path.Combine(outputDirectory, VendorsFolder));
@@ -61,10 +64,13 @@ public static class DemoCorpus
             );
             var drawings = writer.Write(TrainFile, splits.Train);
             foreach (var vendor in TrainVendors)
+            {
                 writer.Write(
                     Path.Combine(VendorsFolder, $"{vendor}.parquet"),
                     [.. splits.Train.Zip(drawings).Where(drawn => drawn.First.Vendor == vendor)]
                 );
+            }
+
             writer.Write(HeldOutVendorFile, splits.HeldOutVendor);
             writer.Write(HeldOutConceptsFile, splits.HeldOutConcepts);
             MergeTrainer
@@ -75,7 +81,9 @@ public static class DemoCorpus
         finally
         {
             foreach (var set in sets.Values)
+            {
                 set.Dispose();
+            }
         }
     }
 
@@ -94,7 +102,10 @@ public static class DemoCorpus
             """
         );
         foreach (var set in sets)
+        {
             text.Append(set.Attribution()).Append('\n');
+        }
+
         return text.ToString();
     }
 
@@ -133,7 +144,10 @@ public static class DemoCorpus
         {
             using var corpus = new CorpusWriter(Path.Combine(directory, file), RowGroupRows, extraColumns: ["vendor", "label"]);
             foreach (var (row, jpeg) in drawings)
+            {
                 corpus.Add(jpeg, EmojiConcepts.Caption(row.Concept), [row.Vendor, Label(row.Concept)]);
+            }
+
             corpus.Complete();
         }
 

@@ -24,7 +24,10 @@ internal readonly record struct DrawingFrame(double Left, double Top, double Sid
             {
                 var pixel = row + (x * PixelBuffer.BytesPerPixel);
                 if (pixel[0] >= White && pixel[1] >= White && pixel[2] >= White)
+                {
                     continue;
+                }
+
                 (left, right) = (Math.Min(left, x), Math.Max(right, x));
                 (top, bottom) = (Math.Min(top, y), y);
             }
@@ -32,7 +35,10 @@ internal readonly record struct DrawingFrame(double Left, double Top, double Sid
 
         // An all-white drawing stays as it is.
         if (right < 0)
+        {
             return this;
+        }
+
         var unit = Side / raster.Width;
         var side = Math.Max(right - left + 1, bottom - top + 1) * unit * (1 + (2 * margin));
         var (centreX, centreY) = (Left + ((left + right + 1) * unit / 2), Top + ((top + bottom + 1) * unit / 2));

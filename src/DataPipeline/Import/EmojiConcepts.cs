@@ -22,7 +22,10 @@ internal sealed partial class EmojiConcepts
     public EmojiConcepts(IReadOnlyList<EmojiSet> naming, IReadOnlyList<EmojiSet> sets)
     {
         foreach (var name in naming.SelectMany(s => s.Names).Where(n => !LeftOut().IsMatch(n)))
+        {
             _drawings.TryAdd(name, new Dictionary<string, string>(StringComparer.Ordinal));
+        }
+
         var aliases = Aliases(naming.Concat(sets));
         var squashed = Squashed(aliases);
         foreach (var set in sets)
@@ -40,7 +43,9 @@ internal sealed partial class EmojiConcepts
         }
 
         foreach (var name in _drawings.Where(d => d.Value.Count < 2).Select(d => d.Key).ToArray())
+        {
             _drawings.Remove(name);
+        }
     }
 
     /// <summary>The concepts, in ordinal order.</summary>
@@ -69,7 +74,9 @@ internal sealed partial class EmojiConcepts
         foreach (var name in set.Names)
         {
             if (concept(name) is { } found && _drawings.TryGetValue(found, out var vendors))
+            {
                 vendors.TryAdd(set.Vendor, name);
+            }
         }
     }
 
@@ -79,7 +86,9 @@ internal sealed partial class EmojiConcepts
         foreach (var (alias, drawing) in sets.SelectMany(s => s.Aliases))
         {
             if (_drawings.ContainsKey(drawing) && !_drawings.ContainsKey(alias))
+            {
                 result.TryAdd(alias, drawing);
+            }
         }
 
         return result;
@@ -93,7 +102,10 @@ internal sealed partial class EmojiConcepts
                 .Keys.Select(n => (n, n))
                 .Concat(aliases.Select(a => (a.Key, a.Value)).OrderBy(a => a.Key, StringComparer.Ordinal))
         )
+        {
             result.TryAdd(Squash(name), concept);
+        }
+
         return result;
     }
 }

@@ -28,6 +28,7 @@ internal sealed class EmojiSet : IDisposable
                 .Order(StringComparer.Ordinal),
         ];
         if (root.TryGetProperty("aliases", out var aliases))
+        {
             Aliases =
             [
                 .. aliases
@@ -36,12 +37,16 @@ internal sealed class EmojiSet : IDisposable
                     .Select(a => (a.Name, a.Value.GetProperty("parent").GetString()!))
                     .OrderBy(a => a.Name, StringComparer.Ordinal),
             ];
+        }
+
         if (metadata.RootElement.TryGetProperty("categories", out var categories))
         {
             foreach (var category in categories.EnumerateObject())
             {
                 foreach (var name in category.Value.EnumerateArray())
+                {
                     _categories.TryAdd(name.GetString()!, category.Name);
+                }
             }
         }
     }

@@ -17,7 +17,10 @@ internal sealed class ExtraColumns
     public ExtraColumns(IEnumerable<string> sourceNames)
     {
         foreach (var name in sourceNames.Select(NameOf).Where(n => n.Length > 0))
+        {
             _index.TryAdd(name, _index.Count);
+        }
+
         Names = [.. _index.OrderBy(i => i.Value).Select(i => i.Key)];
     }
 
@@ -31,9 +34,13 @@ internal sealed class ExtraColumns
         foreach (var (name, value) in row.Extra)
         {
             if (_index.TryGetValue(NameOf(name), out var column))
+            {
                 values[column] ??= value;
+            }
             else if (value is not null)
+            {
                 tally.AddLeftOut(name);
+            }
         }
 
         return values;

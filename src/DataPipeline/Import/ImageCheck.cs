@@ -13,7 +13,10 @@ internal sealed class ImageCheck(ImageVerification verification) : IDisposable
     public void Check(ReadOnlySpan<byte> image)
     {
         if (verification == ImageVerification.Header && ImageHeader.LooksWhole(image))
+        {
             return;
+        }
+
         var tools = _idle.TryTake(out var idle) ? idle : (Decoder: new ImageDecoder(), Pixels: new PixelBuffer());
         try
         {

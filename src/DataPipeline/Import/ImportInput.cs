@@ -38,15 +38,24 @@ internal static class InputFiles
         {
             RemotePath.Refuse(path);
             if (File.Exists(path))
+            {
                 inputs.Add(ImportInput.File(path));
+            }
             else if (Directory.Exists(path))
+            {
                 inputs.AddRange(InFolder(path, endings));
+            }
             else
+            {
                 throw new CorpusException($"{Path.GetFullPath(path)} does not exist; correct the path");
+            }
         }
 
         if (inputs.GroupBy(i => i.Path, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
             throw new CorpusException($"{twice.Key} is named twice; name each input once");
+        }
+
         return inputs;
     }
 

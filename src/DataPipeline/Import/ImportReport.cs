@@ -74,7 +74,9 @@ public sealed class ImportTally
     {
         Reasons[failure.Reason] = Reasons.GetValueOrDefault(failure.Reason) + 1;
         if (First.Count < NamedFailures)
+        {
             First.Add(failure);
+        }
     }
 
     internal void AddLeftOut(string name) => LeftOut[name] = LeftOut.GetValueOrDefault(name) + 1;

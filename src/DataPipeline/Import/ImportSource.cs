@@ -1,5 +1,3 @@
-using ClipTrain.DataPipeline.Corpus;
-
 namespace ClipTrain.DataPipeline.Import;
 
 /// <summary>Source of the rows of an import: inputs in a fixed order, each a fixed sequence of rows.</summary>

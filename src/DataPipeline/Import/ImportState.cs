@@ -57,7 +57,10 @@ public sealed class ImportState
     {
         var path = Path.Combine(directory, FileName);
         if (!File.Exists(path))
+        {
             return null;
+        }
+
         try
         {
             return JsonSerializer.Deserialize<ImportState>(File.ReadAllBytes(path), Json) ?? throw new JsonException("it is null");
@@ -83,25 +86,35 @@ public sealed class ImportState
             string? before = Arguments.GetValueOrDefault(name),
                 now = arguments.GetValueOrDefault(name);
             if (before != now)
+            {
                 throw new ImportRefusedException(
                     $"{directory} contains an import with {name} {before ?? "not set"}, but {name} is now {now ?? "not set"}; {advice}"
                 );
+            }
         }
 
         if (Inputs.Count != inputs.Count)
+        {
             throw new ImportRefusedException(
                 $"{directory} contains an import of {Inputs.Count} inputs, but there are now {inputs.Count}; {advice}"
             );
+        }
+
         foreach (var (before, now) in Inputs.Zip(inputs))
         {
             if (before.Path != now.Path)
+            {
                 throw new ImportRefusedException(
                     $"{directory} contains an import of {before.Path}, but the input is now {now.Path}; {advice}"
                 );
+            }
+
             if (before != now)
+            {
                 throw new ImportRefusedException(
                     $"{now.Path} has changed since its import into {directory} began; remove that folder and import again"
                 );
+            }
         }
 
         foreach (
@@ -109,10 +122,12 @@ public sealed class ImportState
                 new FileInfo(Path.Combine(directory, s.File)) is var file && !(file.Exists && file.Length == s.Bytes)
             )
         )
+        {
             throw new ImportRefusedException(
                 $"{Path.Combine(directory, shard.File)} is missing or has changed since it was imported; remove the folder {directory} and "
                     + "import again"
             );
+        }
     }
 
     internal static void WriteAside(string path, ReadOnlySpan<byte> content)

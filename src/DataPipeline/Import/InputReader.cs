@@ -28,7 +28,10 @@ internal sealed class InputReader : IDisposable
     public IEnumerable<PendingRow> Rows()
     {
         while (Take() is { } row)
+        {
             yield return row;
+        }
+
         _reading.GetAwaiter().GetResult();
     }
 
@@ -51,9 +54,14 @@ internal sealed class InputReader : IDisposable
             foreach (var row in rows)
             {
                 if (skip-- <= 0)
+                {
                     Add(row);
+                }
+
                 if (_unwanted)
+                {
                     return;
+                }
             }
         }
         finally
@@ -71,7 +79,10 @@ internal sealed class InputReader : IDisposable
         lock (_lock)
         {
             while (!_unwanted && _rows.Count > 0 && (_rows.Count == RowsAhead || _bytes + row.Bytes > BytesAhead))
+            {
                 Monitor.Wait(_lock);
+            }
+
             _rows.Enqueue(row);
             _bytes += row.Bytes;
             Monitor.PulseAll(_lock);
@@ -83,9 +94,15 @@ internal sealed class InputReader : IDisposable
         lock (_lock)
         {
             while (_rows.Count == 0 && !_ended)
+            {
                 Monitor.Wait(_lock);
+            }
+
             if (!_rows.TryDequeue(out var row))
+            {
                 return null;
+            }
+
             _bytes -= row.Bytes;
             Monitor.PulseAll(_lock);
             return row;

@@ -19,7 +19,10 @@ internal static class JsonFields
         {
             using var document = JsonDocument.Parse(WithoutMark(json));
             if (document.RootElement.ValueKind != JsonValueKind.Object)
+            {
                 throw new ImportRowException("JSON is damaged", $"expected an object, found {document.RootElement.ValueKind}");
+            }
+
             return [.. document.RootElement.EnumerateObject().Select(field => Field(field.Name, field.Value))];
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)

@@ -20,7 +20,10 @@ public static class NpmPackages
     {
         Directory.CreateDirectory(workFolder);
         foreach (var file in LockFiles)
+        {
             File.Copy(Path.Combine(lockFolder, file), Path.Combine(workFolder, file), overwrite: true);
+        }
+
         Npm.Run("npm", workFolder, ["ci", "--no-progress", "--loglevel=error"]);
         return Path.Combine(workFolder, "node_modules");
     }

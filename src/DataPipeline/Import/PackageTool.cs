@@ -28,7 +28,9 @@ internal sealed record PackageTool(string Advice, string MissingAdvice)
             process.WaitForExit();
             output.GetAwaiter().GetResult();
             if (process.ExitCode != 0)
+            {
                 throw new CorpusException($"{program} failed. {Advice}. Its output:\n{errors.Trim()}");
+            }
         }
         catch (Win32Exception error)
         {

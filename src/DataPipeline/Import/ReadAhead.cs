@@ -17,17 +17,25 @@ internal static class ReadAhead
             for (var input = from.Input; input < source.Inputs.Count; input++)
             {
                 for (var next = input + ahead.Count; ahead.Count < InputsAtOnce && next < source.Inputs.Count; next++)
+                {
                     ahead.Enqueue(new InputReader(source, next, skip: next == from.Input ? from.Row : 0));
+                }
+
                 var row = input == from.Input ? from.Row : 0;
                 foreach (var pending in ahead.Peek().Rows())
+                {
                     yield return (new ImportCursor(input, ++row), pending);
+                }
+
                 ahead.Dequeue().Dispose();
             }
         }
         finally
         {
             foreach (var reader in ahead)
+            {
                 reader.Dispose();
+            }
         }
     }
 
@@ -44,11 +52,15 @@ internal static class ReadAhead
             {
                 pending.Enqueue(Task.Run(() => function(item)));
                 if (pending.Count == underWay)
+                {
                     yield return pending.Dequeue().GetAwaiter().GetResult();
+                }
             }
 
             while (pending.TryDequeue(out var task))
+            {
                 yield return task.GetAwaiter().GetResult();
+            }
         }
         finally
         {

@@ -49,7 +49,10 @@ internal static class SampleFiles
     public static int Accepted(string extension, string? caption)
     {
         if (IsImage(extension))
+        {
             return MaxImageBytes;
+        }
+
         return extension is "json" or "cls" || extension == caption || IsText(extension) ? MaxTextBytes : 0;
     }
 
@@ -62,15 +65,23 @@ internal static class SampleFiles
     public static ImportRow ToRow(string key, IReadOnlyList<SampleFile> files, string? caption, bool isLineEach)
     {
         if (files.GroupBy(f => f.Extension, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
             throw new ImportRowException("duplicate file", $"{key}.{twice.Key}");
+        }
+
         if (files.FirstOrDefault(f => f.Content is null) is { Extension: { } large })
+        {
             throw new ImportRowException("file too large", $"{key}.{large} has more than {Accepted(large, caption) >> 20} MiB");
+        }
+
         var image = files.FirstOrDefault(f => IsImage(f.Extension));
         if (image.Content is null)
+        {
             throw new ImportRowException(
                 "no image",
                 files.Count == 0 ? key : $"{key} has {string.Join(", ", files.Select(f => f.Extension))}"
             );
+        }
 
         var texts = files
             .Where(f => IsText(f.Extension) || f.Extension == caption)
@@ -107,20 +118,35 @@ internal static class SampleFiles
             .Where(f => f.List is not null && names.Contains(f.Name, StringComparer.Ordinal))
             .ToDictionary(f => f.Name, f => Trimmed(f.List!), StringComparer.Ordinal);
         if (lists.Values.FirstOrDefault(list => list.Length > 1) is { } several)
+        {
             return several;
+        }
+
         foreach (var name in names)
         {
             if (said.FirstOrDefault(s => s.Key == name).Value?.Trim() is not { Length: > 0 } text)
+            {
                 continue;
+            }
+
             if (lists.TryGetValue(name, out var list) && list.Length == 0)
+            {
                 continue;
+            }
+
             if (list is [var only])
+            {
                 return [only];
+            }
+
             if (fields.Any(f => f.Name == name && f.IsObject))
+            {
                 throw new ImportRowException(
                     "caption is not text",
                     $"{name} in {key}.json is an object or a list of something other than texts; name another field with --caption"
                 );
+            }
+
             return isLineEach ? Trimmed(text.Split('\n')) : [text];
         }
 
@@ -159,10 +185,13 @@ internal static class ImageFile
         try
         {
             if (ImportInput.Resolved(path) is { Exists: true, Length: > SampleFiles.MaxImageBytes and var length })
+            {
                 throw new ImportRowException(
                     "file too large",
                     $"{path} has {length} bytes, more than the limit of {SampleFiles.MaxImageBytes >> 20} MiB"
                 );
+            }
+
             RegularFile.Require(path);
             var bytes = File.ReadAllBytes(path);
             return bytes.Length > 0 ? bytes : throw new ImportRowException("file is empty", path);

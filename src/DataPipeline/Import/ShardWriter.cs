@@ -58,11 +58,19 @@ internal sealed class ShardWriter : IDisposable
         _file.Add(Bytes, row.Image);
         _file.AddText(FilePath, row.Path);
         if (_lists)
+        {
             _file.AddTexts(Caption, row.Captions);
+        }
         else
+        {
             _file.AddText(Caption, row.Captions.Count == 0 ? null : row.Captions[0]);
+        }
+
         for (var i = 0; i < extra.Length; i++)
+        {
             _file.AddText(FirstExtra + i, extra[i]);
+        }
+
         Rows++;
         _file.EndRow();
         if (
@@ -70,7 +78,9 @@ internal sealed class ShardWriter : IDisposable
             || (_file.Pending >= MinRows && _file.PendingBytes(Bytes) >= FullBytes)
             || _file.PendingBytes(Bytes) >= MaxBytes
         )
+        {
             _file.Flush();
+        }
     }
 
     /// <summary>Writes pending rows, syncs the file to disk and renames it to its final name.</summary>
@@ -82,9 +92,15 @@ internal sealed class ShardWriter : IDisposable
     {
         var features = new JsonObject { ["image"] = new JsonObject { ["_type"] = "Image" } };
         foreach (var column in (string[])["caption", .. extraColumns])
+        {
             features[column] = new JsonObject { ["dtype"] = "string", ["_type"] = "Value" };
+        }
+
         if (lists)
+        {
             features["caption"] = new JsonArray(new JsonObject { ["dtype"] = "string", ["_type"] = "Value" });
+        }
+
         return new JsonObject { ["info"] = new JsonObject { ["features"] = features } }.ToJsonString(JsonSerializerOptions.Default);
     }
 }

@@ -74,9 +74,15 @@ public sealed class CorpusStatistics
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
             if (rows.Failure is not null)
+            {
                 throw rows.Failure;
+            }
+
             foreach (var (index, facts) in rows.Results)
+            {
                 statistics.Add(index, facts);
+            }
+
             progress(statistics.Rows);
         }
 
@@ -88,13 +94,22 @@ public sealed class CorpusStatistics
     {
         Rows++;
         if (facts.Image is { } image)
+        {
             Add(index, image);
+        }
         else
+        {
             MissingImages++;
+        }
+
         if (facts.Caption is { } caption)
+        {
             Add(index, caption);
+        }
         else
+        {
             MissingCaptions++;
+        }
     }
 
     private void Add(long index, ImageFacts image)
@@ -153,7 +168,10 @@ public sealed class RepeatCount
             for (end = start + 1; end < _seen.Count && _seen[end].Hash == _seen[start].Hash; end++) { }
 
             if (end - start == 1)
+            {
                 continue;
+            }
+
             surplus += end - start - 1;
             repeats.Add(new Repeat(_seen[start].Index, end - start));
         }

@@ -49,7 +49,10 @@ public static partial class CorpusVerification
             foreach (var (index, reason) in rows.Results)
             {
                 if (reason is null)
+                {
                     continue;
+                }
+
                 broken++;
                 yield return new BrokenRows(manifest.Key(index), 1, reason);
             }

@@ -37,7 +37,9 @@ public sealed class Distribution
         {
             seen += count;
             if (seen >= share * Count)
+            {
                 return value;
+            }
         }
 
         return 0;
@@ -50,7 +52,10 @@ public sealed class Distribution
     private static double Round(double value)
     {
         if (value == 0)
+        {
             return 0;
+        }
+
         var digits = 3 - (int)Math.Floor(Math.Log10(value));
         return digits >= 0
             ? Math.Round(value, Math.Min(digits, 15))

@@ -17,7 +17,10 @@ public static class FileChecksums
     {
         var lines = new StringBuilder();
         foreach (var file in manifest.Files)
+        {
             lines.Append(Of(file.Path, cancellation)).Append(Separator).Append(NameOf(path, file.Path)).Append('\n');
+        }
+
         File.WriteAllText(path, lines.ToString());
     }
 
@@ -29,9 +32,13 @@ public static class FileChecksums
         foreach (var file in manifest.Files)
         {
             if (!known.TryGetValue(NameOf(path, file.Path), out var expected))
+            {
                 yield return $"{file.Path} has no checksum in {path}";
+            }
             else if (!expected.Equals(Of(file.Path, cancellation), StringComparison.OrdinalIgnoreCase))
+            {
                 yield return $"{file.Path} has changed: its checksum differs from the one in {path}";
+            }
         }
     }
 
@@ -42,7 +49,10 @@ public static class FileChecksums
         foreach (var (number, line) in File.ReadLines(path).Index())
         {
             if (line.Split(Separator, 2) is not [{ Length: 64 } hash, { Length: > 0 } name])
+            {
                 throw new CorpusException($"{path}:{number + 1}: this is not a checksum line in sha256sum's format");
+            }
+
             known[name] = hash;
         }
 

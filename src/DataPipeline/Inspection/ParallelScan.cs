@@ -42,7 +42,9 @@ internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Fu
         finally
         {
             foreach (var tools in _idle)
+            {
                 tools.Dispose();
+            }
         }
     }
 
@@ -61,7 +63,10 @@ internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Fu
             ];
             var mask = new bool[group.Rows];
             foreach (var sample in samples)
+            {
                 mask[sample.Row] = true;
+            }
+
             SharedRows shared;
             CorpusException? failure = null;
             try
@@ -82,14 +87,19 @@ internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Fu
             // The group is freed with its last chunk, or with this iterator if it is abandoned.
             using var hold = shared;
             foreach (var chunk in samples.Chunk(ChunkRows))
+            {
                 yield return new Chunk(shared.Share(), chunk, chunk[0].Index, chunk.Length, Failure: null);
+            }
         }
     }
 
     private ScannedChunk<TResult> Look(Chunk chunk)
     {
         if (chunk.Failure is not null)
+        {
             return new ScannedChunk<TResult>(chunk.FirstIndex, chunk.Count, [], chunk.Failure);
+        }
+
         using var shared = chunk.Shared;
         var tools = _idle.TryTake(out var idle) ? idle : createTools();
         try
@@ -127,7 +137,9 @@ internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Fu
         public void Dispose()
         {
             if (Interlocked.Decrement(ref _holders) == 0)
+            {
                 rows?.Dispose();
+            }
         }
     }
 }

@@ -44,7 +44,9 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
         for (var c = 0; c < 3; c++)
         {
             for (var i = 0; i < size * size; i++)
+            {
                 _picture.Pixels[(i * PixelBuffer.BytesPerPixel) + c] = _chw[(c * size * size) + i];
+            }
         }
 
         return JpegEncoder.Encode(_picture, Quality);

@@ -38,10 +38,15 @@ public sealed class RowChoice
         {
             var wanted = new bool[manifest.GroupRows[group]];
             for (; left && positions.Current < start + wanted.Length; left = positions.MoveNext())
+            {
                 wanted[positions.Current - start] = true;
+            }
+
             start += wanted.Length;
             if (wanted.Contains(true))
+            {
                 chosen.Add((group, wanted));
+            }
         }
 
         return new RowChoice(chosen, Math.Min(count, rows));
@@ -54,7 +59,9 @@ public sealed class RowChoice
         for (var top = bound - count; top < bound; top++)
         {
             if (!drawn.Add(random.NextInt64(top + 1)))
+            {
                 drawn.Add(top);
+            }
         }
 
         return drawn;

@@ -57,7 +57,10 @@ internal sealed class RowExaminer(ITokenizer tokenizer) : IDisposable
     {
         var facts = new ImageFacts(image.Length, Hash(image), Format: null, Width: 0, Height: 0);
         if (ImageHeader.Read(image) is { IsAccepted: true } header)
+        {
             return facts with { Format = header.Format, Width = (int)header.Width, Height = (int)header.Height };
+        }
+
         try
         {
             _decoder.Decode(image, _pixels);

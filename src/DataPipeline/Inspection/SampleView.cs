@@ -47,9 +47,14 @@ public sealed class SampleViewer(ITokenizer tokenizer, TokenDecoder decoder, Ima
         foreach (var rows in scan.Run(manifest, choice, cancellation))
         {
             if (rows.Failure is not null)
+            {
                 throw rows.Failure;
+            }
+
             foreach (var view in rows.Results)
+            {
                 yield return view;
+            }
         }
     }
 
@@ -61,7 +66,10 @@ public sealed class SampleViewer(ITokenizer tokenizer, TokenDecoder decoder, Ima
             var (width, height, original) = maker.Original(image);
             var augmented = new List<byte[]>();
             for (var epoch = 0; epoch < epochs; epoch++)
+            {
                 augmented.Add(maker.Augmented(image, RandomStreams.Of(RandomPurpose.Augmentation, seed, epoch, index)));
+            }
+
             return new SampleView(key, caption, tokens, cut, new SamplePictures(width, height, original, augmented), Problem: null);
         }
         catch (ImageDecodeException e)

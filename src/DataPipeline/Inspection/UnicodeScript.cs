@@ -77,7 +77,9 @@ public static class UnicodeScript
         foreach (var rune in text.EnumerateRunes())
         {
             if (Rune.IsLetter(rune) && Of(rune) is var script)
+            {
                 counts[script] = counts.GetValueOrDefault(script) + 1;
+            }
         }
 
         return counts.Count == 0 ? NoLetters : counts.MaxBy(count => count.Value).Key;
@@ -91,9 +93,13 @@ public static class UnicodeScript
         {
             var middle = (low + high + 1) >>> 1;
             if (Blocks[middle].First <= letter.Value)
+            {
                 low = middle;
+            }
             else
+            {
                 high = middle - 1;
+            }
         }
 
         return letter.Value >= Blocks[low].First && letter.Value <= Blocks[low].Last ? Blocks[low].Script : Unlisted;

@@ -50,7 +50,10 @@ public abstract class SampleBatch : IDisposable
     public void Dispose()
     {
         if (_disposed)
+        {
             return;
+        }
+
         _disposed = true;
         _pipeline.Return(Decoded.Buffers);
     }

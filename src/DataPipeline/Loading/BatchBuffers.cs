@@ -69,7 +69,9 @@ internal sealed class BatchBufferPool(int capacity, int imageBytes, int context)
     public BatchBuffers Rent()
     {
         lock (_lock)
+        {
             return _free.TryPop(out var buffers) ? buffers : new BatchBuffers(capacity, imageBytes, context);
+        }
     }
 
     public void Return(BatchBuffers buffers)
@@ -77,9 +79,13 @@ internal sealed class BatchBufferPool(int capacity, int imageBytes, int context)
         lock (_lock)
         {
             if (_disposed)
+            {
                 buffers.Dispose();
+            }
             else
+            {
                 _free.Push(buffers);
+            }
         }
     }
 
@@ -89,7 +95,9 @@ internal sealed class BatchBufferPool(int capacity, int imageBytes, int context)
         {
             _disposed = true;
             while (_free.TryPop(out var buffers))
+            {
                 buffers.Dispose();
+            }
         }
     }
 }

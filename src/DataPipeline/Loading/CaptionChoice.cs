@@ -43,7 +43,9 @@ internal sealed class CaptionChoice(CaptionMode mode, IReadOnlyList<double> weig
         {
             left -= Weight(captions, column);
             if (left < 0)
+            {
                 return captions[column][random.NextInt64(captions[column].Length)];
+            }
         }
 
         return captions[last][random.NextInt64(captions[last].Length)];

@@ -24,9 +24,15 @@ public sealed class ClassLabels
     public long? Parse(string? value)
     {
         if (value is null)
+        {
             return null;
+        }
+
         if (_numbers.Count > 0)
+        {
             return _numbers.TryGetValue(value, out var number) ? number : null;
+        }
+
         return
             long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var label)
             && label >= 0

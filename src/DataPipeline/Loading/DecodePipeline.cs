@@ -59,7 +59,10 @@ internal sealed class DecodePipeline : IDisposable
         try
         {
             for (var i = 0; i < options.Threads; i++)
+            {
                 transforms.Add(createTransform());
+            }
+
             _pool = new BatchBufferPool(stream.MaxCount, transforms[0].OutputBytes, options.Context);
             _reader = new StretchReader(manifest, options.LabelColumn, stream, _gate, _meter.AddThread());
         }
@@ -101,7 +104,10 @@ internal sealed class DecodePipeline : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (AtEnd)
+        {
             throw new InvalidOperationException($"all batches up to {_stream.LastBatch} have been taken");
+        }
+
         Volatile.Write(ref _awaited, _taken);
         using var _ = _consumer.Time(LoaderWork.AwaitBatch);
         var batch = _gate.WhenOrThrow(() => _batches.TryPeek(out var first) && first.Ready ? _batches.Dequeue() : null, cancellation);
@@ -115,7 +121,10 @@ internal sealed class DecodePipeline : IDisposable
     public void Dispose()
     {
         if (_disposed)
+        {
             return;
+        }
+
         _disposed = true;
         _watch.Dispose();
         _gate.Stop();
@@ -129,7 +138,10 @@ internal sealed class DecodePipeline : IDisposable
         _threads.ForEach(t => t.Join());
         _reader.Dispose();
         foreach (var batch in _batches)
+        {
             _pool.Return(batch.Buffers);
+        }
+
         _pool.Dispose();
     }
 
@@ -183,7 +195,10 @@ internal sealed class DecodePipeline : IDisposable
 
         thread.End();
         if (failure is not null)
+        {
             ExceptionDispatchInfo.Throw(failure);
+        }
+
         Finish(slot, sample, outcome, thread.Meter);
         _reader.Release(sample);
         return true;
@@ -195,9 +210,14 @@ internal sealed class DecodePipeline : IDisposable
         meter.Count(LoaderWork.Assemble);
         bool complete;
         using (meter.Time(LoaderWork.Assemble, items: 0))
+        {
             complete = slot.Batch.Finish(slot.Slot, sample, outcome);
+        }
+
         if (complete)
+        {
             _gate.Change(() => slot.Batch.Ready = true);
+        }
     }
 
     private void Look(DecodeWatch watch)
@@ -207,12 +227,16 @@ internal sealed class DecodePipeline : IDisposable
             for (var i = 0; i < _threads.Count; i++)
             {
                 if (_threads[i].Job is { } job && watch.IsOverdue(job) && job.TryGiveUp())
+                {
                     Replace(i, job);
+                }
             }
 
             var awaited = Volatile.Read(ref _awaited);
             if (watch.TimeToTell(awaited == Volatile.Read(ref _taken) ? awaited : null) is { } wait)
+            {
                 _options.OnLongWait?.Invoke($"Waiting {wait.TotalSeconds:0} s for the batch of step {awaited + 1}{Reason(awaited)}");
+            }
         }
         catch (Exception e)
         {
@@ -247,7 +271,10 @@ internal sealed class DecodePipeline : IDisposable
     {
         var job = _threads.Select(t => t.Job).Where(j => j is not null && j.Slot.Batch.Number == batch).MaxBy(j => j!.Used);
         if (job is not null)
+        {
             return $": {_manifest.Key(job.Sample.Sample.Index)} is being decoded";
+        }
+
         return _reader.Reading is { } group
             ? $": the row group that begins with {_manifest.Key(_manifest.Groups[group].FirstIndex)} is being read"
             : "";
@@ -258,15 +285,23 @@ internal sealed class DecodePipeline : IDisposable
         while (true)
         {
             if (_filling?.Claim() is { } slot)
+            {
                 return slot;
+            }
+
             if (_nextBatch >= _stream.LastBatch || _batches.Count == _options.Prefetch)
+            {
                 return null;
+            }
+
             var (start, count) = _stream.Slice(_nextBatch);
             var batch = _filling = new DecodedBatch(_nextBatch++, start, count, _pool.Rent());
             _batches.Enqueue(batch);
             // An empty batch is ready at once: no thread will finish it.
             if (count == 0)
+            {
                 _gate.Change(() => batch.Ready = true);
+            }
         }
     }
 }

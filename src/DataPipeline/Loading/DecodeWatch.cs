@@ -45,9 +45,15 @@ internal sealed class DecodeWatch : IDisposable
     public TimeSpan? TimeToTell(long? awaited)
     {
         if (awaited is null || awaited != _awaited)
+        {
             (_awaited, _looks, _nextWarning) = (awaited ?? -1, 0, Math.Max(1, (int)(_longWait / _interval)));
+        }
+
         if (awaited is null || ++_looks < _nextWarning)
+        {
             return null;
+        }
+
         _nextWarning *= 2;
         return _looks * _interval;
     }
@@ -57,18 +63,25 @@ internal sealed class DecodeWatch : IDisposable
     {
         _timer.Dispose();
         lock (_lock)
+        {
             _disposed = true;
+        }
     }
 
     private void Look()
     {
         // Skipped while another check is in progress.
         if (!_lock.TryEnter())
+        {
             return;
+        }
+
         try
         {
             if (!_disposed)
+            {
                 _look(this);
+            }
         }
         finally
         {

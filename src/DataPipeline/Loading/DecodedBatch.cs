@@ -1,4 +1,3 @@
-using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
@@ -63,7 +62,10 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
     {
         (_samples[slot], _captions[slot], _labels[slot], _outcomes[slot]) = (sample.Sample, sample.Caption, sample.Label, outcome);
         if (Interlocked.Increment(ref _finished) < slots)
+        {
             return false;
+        }
+
         CloseUp();
         return true;
     }
@@ -75,11 +77,20 @@ internal sealed class DecodedBatch(long number, long start, int slots, BatchBuff
         for (var slot = 0; slot < slots; slot++)
         {
             if (_outcomes[slot].BadReason is { } reason)
+            {
                 bad.Add((_samples[slot], reason));
+            }
+
             if (!_outcomes[slot].Used)
+            {
                 continue;
+            }
+
             if (_outcomes[slot].IsTruncated)
+            {
                 Truncated++;
+            }
+
             if (Count != slot)
             {
                 buffers.Move(slot, Count);

@@ -24,7 +24,9 @@ internal sealed class LoadedStretch : IDisposable
         foreach (var (from, to) in held)
         {
             for (var place = from; place < to; place++, _remaining++)
+            {
                 _wanted[RowOf(place)] = true;
+            }
         }
     }
 
@@ -60,7 +62,9 @@ internal sealed class LoadedStretch : IDisposable
     public void Return()
     {
         if (--_givenUp == 0 && _over)
+        {
             _rows!.Dispose();
+        }
     }
 
     /// <summary>Frees the rows once no thread reads them.</summary>
@@ -68,7 +72,9 @@ internal sealed class LoadedStretch : IDisposable
     {
         _over = true;
         if (_givenUp == 0)
+        {
             _rows?.Dispose();
+        }
     }
 
     private int RowOf(long place) => _manifest.Place(SampleAt(place).Index).Row;

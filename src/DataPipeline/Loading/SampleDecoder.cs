@@ -19,13 +19,19 @@ internal abstract class SampleDecoder
     protected Outcome DecodeImage(DecodeJob job, IImageTransform transform, ThreadMeter meter)
     {
         if (job.Sample.ImageProblem is { } problem)
+        {
             return Outcome.Bad(problem);
+        }
+
         try
         {
             using var _ = meter.Time(LoaderWork.Decode);
             MakeView(job.Sample, transform);
             if (!job.TryFinish())
+            {
                 return Outcome.LeftOut;
+            }
+
             transform.Write(job.Buffers.Image(job.Slot.Slot));
             return Outcome.Good;
         }
@@ -42,9 +48,15 @@ internal sealed class EvaluationDecoder(SequentialLoaderOptions options) : Sampl
     public override Outcome Decode(DecodeJob job, IImageTransform transform, ThreadMeter meter)
     {
         if (options.LabelColumn is not null && job.Sample.Label is null)
+        {
             return Outcome.LeftOut;
+        }
+
         if (options.CaptionRequired && job.Sample.CaptionProblemOf(job.Sample.Caption) is { } problem)
+        {
             return Outcome.Bad(problem);
+        }
+
         return options.Images ? DecodeImage(job, transform, meter) : Outcome.Good;
     }
 

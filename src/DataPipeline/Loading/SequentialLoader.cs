@@ -26,9 +26,12 @@ public sealed class SequentialLoader : IDisposable
     )
     {
         if (options.CaptionRequired && manifest.Caption is null)
+        {
             throw new CorpusException(
                 $"{manifest.Files[0].Path} has no caption column; its columns: {ColumnResolver.List(manifest.Columns)}"
             );
+        }
+
         (_manifest, _onBad) = (manifest, onBad);
         _pipeline = new DecodePipeline(
             manifest,
@@ -51,7 +54,9 @@ public sealed class SequentialLoader : IDisposable
         {
             var decoded = _pipeline.Take(cancellation);
             foreach (var (sample, reason) in decoded.Bad)
+            {
                 _onBad?.Invoke(BadSample.Of(_manifest, sample, reason));
+            }
 
             yield return new EvaluationBatch(decoded, _pipeline, _manifest);
         }

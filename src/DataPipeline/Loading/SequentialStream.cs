@@ -47,7 +47,10 @@ internal sealed class SequentialStream : ISampleStream
             var group = _manifest.Groups[number];
             var samples = new long[group.Samples];
             for (var row = 0; row < samples.Length; row++)
+            {
                 samples[row] = group.FirstIndex + row;
+            }
+
             var stretch = new Stretch(partition, Epoch: 0, group.FirstIndex, number, samples);
             yield return (position, stretch);
             position = stretch.End;

@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Corpus;
-using ClipTrain.DataPipeline.Ordering;
 
 namespace ClipTrain.DataPipeline.Loading;
 
@@ -66,7 +65,10 @@ internal sealed class StretchReader : IDisposable
     private bool RemoveIfDone(LoadedStretch stretch)
     {
         if (stretch.Remaining > 0)
+        {
             return false;
+        }
+
         _stretches.Remove(stretch);
         stretch.Dispose();
         return true;
@@ -79,11 +81,16 @@ internal sealed class StretchReader : IDisposable
             foreach (var stretch in Plan())
             {
                 if (AwaitRoom(stretch) is null)
+                {
                     return;
+                }
+
                 var rows = Read(stretch);
                 _gate.Change(() => stretch.Fill(rows));
                 if (_gate.IsOver)
+                {
                     return;
+                }
             }
         }
         catch (Exception e)
@@ -113,7 +120,10 @@ internal sealed class StretchReader : IDisposable
         // needs, each partition has at most one with samples still to be taken. The second stretch is for reading ahead: partitions
         // may reach the end of their row groups all at once.
         if (_stretches.Count >= 2 * _stream.Partitions.Count)
+        {
             return null;
+        }
+
         _stretches.Add(stretch);
         return stretch;
     }
@@ -124,20 +134,28 @@ internal sealed class StretchReader : IDisposable
         var partitions = _stream.Partitions.Select(partition => _stream.Stretches(partition).GetEnumerator()).ToList();
         var ahead = new PriorityQueue<int, long>();
         for (var i = 0; i < partitions.Count; i++)
+        {
             Enqueue(i);
+        }
+
         while (ahead.TryDequeue(out var next, out _))
         {
             var stretch = partitions[next].Current.Stretch;
             var loaded = new LoadedStretch(stretch, _stream.Held(stretch), _manifest);
             if (loaded.Remaining > 0)
+            {
                 yield return loaded;
+            }
+
             Enqueue(next);
         }
 
         void Enqueue(int i)
         {
             if (partitions[i].MoveNext())
+            {
                 ahead.Enqueue(i, partitions[i].Current.Position);
+            }
         }
     }
 }

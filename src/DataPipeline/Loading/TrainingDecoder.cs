@@ -24,10 +24,16 @@ internal sealed class TrainingDecoder(ITokenizer tokenizer, TrainingLoaderOption
     private Outcome DecodeLabelled(DecodeJob job, ClassLabels labels, IImageTransform transform, ThreadMeter meter)
     {
         if (labels.Parse(job.Sample.Label) is not { } label)
+        {
             return Outcome.Bad(labels.Refuse(job.Sample.Label));
+        }
+
         var outcome = DecodeImage(job, transform, meter);
         if (outcome.Used)
+        {
             job.Buffers.Label(job.Slot.Slot) = label;
+        }
+
         return outcome;
     }
 
@@ -36,10 +42,16 @@ internal sealed class TrainingDecoder(ITokenizer tokenizer, TrainingLoaderOption
         var sample = job.Sample;
         var caption = options.CaptionMode == CaptionMode.First ? sample.Caption : _choice.Of(sample.CaptionChoices!, sample.Sample);
         if (sample.CaptionProblemOf(caption) is { } problem)
+        {
             return Outcome.Bad(problem);
+        }
+
         var outcome = DecodeImage(job, transform, meter);
         if (!outcome.Used)
+        {
             return outcome;
+        }
+
         using var _ = meter.Time(LoaderWork.Tokenize);
         var encoded = Encode(caption!, sample.Sample, job.Buffers.TokensOf(job.Slot.Slot));
         job.Buffers.EndPosition(job.Slot.Slot) = encoded.End;
@@ -50,7 +62,10 @@ internal sealed class TrainingDecoder(ITokenizer tokenizer, TrainingLoaderOption
     {
         var caption = tokenizer.Encode(text, tokens, first: 0);
         if (caption.Excess == 0 || options.LongCaptions == LongCaptions.Cut)
+        {
             return caption;
+        }
+
         var random = RandomStreams.Of(RandomPurpose.CaptionWindow, options.Seed, sample.Epoch, sample.Index);
         return tokenizer.Encode(text, tokens, first: (int)random.NextInt64(caption.Excess + 1));
     }

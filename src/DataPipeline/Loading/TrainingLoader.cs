@@ -40,14 +40,23 @@ public sealed class TrainingLoader : IDisposable
     )
     {
         if (order.SampleCount != manifest.SampleCount)
+        {
             throw new ArgumentException(
                 $"the order has {order.SampleCount} samples but the corpus has {manifest.SampleCount}",
                 nameof(order)
             );
+        }
+
         if (options.Labels is null && manifest.Parts.Any(part => part.Caption is null))
+        {
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name one with data.caption_column");
+        }
+
         if (options.CaptionMode != CaptionMode.First && manifest.Parts.Any(part => part.CaptionChoices.Count == 0))
+        {
             throw new ArgumentException("the manifest has no caption choices", nameof(manifest));
+        }
+
         (_manifest, _options, _onBad) = (manifest, options, onBad);
         _pipeline = new DecodePipeline(
             manifest,
@@ -89,7 +98,10 @@ public sealed class TrainingLoader : IDisposable
         SamplesRead += decoded.Read;
         BadSamples += decoded.Bad.Count;
         foreach (var (sample, reason) in decoded.Bad)
+        {
             _onBad?.Invoke(Describe(sample, reason));
+        }
+
         if (
             decoded.Bad.Count > 0
             && SamplesRead >= Math.Min(MinSamplesToJudge, _manifest.SampleCount)

@@ -1,5 +1,3 @@
-using ClipTrain.DataPipeline.Corpus;
-
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>One worker's slice of the stream and its reading options.</summary>

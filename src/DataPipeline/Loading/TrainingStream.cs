@@ -57,7 +57,10 @@ internal sealed class TrainingStream : ISampleStream
             var (start, count) = Slice(batch);
             var from = Math.Max(stretch.Start, _schedule.CountOf(stretch.Partition, start));
             if (from >= stretch.End)
+            {
                 break;
+            }
+
             yield return (from, Math.Min(stretch.End, _schedule.CountOf(stretch.Partition, start + count)));
         }
     }

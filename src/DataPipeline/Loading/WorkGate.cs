@@ -18,7 +18,9 @@ internal sealed class WorkGate
         get
         {
             lock (_lock)
+            {
                 return _stopped || _failure is not null;
+            }
         }
     }
 
@@ -34,7 +36,10 @@ internal sealed class WorkGate
             while (!_stopped && _failure is null)
             {
                 if (attempt() is { } result)
+                {
                     return result;
+                }
+
                 Monitor.Wait(_lock);
             }
 
@@ -81,7 +86,10 @@ internal sealed class WorkGate
                 cancellation.ThrowIfCancellationRequested();
                 var left = patience - Stopwatch.GetElapsedTime(started);
                 if (left <= TimeSpan.Zero)
+                {
                     return false;
+                }
+
                 Monitor.Wait(_lock, left);
             }
 
@@ -103,7 +111,9 @@ internal sealed class WorkGate
     public void Look(Action look)
     {
         lock (_lock)
+        {
             look();
+        }
     }
 
     /// <summary>Runs a change and wakes the others only if it returns true.</summary>
@@ -112,7 +122,9 @@ internal sealed class WorkGate
         lock (_lock)
         {
             if (change())
+            {
                 Monitor.PulseAll(_lock);
+            }
         }
     }
 

@@ -50,7 +50,10 @@ internal sealed class CorpusOrder
         ref var cached = ref _stretches[partition - _firstPartition];
         var stretch = Volatile.Read(ref cached);
         if (stretch is null || !stretch.Holds(partition, place))
+        {
             Volatile.Write(ref cached, stretch = Compute(partition, place));
+        }
+
         return stretch;
     }
 
@@ -60,7 +63,10 @@ internal sealed class CorpusOrder
         var order = Epoch(epoch);
         var part = order.Parts[partition - _firstPartition];
         if (part.End == part.Start)
+        {
             return [];
+        }
+
         var first = LastNotAbove(order.GroupStarts, part.Start);
         return order.Groups.AsSpan(first..(LastNotAbove(order.GroupStarts, part.End - 1) + 1));
     }
@@ -76,7 +82,9 @@ internal sealed class CorpusOrder
         var to = Math.Min(part.End, epoch.GroupStarts[turn + 1]);
         var samples = new long[_rowGroupRows[group]];
         for (var row = 0; row < samples.Length; row++)
+        {
             samples[row] = _groupStarts[group] + row;
+        }
         // The whole row group is shuffled before partitions divide it, so that no sample is tied to a partition.
         RandomStreams.Of(RandomPurpose.RowGroupOrder, _seed, epoch.Number, group).Shuffle(samples.AsSpan());
         var held = samples[(int)(from - epoch.GroupStarts[turn])..(int)(to - epoch.GroupStarts[turn])];
@@ -88,7 +96,10 @@ internal sealed class CorpusOrder
         ref var cached = ref _epochs[number % 2];
         var epoch = Volatile.Read(ref cached);
         if (epoch is null || epoch.Number != number)
+        {
             Volatile.Write(ref cached, epoch = ComputeEpoch(number));
+        }
+
         return epoch;
     }
 
@@ -96,7 +107,10 @@ internal sealed class CorpusOrder
     {
         var groups = new int[_rowGroupRows.Count];
         for (var i = 0; i < groups.Length; i++)
+        {
             groups[i] = i;
+        }
+
         RandomStreams.Of(RandomPurpose.EpochOrder, _seed, number).Shuffle(groups.AsSpan());
         var (begin, end) = (
             _schedule.PositionOfCorpus(_corpus, number * SampleCount),
@@ -119,7 +133,10 @@ internal sealed class CorpusOrder
     {
         var starts = new long[count + 1];
         for (var i = 0; i < count; i++)
+        {
             starts[i + 1] = starts[i] + rows(i);
+        }
+
         return starts;
     }
 
@@ -132,9 +149,13 @@ internal sealed class CorpusOrder
         {
             var middle = (low + high + 1) >>> 1;
             if (starts[middle] <= value)
+            {
                 low = middle;
+            }
             else
+            {
                 high = middle - 1;
+            }
         }
 
         return low;

@@ -64,10 +64,12 @@ public struct CounterRandom
         var range = (ulong)bound;
         while (true)
         {
-            ulong bits = ((ulong)NextUInt32() << 32) | NextUInt32();
+            var bits = ((ulong)NextUInt32() << 32) | NextUInt32();
             var high = Math.BigMul(bits, range, out var low);
             if (low >= range || low >= (0 - range) % range)
+            {
                 return (long)high;
+            }
         }
     }
 

@@ -20,18 +20,26 @@ public sealed class MixtureSchedule
     public MixtureSchedule(ReadOnlySpan<double> weights)
     {
         if (weights.IsEmpty)
+        {
             throw new ArgumentException("the mixture has no corpus", nameof(weights));
+        }
+
         foreach (var weight in weights)
         {
             if (!double.IsFinite(weight) || weight <= 0)
+            {
                 throw new ArgumentException($"a weight is {weight} but must be positive and finite", nameof(weights));
+            }
         }
 
         _weights = Whole(weights);
         _rests = new ulong[_weights.Length];
         var rest = 0UL;
         for (var corpus = _weights.Length - 1; corpus >= 0; corpus--)
+        {
             _rests[corpus] = rest += _weights[corpus];
+        }
+
         for (var corpus = 0; corpus < _weights.Length; corpus++)
         {
             var divisor = (ulong)BigInteger.GreatestCommonDivisor(_weights[corpus], _rests[corpus]);
@@ -51,7 +59,10 @@ public sealed class MixtureSchedule
         {
             var taken = Scale(left, _weights[corpus], _rests[corpus]);
             if (Scale(left + 1, _weights[corpus], _rests[corpus]) > taken)
+            {
                 return (corpus, taken);
+            }
+
             left -= taken;
         }
 
@@ -64,7 +75,10 @@ public sealed class MixtureSchedule
         ArgumentOutOfRangeException.ThrowIfNegative(positions);
         var left = positions;
         for (var before = 0; before < corpus; before++)
+        {
             left -= Scale(left, _weights[before], _rests[before]);
+        }
+
         return Scale(left, _weights[corpus], _rests[corpus]);
     }
 
@@ -76,11 +90,17 @@ public sealed class MixtureSchedule
     {
         var largest = 0.0;
         foreach (var weight in weights)
+        {
             largest = Math.Max(largest, weight);
+        }
+
         var scale = 52 - Math.ILogB(largest);
         var whole = new ulong[weights.Length];
         for (var i = 0; i < whole.Length; i++)
+        {
             whole[i] = Math.Max(1, (ulong)Math.Round(Math.ScaleB(weights[i], scale)));
+        }
+
         return whole;
     }
 }

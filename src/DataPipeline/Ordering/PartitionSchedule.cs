@@ -36,7 +36,10 @@ public sealed class PartitionSchedule
             {
                 var partition = new Partition(corpus, Lanes.Cut(lanes, i, partitions[corpus]), Lanes.Cut(lanes, i + 1, partitions[corpus]));
                 for (var lane = partition.FirstLane; lane < partition.EndLane; lane++)
+                {
                     _partitionOf[corpus, lane] = all.Count;
+                }
+
                 all.Add(partition);
             }
 
@@ -65,7 +68,10 @@ public sealed class PartitionSchedule
     public IEnumerable<int> Within(int start, int count)
     {
         if (count == 0)
+        {
             return [];
+        }
+
         var (first, last) = (_lanes.LaneOf(start), _lanes.LaneOf(start + count - 1));
         return Enumerable.Range(0, _partitions.Length).Where(p => _partitions[p].FirstLane <= last && _partitions[p].EndLane > first);
     }
@@ -74,7 +80,10 @@ public sealed class PartitionSchedule
     public (int First, int Count) LanesWithin(int start, int count)
     {
         if (count == 0)
+        {
             return (0, 0);
+        }
+
         var first = _lanes.LaneOf(start);
         return (first, _lanes.LaneOf(start + count - 1) - first + 1);
     }
@@ -96,7 +105,10 @@ public sealed class PartitionSchedule
         var (corpus, first, end) = _partitions[partition];
         long count = 0;
         for (var lane = first; lane < end; lane++)
+        {
             count += _mixture.CountOf(corpus, _phases[lane] + _lanes.CountOf(lane, positions)) - _mixture.CountOf(corpus, _phases[lane]);
+        }
+
         return count;
     }
 
@@ -104,10 +116,16 @@ public sealed class PartitionSchedule
     public long CountOfCorpus(int corpus, long positions)
     {
         if (Corpora == 1)
+        {
             return positions;
+        }
+
         long count = 0;
         for (var partition = _firstPartitions[corpus]; partition < _firstPartitions[corpus + 1]; partition++)
+        {
             count += CountOf(partition, positions);
+        }
+
         return count;
     }
 
@@ -127,7 +145,10 @@ public sealed class PartitionSchedule
         {
             fails += width;
             if (fails > long.MaxValue / 4)
+            {
                 return long.MaxValue;
+            }
+
             width *= 2;
         }
 
@@ -135,7 +156,9 @@ public sealed class PartitionSchedule
         {
             width /= 2;
             if (!holds(fails + width))
+            {
                 fails += width;
+            }
         }
 
         return fails;

@@ -13,7 +13,10 @@ public static class SampleDigest
     {
         var digest = Start ^ (ulong)samples.Length;
         foreach (var sample in samples)
+        {
             digest = StableHash.Finalize(StableHash.Finalize(digest ^ (ulong)sample.Epoch) ^ (ulong)sample.Index);
+        }
+
         return digest;
     }
 }

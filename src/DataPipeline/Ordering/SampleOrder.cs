@@ -37,7 +37,10 @@ public sealed class SampleOrder
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowGroups);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(globalBatch);
         if (corpora.Any(corpus => corpus.RowGroupRows.All(rows => rows == 0)))
+        {
             throw new ArgumentException("a corpus has no samples", nameof(corpora));
+        }
+
         var lanes = Math.Min(windowGroups, globalBatch);
         var total = corpora.Sum(c => c.Weight);
         Schedule = new PartitionSchedule([.. corpora.Select(c => c.Weight)], [.. corpora.Select(Partitions)], globalBatch, lanes);
@@ -132,7 +135,9 @@ public sealed class SampleOrder
         foreach (var partition in Schedule.Within(start, count).Where(partition => Schedule.CorpusOf(partition) == corpus))
         {
             foreach (var group in _corpora[corpus].RowGroupsOf(partition, epoch))
+            {
                 groups.Add(_firstGroups[corpus] + group);
+            }
         }
 
         return groups;

@@ -8,7 +8,10 @@ internal static class StableHash
     {
         var hash = 0xCBF29CE484222325;
         foreach (var c in text)
+        {
             hash = (hash ^ c) * 0x100000001B3;
+        }
+
         return hash;
     }
 

@@ -17,9 +17,12 @@ internal sealed class BalanceRule(IReadOnlyList<string> queries, int cap, ulong 
     public void Apply(CorpusManifest manifest, RowMask rows)
     {
         if (manifest.Caption is null)
+        {
             throw new CorpusException(
                 $"{manifest.Files[0].Path} has no caption column for data.balance; name one with data.caption_column"
             );
+        }
+
         var matcher = new QueryMatcher(queries);
         var balance = new QueryBalance(queries, cap);
         var matches = new List<int>();
@@ -34,7 +37,9 @@ internal sealed class BalanceRule(IReadOnlyList<string> queries, int cap, ulong 
         {
             matcher.Match(row.Caption ?? "", matches);
             if (!balance.Keeps(RowKey.Of(drawSeed, row.File, row.Row), matches))
+            {
                 rows.Remove(row.CorpusRow);
+            }
         }
     }
 }
@@ -60,7 +65,9 @@ public sealed class QueryBalance(IReadOnlyList<string> queries, int cap)
     public void Count(IReadOnlyList<int> matches)
     {
         foreach (var query in matches)
+        {
             _counts[query]++;
+        }
     }
 
     /// <summary>True if a pair is kept.</summary>
@@ -71,7 +78,9 @@ public sealed class QueryBalance(IReadOnlyList<string> queries, int cap)
         foreach (var query in matches)
         {
             if (StableHash.Uniform(StableHash.Combine(pair, _keys[query])) * _counts[query] < cap)
+            {
                 return true;
+            }
         }
 
         return false;

@@ -23,9 +23,11 @@ public static class CorpusSelector
             rule.Apply(manifest, rows);
             steps.Add(new SelectionStep(rule.Name, rows.Count));
             if (steps[^1].Rows == 0)
+            {
                 throw new CorpusException(
                     $"no row of the corpus is left: {manifest.RowCount} rows; {string.Join("; ", steps)}. Loosen the last rule"
                 );
+            }
         }
 
         return steps.TrueForAll(step => step.Rows == manifest.RowCount) ? manifest : manifest.With(CorpusSelection.Pack(steps, rows));
@@ -34,17 +36,34 @@ public static class CorpusSelector
     private static IEnumerable<ISelectionRule> Rules(CorpusManifest manifest, SelectionOptions options)
     {
         if (DownloadStatus.Of(manifest) is { } status)
+        {
             yield return status;
+        }
+
         if (options.Filter is not null)
+        {
             yield return new FilterRule($"filter {options.Filter}", options.Filter, "data.filter");
+        }
+
         if (options.Deduplicate == Deduplication.Exact)
+        {
             yield return new ExactDuplicates();
+        }
+
         if (options.Deduplicate == Deduplication.Perceptual)
+        {
             yield return new PerceptualDuplicates();
+        }
+
         if (options.Queries.Count > 0)
+        {
             yield return new BalanceRule(options.Queries, options.QueryCap, options.Seed);
+        }
+
         if (options.Subset < 1)
+        {
             yield return new SubsetRule(options.Subset, options.Seed);
+        }
     }
 }
 

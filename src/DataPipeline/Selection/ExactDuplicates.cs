@@ -18,7 +18,9 @@ internal sealed class ExactDuplicates : ISelectionRule
         foreach (var row in CorpusScan.Rows(manifest, CorpusContent.Images, row => rows[row]))
         {
             if (!row.Image.IsEmpty && !seen.Add(Digest(row.Image)))
+            {
                 rows.Remove(row.CorpusRow);
+            }
         }
     }
 

@@ -1,6 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Corpus.Parquet;
-using ClipTrain.DataPipeline.Text.Normalization;
 using DuckDB.NET.Data;
 
 namespace ClipTrain.DataPipeline.Selection;
@@ -20,7 +19,10 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
     public void Apply(CorpusManifest manifest, RowMask rows)
     {
         if (SqlCondition.ErrorIn(Condition) is { } error)
+        {
             throw new CorpusException($"{Key} '{Condition}' {error}");
+        }
+
         string[][] names =
         [
             .. manifest.Files.Select(file => ParquetInspector.Describe(file.Path).Fields.Select(field => field.Name).ToArray()),
@@ -52,7 +54,10 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
             {
                 var row = firstRow + kept.GetInt64(0);
                 for (; next < row; next++)
+                {
                     rows.Remove(next);
+                }
+
                 next = row + 1;
             }
         }
@@ -62,7 +67,9 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
         }
 
         for (; next < firstRow + file.Rows; next++)
+        {
             rows.Remove(next);
+        }
     }
 
     /// <summary>Checks the condition before any file is scanned.</summary>
@@ -77,7 +84,9 @@ internal sealed record FilterRule(string Name, string Condition, string Key) : I
             )
             {
                 if (type != "BOOLEAN")
+                {
                     throw new CorpusException($"{Key} '{Condition}' has type {type}, not BOOLEAN; write a comparison, as in width > 200");
+                }
             }
         }
         catch (DuckDBException e)

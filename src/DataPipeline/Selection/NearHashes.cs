@@ -30,13 +30,18 @@ public sealed class NearHashes
                 _buckets[band].TryGetValue(Band(hash, band), out var bucket)
                 && bucket.Exists(other => BitOperations.PopCount(other ^ hash) <= Radius)
             )
+            {
                 return false;
+            }
         }
 
         for (var band = 0; band < Bands; band++)
         {
             if (!_buckets[band].TryGetValue(Band(hash, band), out var bucket))
+            {
                 _buckets[band].Add(Band(hash, band), bucket = []);
+            }
+
             bucket.Add(hash);
         }
 

@@ -22,12 +22,16 @@ internal sealed class PerceptualDuplicates : ISelectionRule
         {
             block.Add((row.CorpusRow, row.Image.ToArray()));
             if (block.Count == BlockRows)
+            {
                 Judge();
+            }
         }
 
         Judge();
         foreach (var reader in readers.Values)
+        {
             reader.Dispose();
+        }
 
         void Judge()
         {
@@ -36,7 +40,9 @@ internal sealed class PerceptualDuplicates : ISelectionRule
             for (var i = 0; i < hashes.Length; i++)
             {
                 if (hashes[i] is { } hash && !kept.Add(hash))
+                {
                     rows.Remove(block[i].Row);
+                }
             }
 
             block.Clear();

@@ -21,14 +21,18 @@ public static class PerceptualHash
         for (var y = 0; y < Side; y++)
         {
             for (var u = 0; u < Frequencies; u++)
+            {
                 rows[(u * Side) + y] = Project(luminance.Slice(y * Side, Side), u);
+            }
         }
 
         Span<float> spectrum = stackalloc float[Frequencies * Frequencies];
         for (var u = 0; u < Frequencies; u++)
         {
             for (var v = 0; v < Frequencies; v++)
+            {
                 spectrum[(v * Frequencies) + u] = Project(rows.Slice(u * Side, Side), v);
+            }
         }
 
         // The constant frequency is the image's brightness.
@@ -39,7 +43,10 @@ public static class PerceptualHash
         var median = (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
         ulong hash = 0;
         for (var i = 0; i < spectrum.Length; i++)
+        {
             hash |= spectrum[i] > median ? 1UL << i : 0;
+        }
+
         return hash;
     }
 
@@ -47,7 +54,10 @@ public static class PerceptualHash
     {
         var sum = 0f;
         for (var x = 0; x < Side; x++)
+        {
             sum += values[x] * s_cosines[(frequency * Side) + x];
+        }
+
         return sum;
     }
 
@@ -58,7 +68,9 @@ public static class PerceptualHash
         for (var u = 0; u < Frequencies; u++)
         {
             for (var x = 0; x < Side; x++)
+            {
                 cosines[(u * Side) + x] = MathF.Cos(MathF.PI * u * ((2 * x) + 1) / (2 * Side));
+            }
         }
 
         return cosines;

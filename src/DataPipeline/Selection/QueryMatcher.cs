@@ -31,13 +31,18 @@ public sealed class QueryMatcher
                 text =>
                 {
                     if (!_lookup.TryGetValue(text, out var word))
+                    {
                         _words.Add(text.ToString(), word = _words.Count);
+                    }
+
                     words.Add(word);
                 }
             );
             var node = words.Aggregate(Root, Child);
             if (_ends[node] == NoQuery && node != Root)
+            {
                 _ends[node] = query;
+            }
         }
     }
 
@@ -53,7 +58,9 @@ public sealed class QueryMatcher
             for (var i = start; i < words.Count && _next.TryGetValue((node, words[i]), out node); i++)
             {
                 if (_ends[node] != NoQuery)
+                {
                     queries.Add(_ends[node]);
+                }
             }
         }
 
@@ -62,7 +69,9 @@ public sealed class QueryMatcher
         for (var i = 0; i < queries.Count; i++)
         {
             if (i == 0 || queries[i] != queries[i - 1])
+            {
                 queries[distinct++] = queries[i];
+            }
         }
 
         queries.RemoveRange(distinct, queries.Count - distinct);
@@ -71,7 +80,10 @@ public sealed class QueryMatcher
     private int Child(int node, int word)
     {
         if (_next.TryGetValue((node, word), out var child))
+        {
             return child;
+        }
+
         _ends.Add(NoQuery);
         _next.Add((node, word), _ends.Count - 1);
         return _ends.Count - 1;
@@ -79,16 +91,22 @@ public sealed class QueryMatcher
 
     private static void Split(ReadOnlySpan<char> text, Action<ReadOnlySpan<char>> onWord)
     {
-        Span<char> lower = text.Length <= 512 ? stackalloc char[text.Length] : new char[text.Length];
+        var lower = text.Length <= 512 ? stackalloc char[text.Length] : new char[text.Length];
         text.ToLowerInvariant(lower);
         var i = 0;
         while (i < lower.Length)
         {
             var end = i;
             while (end < lower.Length && char.IsLetterOrDigit(lower[end]))
+            {
                 end++;
+            }
+
             if (end > i)
+            {
                 onWord(lower[i..end]);
+            }
+
             i = end + 1;
         }
     }

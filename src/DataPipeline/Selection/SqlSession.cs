@@ -45,7 +45,9 @@ internal sealed class SqlSession : IDisposable
         command.UseStreamingMode = true;
         using var reader = command.ExecuteReader();
         while (reader.Read())
+        {
             yield return reader;
+        }
     }
 
     public void Dispose() => _connection.Dispose();

@@ -24,7 +24,9 @@ internal sealed record SubsetRule(double Share, ulong Seed) : ISelectionRule
             for (long row = 0; row < file.Rows; row++)
             {
                 if (StableHash.Uniform(RowKey.Of(seed, file, row)) >= Share)
+                {
                     rows.Remove(first + row);
+                }
             }
 
             first += file.Rows;

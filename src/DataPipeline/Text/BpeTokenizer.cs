@@ -56,7 +56,10 @@ public sealed class BpeTokenizer : ITokenizer
     public EncodedCaption Encode(string text, Span<long> tokens, int first)
     {
         if (tokens.Length != ContextLength)
+        {
             throw new ArgumentException($"the span has {tokens.Length} elements; a caption needs {ContextLength}", nameof(tokens));
+        }
+
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         tokens[0] = StartOfText;
         int at = 1,
@@ -68,9 +71,15 @@ public sealed class BpeTokenizer : ITokenizer
             foreach (var token in Tokens(piece))
             {
                 if (length++ < first || at >= rest.Length)
+                {
                     continue;
+                }
+
                 if (token == EndOfText && end < 0)
+                {
                     end = at;
+                }
+
                 rest[at++] = token;
             }
         }
@@ -84,7 +93,10 @@ public sealed class BpeTokenizer : ITokenizer
     {
         var hash = WordCache.Hash(piece);
         if (_cache.Find(piece, hash) is { } known)
+        {
             return known;
+        }
+
         var tokens =
             PieceScanner.IsStartOfText(piece) ? _startOfText
             : PieceScanner.IsEndOfText(piece) ? _endOfText

@@ -12,7 +12,10 @@ internal sealed class BytePairEncoder(MergeList list)
     public static void Bytes(ReadOnlySpan<byte> piece, Span<int> tokens)
     {
         for (var i = 0; i < piece.Length; i++)
+        {
             tokens[i] = ByteAlphabet.Token(piece[i]);
+        }
+
         tokens[piece.Length - 1] += ByteAlphabet.Size;
     }
 
@@ -31,7 +34,10 @@ internal sealed class BytePairEncoder(MergeList list)
     {
         Span<int> merged = stackalloc int[tokens.Length];
         for (var i = 0; i + 1 < tokens.Length; i++)
+        {
             merged[i] = _merged.Find(tokens[i], tokens[i + 1]);
+        }
+
         var count = tokens.Length;
         while (count > 1)
         {
@@ -40,19 +46,29 @@ internal sealed class BytePairEncoder(MergeList list)
             for (var i = 1; i + 1 < count; i++)
             {
                 if (merged[i] < merged[at])
+                {
                     at = i;
+                }
             }
 
             if (merged[at] == int.MaxValue)
+            {
                 break;
+            }
+
             tokens[at] = merged[at];
             tokens[(at + 2)..count].CopyTo(tokens[(at + 1)..]);
             merged[(at + 1)..count].CopyTo(merged[at..]);
             count--;
             if (at > 0)
+            {
                 merged[at - 1] = _merged.Find(tokens[at - 1], tokens[at]);
+            }
+
             if (at + 1 < count)
+            {
                 merged[at] = _merged.Find(tokens[at], tokens[at + 1]);
+            }
         }
 
         return count;
@@ -75,22 +91,32 @@ internal sealed class BytePairEncoder(MergeList list)
             // Stale if one of the two tokens has been merged since.
             var (at, other) = (pair.At, next[pair.At]);
             if (tokens[at] != pair.Left || other >= tokens.Length || tokens[other] != pair.Right)
+            {
                 continue;
+            }
+
             tokens[at] = priority.Token;
             tokens[other] = -1;
             next[at] = next[other];
             if (next[at] < tokens.Length)
+            {
                 previous[next[at]] = at;
+            }
+
             Consider(at, tokens);
             if (previous[at] >= 0)
+            {
                 Consider(previous[at], tokens);
+            }
         }
 
         var count = 0;
         foreach (var token in tokens)
         {
             if (token >= 0)
+            {
                 tokens[count++] = token;
+            }
         }
 
         return count;
@@ -98,7 +124,9 @@ internal sealed class BytePairEncoder(MergeList list)
         void Consider(int at, ReadOnlySpan<int> tokens)
         {
             if (next[at] < tokens.Length && _merged.Find(tokens[at], tokens[next[at]]) is var token and < int.MaxValue)
+            {
                 candidates.Enqueue((at, tokens[at], tokens[next[at]]), (token, at));
+            }
         }
     }
 }

@@ -44,11 +44,14 @@ public static class TokenizerExtensions
     {
         var context = tokenizer.ContextLength;
         if (tokens_bL.Length != captions.Length * context || ends_b.Length != captions.Length)
+        {
             throw new ArgumentException(
                 $"{captions.Length} captions need {captions.Length} × {context} tokens and {captions.Length} ends, not "
                     + $"{tokens_bL.Length} and {ends_b.Length}",
                 nameof(tokens_bL)
             );
+        }
+
         var cut = 0;
         for (var i = 0; i < captions.Length; i++)
         {

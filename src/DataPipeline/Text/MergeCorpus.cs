@@ -25,7 +25,10 @@ internal sealed class MergeCorpus
             var word = new Word(new int[bytes.Length], count);
             BytePairEncoder.Bytes(bytes, word.Tokens);
             for (var i = 0; i + 1 < word.Length; i++)
+            {
                 Add(word.Tokens[i], word.Tokens[i + 1], count, _words.Count);
+            }
+
             _words.Add(word);
         }
 
@@ -48,7 +51,10 @@ internal sealed class MergeCorpus
             var merge = new Merge(_symbols[pair.Left], _symbols[pair.Right]);
             var symbol = merge.Left + merge.Right;
             if (!_known.Add(symbol))
+            {
                 continue;
+            }
+
             _symbols.Add(symbol);
             Apply(pair);
             return merge;
@@ -61,7 +67,10 @@ internal sealed class MergeCorpus
     {
         _pairs.Remove(pair, out var places);
         foreach (var place in places.Words)
+        {
             Merge(pair, _symbols.Count - 1, place);
+        }
+
         Enqueue();
     }
 
@@ -110,7 +119,9 @@ internal sealed class MergeCorpus
         pair.Count += count;
         // A pair's words are recorded in a single pass, during its newer token's merge, so duplicates of a word are adjacent.
         if (pair.Words is not [.., var last] || last != place)
+        {
             pair.Words.Add(place);
+        }
     }
 
     /// <summary>Lowers a pair's count; the pair being merged is no longer counted.</summary>
@@ -118,20 +129,27 @@ internal sealed class MergeCorpus
     {
         ref var counted = ref CollectionsMarshal.GetValueRefOrNullRef(_pairs, pair);
         if (!Unsafe.IsNullRef(ref counted))
+        {
             counted.Count -= count;
+        }
     }
 
     private void Enqueue()
     {
         foreach (var pair in _made)
+        {
             Enqueue(pair, _pairs[pair].Count);
+        }
+
         _made.Clear();
     }
 
     private void Enqueue((int Left, int Right) pair, long count)
     {
         if (count > 1)
+        {
             _queue.Enqueue(pair, (-count, pair.Left, pair.Right));
+        }
     }
 
     private struct Word(int[] tokens, long count)

@@ -76,7 +76,10 @@ public sealed class MergeList
     {
         var text = new StringBuilder(Version).Append('\n');
         foreach (var (left, right) in Merges)
+        {
             text.Append(left).Append(' ').Append(right).Append('\n');
+        }
+
         File.WriteAllText(path, text.ToString());
     }
 
@@ -107,7 +110,10 @@ public sealed class MergeList
         while ((read = stream.Read(block)) > 0)
         {
             if (text.Length + read > MaxBytes)
+            {
                 throw new InvalidDataException($"{name}: contains more than {MaxBytes >> 20} MiB of text, too much for a merge list");
+            }
+
             text.Write(block, 0, read);
         }
 
@@ -121,7 +127,9 @@ public sealed class MergeList
         for (var number = 1; reader.ReadLine() is { } line; number++)
         {
             if (line.Length > 0 && !(number == 1 && line.Contains("#version", StringComparison.Ordinal)))
+            {
                 merges.Add($"line {number}", line.Split(' '));
+            }
         }
 
         return merges.Build();
@@ -143,11 +151,20 @@ internal sealed class MergeListBuilder(string name)
     {
         var text = string.Join(' ', parts);
         if (parts is not [{ Length: > 0 } left, { Length: > 0 } right])
+        {
             throw Bad(place, $"\"{Shorten(text)}\" is not two symbols separated by a space");
+        }
+
         if (parts.FirstOrDefault(symbol => !_known.Contains(symbol)) is { } unknown)
+        {
             throw Bad(place, $"\"{Shorten(unknown)}\" is neither a byte nor the result of an earlier merge");
+        }
+
         if (left.EndsWith(ByteAlphabet.EndOfWord, StringComparison.Ordinal) || !_known.Add(left + right))
+        {
             throw Bad(place, $"\"{Shorten(text)}\" cannot be merged: the result already exists or continues past the end of a word");
+        }
+
         _merges.Add(new Merge(left, right));
     }
 

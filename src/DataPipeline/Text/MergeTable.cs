@@ -14,14 +14,20 @@ internal sealed class MergeTable
     {
         var bits = 4;
         while (1 << bits < 2 * list.Merges.Count)
+        {
             bits++;
+        }
+
         _shift = 64 - bits;
         _slots = new Slot[1 << bits];
         Array.Fill(_slots, new Slot(Empty, -1));
 
         var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var symbol in ByteAlphabet.Symbols)
+        {
             tokens.Add(symbol, tokens.Count);
+        }
+
         foreach (var (left, right) in list.Merges)
         {
             Add(Pair(tokens[left], tokens[right]), tokens.Count);
@@ -39,9 +45,14 @@ internal sealed class MergeTable
         {
             ref readonly var slot = ref _slots[at];
             if (slot.Pair == pair)
+            {
                 return slot.Token;
+            }
+
             if (slot.Pair == Empty)
+            {
                 return int.MaxValue;
+            }
         }
     }
 
@@ -49,7 +60,10 @@ internal sealed class MergeTable
     {
         var at = Home(pair);
         while (_slots[at].Pair != Empty)
+        {
             at = (at + 1) & (_slots.Length - 1);
+        }
+
         _slots[at] = new Slot(pair, token);
     }
 

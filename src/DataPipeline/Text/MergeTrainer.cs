@@ -31,7 +31,9 @@ public static class MergeTrainer
         {
             counter.Add(caption);
             if (++read % CaptionsPerReport == 0)
+            {
                 progress?.Report(new MergeProgress(read, counter.Counts.Count, 0));
+            }
         }
 
         var words = new MergeCorpus(counter.Counts);
@@ -40,7 +42,9 @@ public static class MergeTrainer
         {
             learned.Add(merge);
             if (learned.Count % MergesPerReport == 0)
+            {
                 progress?.Report(new MergeProgress(read, counter.Counts.Count, learned.Count));
+            }
         }
 
         progress?.Report(new MergeProgress(read, counter.Counts.Count, learned.Count));

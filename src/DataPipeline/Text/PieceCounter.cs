@@ -25,13 +25,18 @@ internal sealed class PieceCounter(int maxPieces = 1 << 23)
         foreach (var piece in new PieceScanner(CaptionNormalizer.Normalize(caption, buffer)))
         {
             if (piece.Length > MaxLength || PieceScanner.IsStartOfText(piece) || PieceScanner.IsEndOfText(piece))
+            {
                 continue;
+            }
+
             var length = Encoding.UTF8.GetChars(piece, characters);
             CollectionsMarshal.GetValueRefOrAddDefault(lookup, characters[..length], out _)++;
         }
 
         if (_counts.Count > maxPieces)
+        {
             Forget();
+        }
     }
 
     private void Forget()
@@ -41,7 +46,9 @@ internal sealed class PieceCounter(int maxPieces = 1 << 23)
             foreach (var (piece, count) in _counts)
             {
                 if (count <= rare)
+                {
                     _counts.Remove(piece);
+                }
             }
         }
     }

@@ -75,7 +75,10 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         var kind = Kind.Space;
         var length = 0;
         while (at < _text.Length && (kind = Next(at, out length)) == Kind.Space)
+        {
             at += length;
+        }
+
         if (at == _text.Length)
         {
             _at = at;
@@ -84,9 +87,14 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
 
         var end = at + length;
         if (_text[at] is (byte)'\'' or (byte)'<' && FixedPieceAt(_text[at..]) is var fixedLength and > 0)
+        {
             end = at + fixedLength;
+        }
         else if (kind != Kind.Number)
+        {
             end = RunEnd(end, kind);
+        }
+
         Current = _text[at..end];
         _at = end;
         return true;
@@ -95,7 +103,10 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
     private readonly int RunEnd(int at, Kind kind)
     {
         while (at < _text.Length && Next(at, out var length) == kind)
+        {
             at += length;
+        }
+
         return at;
     }
 
@@ -104,7 +115,9 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         foreach (var piece in FixedPieces)
         {
             if (MatchLength(text, piece) is var length and > 0)
+            {
                 return length;
+            }
         }
 
         return 0;
@@ -121,11 +134,17 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         {
             var rest = text[at..];
             if (!rest.IsEmpty && rest[0] == expected)
+            {
                 at++;
+            }
             else if (expected == (byte)'s' && rest.StartsWith("ſ"u8))
+            {
                 at += "ſ"u8.Length;
+            }
             else
+            {
                 return 0;
+            }
         }
 
         return at;
@@ -136,7 +155,9 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
         foreach (var spelling in spellings)
         {
             if (piece.SequenceEqual(spelling))
+            {
                 return true;
+            }
         }
 
         return false;
@@ -167,9 +188,15 @@ internal ref struct PieceScanner(ReadOnlySpan<byte> text)
             _ => 4,
         };
         if (length == 2)
+        {
             return Kinds[((text[0] & 0x1F) << 6) | (text[1] & 0x3F)];
+        }
+
         if (length == 3)
+        {
             return Kinds[((text[0] & 0x0F) << 12) | ((text[1] & 0x3F) << 6) | (text[2] & 0x3F)];
+        }
+
         _ = Rune.DecodeFromUtf8(text, out var rune, out _);
         return KindOf(rune);
     }

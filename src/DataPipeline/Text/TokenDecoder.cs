@@ -18,7 +18,9 @@ public sealed class TokenDecoder
     {
         _symbols = [.. merges.Symbols];
         for (var b = 0; b < ByteAlphabet.Size; b++)
+        {
             _bytes[_symbols[ByteAlphabet.Token((byte)b)][0]] = (byte)b;
+        }
     }
 
     /// <summary>

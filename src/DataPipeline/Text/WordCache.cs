@@ -20,10 +20,16 @@ internal sealed class WordCache
         const ulong multiplier = 0x9E3779B97F4A7C15;
         var hash = (ulong)word.Length * multiplier;
         for (; word.Length >= 8; word = word[8..])
+        {
             hash = Mix(hash ^ BinaryPrimitives.ReadUInt64LittleEndian(word));
+        }
+
         ulong rest = 0;
         foreach (var b in word)
+        {
             rest = (rest << 8) | b;
+        }
+
         return Mix(hash ^ rest);
 
         static ulong Mix(ulong value)
@@ -39,7 +45,9 @@ internal sealed class WordCache
         for (var i = 0; i < Places && Volatile.Read(ref Place(hash, i)) is { } known; i++)
         {
             if (known.Hash == hash && word.SequenceEqual(known.Bytes))
+            {
                 return known.Tokens;
+            }
         }
 
         return null;
@@ -48,12 +56,17 @@ internal sealed class WordCache
     public void Add(ReadOnlySpan<byte> word, ulong hash, int[] tokens)
     {
         if (word.Length > MaxLength)
+        {
             return;
+        }
+
         var added = new Word(hash, word.ToArray(), tokens);
         for (var i = 0; i < Places; i++)
         {
             if (Interlocked.CompareExchange(ref Place(hash, i), added, null) is null)
+            {
                 return;
+            }
         }
     }
 

@@ -43,7 +43,7 @@ public sealed class ClassList
     /// <exception cref="DataPipeline.Corpus.CorpusException">Labels are numbers without names, or there is only one class.</exception>
     public static ClassList Of(SetOptions set, IImageSet images, IReadOnlyList<SetImage> rows)
     {
-        IReadOnlyList<string> named =
+        var named =
             set.Classes.Count > 0 ? set.Classes
             : set.ClassesFile is { } file ? ReadNames(set, file)
             : images.ClassNames;

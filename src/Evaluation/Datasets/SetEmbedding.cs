@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Datasets;

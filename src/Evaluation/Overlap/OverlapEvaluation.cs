@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Numerics;
-using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Evaluation.Overlap;

@@ -1,6 +1,5 @@
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Probes;

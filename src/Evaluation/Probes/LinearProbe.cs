@@ -2,7 +2,6 @@ using System.ComponentModel;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.ZeroShot;
-using TorchSharp;
 
 namespace ClipTrain.Evaluation.Probes;
 

@@ -1,7 +1,6 @@
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.ZeroShot;
 using ClipTrain.Torch.Operators;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Evaluation.Probes;

@@ -44,7 +44,7 @@ internal static class Bootstrap
     {
         var df = sample.TrialCount - law.Coordinates;
         var scale = df > 0 ? Math.Sqrt((double)sample.TrialCount / df) : 0;
-        double[] residuals = law.Residuals(sample, at);
+        var residuals = law.Residuals(sample, at);
         return (
             [
                 .. Enumerable

@@ -44,7 +44,7 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
             return null;
         }
 
-        double[] best =
+        var best =
             fit.Law == "isoflop" ? [.. new[] { "a", "b", "GN", "GD" }.Select(name => fit.Parameters[name].Value ?? double.NaN)] : fit.At;
         var draws = Array.ConvertAll(fit.Draws, at => optimum(at));
         return (

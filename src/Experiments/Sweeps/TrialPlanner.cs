@@ -180,7 +180,7 @@ public static class TrialPlanner
     {
         var yaml = new YamlStream();
         yaml.Load(new StringReader(config));
-        YamlNode? node = yaml.Documents[0].RootNode;
+        var node = yaml.Documents[0].RootNode;
         foreach (var part in key.Split('.'))
         {
             node = node is YamlMappingNode map && map.Children.TryGetValue(new YamlScalarNode(part), out var inner) ? inner : null;

@@ -66,7 +66,9 @@ public sealed class RunBoard : IAsyncDisposable
         try
         {
             await foreach (var message in messages.Reader.ReadAllAsync(cancellation))
+            {
                 yield return message;
+            }
         }
         finally
         {

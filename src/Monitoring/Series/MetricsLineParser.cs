@@ -50,7 +50,7 @@ internal sealed class MetricsLineParser
         }
 
         var place = 0;
-        string path = "";
+        var path = "";
         while (reader.Read())
         {
             switch (reader.TokenType)

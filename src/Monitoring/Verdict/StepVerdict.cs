@@ -74,7 +74,7 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
 
         var seconds = steps.Average(step => step.Metrics.StepSeconds);
         var dataWait = steps.Average(step => step.Metrics.DataWaitShare * step.Metrics.StepSeconds) / seconds;
-        double[] busy = Busy(steps);
+        var busy = Busy(steps);
         double most = busy.Length > 0 ? busy.Max() : seconds,
             mean = busy.Length > 0 ? busy.Average() : seconds;
         var rankWait = Math.Clamp(1 - (mean / seconds), 0, 1);

@@ -93,7 +93,7 @@ public sealed class TorchThread : IDisposable
 
     private void Loop()
     {
-        foreach (Action work in _work.GetConsumingEnumerable())
+        foreach (var work in _work.GetConsumingEnumerable())
         {
             work();
         }

@@ -2,8 +2,6 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Weights.Safetensors;
 using ClipTrain.Weights.Tensors;
@@ -42,9 +40,15 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     public IReadOnlyList<long> Steps()
     {
         if (!Directory.Exists(Root))
+        {
             return [];
+        }
+
         foreach (var replaced in Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}").ToList())
+        {
             Try(() => Restore(replaced[..^ReplacedSuffix.Length]));
+        }
+
         return
         [
             .. Directory
@@ -124,7 +128,10 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         }
 
         foreach (var step in Steps().Where(step => step <= state.Step).SkipLast(keep))
+        {
             Try(() => Remove(PathOf(step)));
+        }
+
         return final;
     }
 
@@ -151,14 +158,19 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         // Restore first: a checkpoint that can be restored is not a leftover.
         Steps();
         if (!Directory.Exists(Root))
+        {
             return;
+        }
+
         foreach (
             var leftover in Directory
                 .EnumerateDirectories(Root, $"{Prefix}*{PartialSuffix}-*")
                 .Concat(Directory.EnumerateDirectories(Root, $"{Prefix}*{ReplacedSuffix}"))
                 .ToList()
         )
+        {
             Try(() => _files.Delete(leftover));
+        }
     }
 
     /// <summary>True if all files of a checkpoint exist with the sizes in its manifest; does not read their contents.</summary>
@@ -183,7 +195,10 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         CheckpointManifest.Read(path).CheckHashes();
         var state = CheckpointManifest.ReadJson<CheckpointState>(Path.Combine(path, StateFile));
         if (state.FormatVersion != 1)
+        {
             throw new WeightsException($"{path}: has format version {state.FormatVersion}; this program reads version 1.");
+        }
+
         return state.Step == step
             ? state
             : throw new WeightsException(
@@ -241,7 +256,10 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         using var file = _files.Create(path);
         using var hash = SHA256.Create();
         using (var hashing = new CryptoStream(file, hash, CryptoStreamMode.Write, leaveOpen: true))
+        {
             write(hashing);
+        }
+
         _files.Flush(file);
         return new CheckpointManifest.Entry(file.Length, Convert.ToHexStringLower(hash.Hash!));
     }
@@ -285,11 +303,18 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     {
         var replaced = final + ReplacedSuffix;
         if (!Directory.Exists(replaced))
+        {
             return;
+        }
+
         if (Directory.Exists(final))
+        {
             Remove(replaced);
+        }
         else
+        {
             _files.Move(replaced, final);
+        }
     }
 
     /// <summary>Renames the checkpoint before deleting any of it.</summary>

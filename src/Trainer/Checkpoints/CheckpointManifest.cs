@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text.Json;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Checkpoints;
@@ -40,21 +39,32 @@ internal sealed class CheckpointManifest
         var path = Path.Combine(folder, FileName);
         var files = ReadJson<SortedDictionary<string, Entry>>(path);
         if (s_needed.FirstOrDefault(name => !files.ContainsKey(name)) is { } missing)
+        {
             throw new WeightsException($"{path}: does not list {missing}, which every checkpoint needs. {Advice}");
+        }
+
         if (
             files.FirstOrDefault(file =>
                 file.Value is null || (file.Key != CheckpointDirectory.StepsFile && !s_needed.Contains(file.Key))
             ) is
             { Key: { } unknown }
         )
+        {
             throw new WeightsException($"{path}: lists {unknown}, which is not a file of a checkpoint or has no entry. {Advice}");
+        }
+
         foreach (var (name, entry) in files)
         {
             var file = new FileInfo(Path.Combine(folder, name));
             if (!file.Exists)
+            {
                 throw new WeightsException($"{file.FullName}: is missing, though the manifest lists it. {Advice}");
+            }
+
             if (file.Length != entry.Bytes)
+            {
                 throw Differs(file.FullName);
+            }
         }
 
         return new CheckpointManifest(folder, files);
@@ -71,7 +81,9 @@ internal sealed class CheckpointManifest
             {
                 using var stream = File.OpenRead(path);
                 if (Convert.ToHexStringLower(SHA256.HashData(stream)) != entry.Sha256)
+                {
                     throw Differs(path);
+                }
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {

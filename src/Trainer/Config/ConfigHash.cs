@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;

@@ -36,9 +36,13 @@ internal sealed class MappingNode(SourcePosition position) : ConfigNode(position
         var index = Entries.FindIndex(entry => string.Equals(entry.Key, key, StringComparison.Ordinal));
         var replaced = new ConfigEntry(key, position, value);
         if (index < 0)
+        {
             Entries.Add(replaced);
+        }
         else
+        {
             Entries[index] = replaced;
+        }
     }
 }
 

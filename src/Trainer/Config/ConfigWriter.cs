@@ -36,7 +36,10 @@ public static class ConfigWriter
         {
             var value = key.Property.GetValue(record);
             if (defaults is not null && IsSame(value, key.Property.GetValue(defaults)))
+            {
                 continue;
+            }
+
             Pad(text, indent).Append(key.Name).Append(':');
             WriteValue(text, value, indent, omitsDefaults);
         }
@@ -64,7 +67,10 @@ public static class ConfigWriter
             case IEnumerable items:
                 text.Append('\n');
                 foreach (var item in items)
+                {
                     WriteItem(text, item, indent + Indent, omitsDefaults);
+                }
+
                 break;
             default:
                 text.Append('\n');
@@ -85,9 +91,13 @@ public static class ConfigWriter
         var start = text.Length;
         WriteSection(text, item, indent + Indent, omitsDefaults);
         if (text.Length == start)
+        {
             Pad(text, indent).Append("- {}\n");
+        }
         else
+        {
             text[start + indent] = '-';
+        }
     }
 
     private static StringBuilder Pad(StringBuilder text, int indent) => text.Append(' ', indent);

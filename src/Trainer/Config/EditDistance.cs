@@ -12,7 +12,9 @@ internal static class EditDistance
         var last = new int[b.Length + 1];
         var current = new int[b.Length + 1];
         for (var j = 0; j <= b.Length; j++)
+        {
             last[j] = j;
+        }
 
         for (var i = 1; i <= a.Length; i++)
         {
@@ -22,7 +24,9 @@ internal static class EditDistance
                 var substitution = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
                 current[j] = Math.Min(substitution, Math.Min(last[j], current[j - 1]) + 1);
                 if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                {
                     current[j] = Math.Min(current[j], beforeLast[j - 2] + 1);
+                }
             }
 
             (beforeLast, last, current) = (last, current, beforeLast);

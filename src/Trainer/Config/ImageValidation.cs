@@ -1,4 +1,3 @@
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;
@@ -19,9 +18,13 @@ internal static class ImageValidation
         if (isBound(prefix + "architecture"))
         {
             if (image.Architecture == ImageArchitecture.Resnet)
+            {
                 AddResNet(rules, image, Keys);
+            }
             else
+            {
                 AddVisionTransformer(rules, image, Keys);
+            }
         }
 
         return rules.Problems;

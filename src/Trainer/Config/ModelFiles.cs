@@ -24,10 +24,14 @@ internal sealed class ModelFiles(string? runFolder)
 
         var names = Names();
         if (names.TryGetValue(reference, out var path))
+        {
             return path;
+        }
 
         if (names.Count == 0)
+        {
             throw new ConfigException(position, $"there is no model '{reference}'; no model files lie in {string.Join(" or ", _folders)}");
+        }
 
         var advice = EditDistance.Nearest(Fold(reference), names.Keys.Select(Fold)) is { } nearest
             ? $"did you mean '{names.Keys.First(name => string.Equals(Fold(name), nearest, StringComparison.Ordinal))}'?"
@@ -39,7 +43,10 @@ internal sealed class ModelFiles(string? runFolder)
     {
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var file in _folders.Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, "*.yaml")))
+        {
             names.TryAdd(Path.GetFileNameWithoutExtension(file), file);
+        }
+
         return names;
     }
 

@@ -14,7 +14,9 @@ public static class ModelResolution
         foreach (var (option, value) in new[] { ("--image-size", size), ("--patch", patch) })
         {
             if (value < 1)
+            {
                 throw new ConfigException(new SourcePosition(option), $"is {value} but must be at least 1");
+            }
         }
 
         var changed = Change(model, size, patch);

@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Loading;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Config;

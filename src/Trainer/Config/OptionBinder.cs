@@ -23,7 +23,9 @@ internal sealed class OptionBinder(OptionSection root)
         for (var end = path.Length; end > 0; end = path.LastIndexOf('.', end - 1))
         {
             if (_failed.Contains(path[..end]))
+            {
                 return false;
+            }
         }
 
         return true;
@@ -33,7 +35,10 @@ internal sealed class OptionBinder(OptionSection root)
     public SourcePosition PositionOf(string path)
     {
         while (!_positions.ContainsKey(path))
+        {
             path = path.Contains('.', StringComparison.Ordinal) ? path[..path.LastIndexOf('.')] : "";
+        }
+
         return _positions[path];
     }
 
@@ -50,7 +55,9 @@ internal sealed class OptionBinder(OptionSection root)
                 var (advice, meantKey) = UnknownKey.Explain(entry.Key, section, root);
                 Report(entry.Position, $"key '{keyPath}' is not known; {advice}");
                 if (meantKey is not null)
+                {
                     meant.Add(meantKey);
+                }
             }
             else if (!seen.TryAdd(entry.Key, entry.Position))
             {
@@ -60,9 +67,13 @@ internal sealed class OptionBinder(OptionSection root)
             {
                 _positions[keyPath] = entry.Position;
                 if (TryBindValue(key, entry.Value, keyPath, out var value))
+                {
                     key.Property.SetValue(record, value);
+                }
                 else
+                {
                     _failed.Add(keyPath);
+                }
             }
         }
 
@@ -73,7 +84,9 @@ internal sealed class OptionBinder(OptionSection root)
             var keyPath = UnknownKey.Join(path, key.Name);
             _failed.Add(keyPath);
             if (!meant.Contains(key.Name))
+            {
                 Report(node.Position, $"key '{keyPath}' is missing: {key.Description}");
+            }
         }
 
         return record;
@@ -112,7 +125,10 @@ internal sealed class OptionBinder(OptionSection root)
             ):
                 (value, var error) = ScalarReader.Read(scalar, key);
                 if (error is not null)
+                {
                     Report(node.Position, $"key '{path}' {error}");
+                }
+
                 return error is null;
             case (OptionKind.TextList or OptionKind.NumberList or OptionKind.IntegerList, ScalarNode { IsNull: false } scalar):
                 Report(node.Position, $"key '{path}' {ScalarReader.WrongType(key.Kind, node)}; write [{scalar.Value}]");

@@ -50,7 +50,10 @@ public static class RunConfig
                     var argument = SetArgument.Parse(set);
                     // A key inside the model changes the named model, so the model has to be read first.
                     if (argument.Path is [ModelKey, _, ..])
+                    {
                         ReadNamedModel(root, models, files, errors);
+                    }
+
                     argument.Apply(root);
                 }
             );
@@ -69,7 +72,9 @@ public static class RunConfig
     private static void ReadNamedModel(MappingNode root, ModelFiles models, List<string> files, List<ConfigError> errors)
     {
         if (root.Find(ModelKey) is not { Value: ScalarNode { IsNull: false } name } entry)
+        {
             return;
+        }
 
         ConfigNode model = new InvalidNode(name.Position);
         Collect(

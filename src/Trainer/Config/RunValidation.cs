@@ -22,7 +22,10 @@ internal static class RunValidation
         rules.Add(["output.otlp"], () => AddressError(run.Output.Otlp));
         rules.Add(["alerts.webhook"], () => AddressError(run.Alerts.Webhook));
         if (isBound("data"))
+        {
             AddCorpora(rules, run.Data, isBound);
+        }
+
         rules.Add(["data.merges"], () => run.Data.Merges.Length == 0 ? "must be 'openai' or a path" : null);
         rules.Add(["data.caption_column"], () => NoColumnError(run.Data.CaptionColumn));
         rules.Add(
@@ -187,7 +190,9 @@ internal static class RunValidation
     {
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (split, path) in Items(evaluation.Retrieval, "evaluation.retrieval", isBound))
+        {
             AddSplit(path, split.Name, split.Data);
+        }
 
         foreach (var (split, path) in Items(evaluation.ZeroShot, "evaluation.zero_shot", isBound))
         {
@@ -204,7 +209,9 @@ internal static class RunValidation
         }
 
         foreach (var (split, path) in Items(evaluation.Classification, "evaluation.classification", isBound))
+        {
             AddSplit(path, split.Name, split.Data);
+        }
 
         void AddSplit(string path, string name, IReadOnlyList<string> data)
         {
@@ -260,7 +267,9 @@ internal static class RunValidation
         public void Add(string[] keys, Func<string?> broken)
         {
             if (keys.All(isBound) && broken() is { } error)
+            {
                 Problems.Add(new Problem(keys[0], $"key '{keys[0]}' {error}"));
+            }
         }
     }
 }

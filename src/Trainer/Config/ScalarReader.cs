@@ -9,7 +9,10 @@ internal static class ScalarReader
     public static (object? Value, string? Error) Read(ScalarNode scalar, OptionKey key)
     {
         if (scalar.IsNull)
+        {
             return key.Nullable ? (null, null) : (null, $"needs a value: {Expected(key.Kind)}");
+        }
+
         return key.Kind switch
         {
             OptionKind.Text => (scalar.Value, null),
@@ -66,20 +69,31 @@ internal static class ScalarReader
     {
         var digits = scalar.Value.AsSpan().TrimStart("+-");
         if (scalar.Quoted || digits.IsEmpty || scalar.Value.Length - digits.Length > 1 || digits.ContainsAnyExceptInRange('0', '9'))
+        {
             return (null, WrongType(OptionKind.Integer, scalar));
+        }
 
         const NumberStyles Style = NumberStyles.AllowLeadingSign;
         var invariant = CultureInfo.InvariantCulture;
         object? value = null;
         if (key.ValueType == typeof(int))
+        {
             value = int.TryParse(scalar.Value, Style, invariant, out var i) ? i : null;
+        }
         else if (key.ValueType == typeof(long))
+        {
             value = long.TryParse(scalar.Value, Style, invariant, out var l) ? l : null;
+        }
         else
+        {
             value = ulong.TryParse(scalar.Value, Style, invariant, out var u) ? u : null;
+        }
 
         if (value is not null)
+        {
             return Bounded(value, Convert.ToDouble(value, invariant), scalar, key);
+        }
+
         return scalar.Value[0] == '-' && key.Minimum is not null
             ? (null, OutOfRange(scalar, key))
             : (null, $"is {scalar.Value}, which is too large; it must be at most {MaxValue(key)}");
@@ -93,7 +107,10 @@ internal static class ScalarReader
     private static (object? Value, string? Error) ReadNumber(ScalarNode scalar, OptionKey key)
     {
         if (scalar.Quoted || !TryNumber(scalar.Value, out var value))
+        {
             return (null, WrongType(OptionKind.Number, scalar));
+        }
+
         return double.IsFinite(value) ? Bounded(value, value, scalar, key) : (null, $"is {scalar.Value} but must be finite");
     }
 
@@ -124,7 +141,9 @@ internal static class ScalarReader
         for (var i = 0; i < names.Count; i++)
         {
             if (string.Equals(names[i], scalar.Value, StringComparison.Ordinal))
+            {
                 return (Enum.GetValues(key.ValueType).GetValue(i), null);
+            }
         }
 
         return (null, $"is '{scalar.Value}' but must be one of {string.Join(", ", names)}");

@@ -24,7 +24,10 @@ internal sealed class SetArgument
         var equals = text.IndexOf('=', StringComparison.Ordinal);
         var path = equals < 0 ? [] : text[..equals].Trim().Split('.');
         if (path.Length == 0 || path.Any(string.IsNullOrWhiteSpace))
+        {
             throw new ConfigException(position, "expects KEY=VALUE, as in training.steps=1000");
+        }
+
         return new SetArgument(position, path, YamlTree.ReadValue(text[(equals + 1)..], position));
     }
 
@@ -35,12 +38,16 @@ internal sealed class SetArgument
     private ConfigNode Replace(ConfigNode? node, int depth)
     {
         if (depth == Path.Count)
+        {
             return _value;
+        }
 
         var segment = Path[depth];
         var isIndex = int.TryParse(segment, NumberStyles.None, CultureInfo.InvariantCulture, out var index);
         if (node is null or ScalarNode { IsNull: true })
+        {
             node = isIndex ? new SequenceNode(_position) : new MappingNode(_position);
+        }
 
         switch (node)
         {

@@ -12,22 +12,30 @@ internal static class UnknownKey
         // globalBatch and global-batch are other spellings of global_batch, not typos.
         var spelled = OptionSection.SnakeCase(key.Replace('-', '_'));
         if (section.Find(spelled) is { } here)
+        {
             return ($"did you mean '{here.Name}'?", here.Name);
+        }
 
         var elsewhere = Places(root, "").Where(place => place.Section != section).ToList();
         var exact = elsewhere.Where(place => place.Section.Find(spelled) is not null).Select(place => Display(place.Path)).ToList();
         if (exact.Count > 0)
+        {
             return ($"'{spelled}' belongs {string.Join(" or ", exact)}", null);
+        }
 
         if (EditDistance.Nearest(spelled, section.Keys.Select(k => k.Name)) is { } nearest)
+        {
             return ($"did you mean '{nearest}'?", nearest);
+        }
 
         var farther = elsewhere.SelectMany(place => place.Section.Keys.Select(k => (place.Path, k.Name))).ToList();
         if (EditDistance.Nearest(spelled, farther.Select(f => f.Name)) is { } other)
+        {
             return (
                 $"did you mean '{Join(farther.First(f => string.Equals(f.Name, other, StringComparison.Ordinal)).Path, other)}'?",
                 null
             );
+        }
 
         return ($"known here: {string.Join(", ", section.Keys.Select(k => k.Name))}", null);
     }
@@ -42,7 +50,9 @@ internal static class UnknownKey
         foreach (var key in section.Keys.Where(k => k.IsSection))
         {
             foreach (var place in Places(OptionSection.Of(key.ValueType), Join(path, key.Name)))
+            {
                 yield return place;
+            }
         }
     }
 }

@@ -64,12 +64,17 @@ internal static class YamlTree
         {
             parser.Consume<StreamStart>();
             if (!parser.TryConsume<DocumentStart>(out var start))
+            {
                 return new ScalarNode("", quoted: false, locate(parser.Current!.Start));
+            }
 
             var root = ReadNode(parser, locate, depth: 0);
             parser.Consume<DocumentEnd>();
             if (parser.TryConsume<DocumentStart>(out start))
+            {
                 throw new ConfigException(locate(start.Start), "only one YAML document is allowed");
+            }
+
             return root;
         }
         catch (YamlException e)
@@ -89,7 +94,10 @@ internal static class YamlTree
     private static Mark? TabIndent(string text, YamlException error)
     {
         if (!error.Message.Contains("tab", StringComparison.Ordinal))
+        {
             return null;
+        }
+
         var lines = text.Split('\n');
         var line = Array.FindIndex(lines, l => l[..^l.TrimStart().Length].Contains('\t', StringComparison.Ordinal));
         return line < 0 ? null : new Mark(0, line + 1, lines[line].IndexOf('\t', StringComparison.Ordinal) + 1);
@@ -99,20 +107,33 @@ internal static class YamlTree
     {
         var position = locate(parser.Current!.Start);
         if (depth > MaxDepth)
+        {
             throw new ConfigException(position, $"nested more than {MaxDepth} deep");
+        }
+
         if (parser.TryConsume<AnchorAlias>(out _))
+        {
             throw new ConfigException(position, "YAML aliases are not supported; write the value again");
+        }
+
         if (parser.Current is NodeEvent { Tag: { IsEmpty: false, IsNonSpecific: false } tag })
+        {
             throw new ConfigException(position, $"YAML tags are not supported; remove '{tag.Value}'");
+        }
 
         if (parser.TryConsume<Scalar>(out var scalar))
+        {
             return new ScalarNode(scalar.Value, scalar.Style != ScalarStyle.Plain, position);
+        }
 
         if (parser.TryConsume<SequenceStart>(out _))
         {
             var sequence = new SequenceNode(position);
             while (!parser.TryConsume<SequenceEnd>(out _))
+            {
                 sequence.Items.Add(ReadNode(parser, locate, depth + 1));
+            }
+
             return sequence;
         }
 
@@ -121,7 +142,10 @@ internal static class YamlTree
         while (!parser.TryConsume<MappingEnd>(out _))
         {
             if (mapping.Entries.Count == MaxKeys)
+            {
                 throw new ConfigException(position, $"has more than {MaxKeys} keys");
+            }
+
             var key =
                 ReadNode(parser, locate, depth + 1) as ScalarNode ?? throw new ConfigException(position, "a key must be a plain word");
             mapping.Entries.Add(new ConfigEntry(key.Value, key.Position, ReadNode(parser, locate, depth + 1)));

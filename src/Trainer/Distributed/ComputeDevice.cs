@@ -14,20 +14,32 @@ public static class ComputeDevice
     public static torch.Device Open(string name)
     {
         if (string.Equals(name, "cpu", StringComparison.Ordinal))
+        {
             return torch.CPU;
+        }
+
         if (!TryIndex(name, out var index))
+        {
             throw new DllNotFoundException($"'{name}' is not a device. Use cpu, cuda or cuda:N.");
+        }
+
         var folder = NativeTorch.Load().Folder;
         if (!File.Exists(Path.Combine(folder, "libtorch_cuda.so")))
+        {
             throw new DllNotFoundException(
                 $"'{name}' needs a CUDA build of libtorch, but the one in {folder} is for CPUs only. Set LIBTORCH, build with "
                     + "CLIPTRAIN_DEVICE=cuda, or compute on the CPU (cluster.device: cpu)."
             );
+        }
+
         if (!torch.cuda.is_available())
+        {
             throw new DllNotFoundException(
                 $"'{name}' needs an NVIDIA GPU and its driver, but libtorch finds none: `nvidia-smi` must list it, and "
                     + "CUDA_VISIBLE_DEVICES must not hide it. Or compute on the CPU (cluster.device: cpu)."
             );
+        }
+
         var count = torch.cuda.device_count();
         return index < count
             ? new torch.Device(DeviceType.CUDA, index)

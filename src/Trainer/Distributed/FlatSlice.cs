@@ -69,7 +69,9 @@ public sealed class FlatStream(RankGroup group, int source, FlatSlice slice, tor
             group.Broadcast(data, source);
             var (offset, length) = chunk.Intersect(place);
             if (into is not null && length > 0 && !(isSource && ReferenceEquals(from, into)))
+            {
                 into.narrow(0, offset - place.Offset, length).copy_(data.narrow(0, offset - start, length));
+            }
         }
     }
 }

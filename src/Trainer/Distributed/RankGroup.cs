@@ -48,7 +48,10 @@ public sealed class RankGroup : IDisposable
     public void AllReduceSum(torch.Tensor tensor)
     {
         if (_group is null)
+        {
             return;
+        }
+
         Wait(_group.AllReduce(tensor));
     }
 
@@ -56,7 +59,10 @@ public sealed class RankGroup : IDisposable
     public torch.Tensor[] AllGather(torch.Tensor tensor)
     {
         if (_group is null)
+        {
             return [tensor];
+        }
+
         var gathered = empty([WorldSize, .. tensor.shape], tensor.dtype, tensor.device);
         Wait(_group.AllGather(gathered, tensor));
         return gathered.unbind(0);
@@ -79,10 +85,16 @@ public sealed class RankGroup : IDisposable
     public GatheringRows BeginAllGatherRows(torch.Tensor rows_nD, ReadOnlySpan<long> counts)
     {
         if (_group is null)
+        {
             return new GatheringRows(null, [rows_nD], [rows_nD.size(0)]);
+        }
+
         long most = 0;
         foreach (var count in counts)
+        {
             most = Math.Max(most, count);
+        }
+
         var mine = rows_nD;
         if (rows_nD.size(0) < most)
         {
@@ -98,7 +110,10 @@ public sealed class RankGroup : IDisposable
     public void Broadcast(torch.Tensor tensor, int root)
     {
         if (_group is null)
+        {
             return;
+        }
+
         Wait(_group.Broadcast(tensor, root));
     }
 
@@ -109,7 +124,9 @@ public sealed class RankGroup : IDisposable
     public torch.Tensor ReduceScatterSum(torch.Tensor flat)
     {
         if (_group is null)
+        {
             return flat;
+        }
         // Slices are padded to one length for transfer.
         using var scope = NewDisposeScope();
         var length = FlatSlice.LengthFor(flat.numel(), WorldSize);
@@ -154,14 +171,19 @@ public sealed class RankGroup : IDisposable
         var gathered = whole.numel() == length * WorldSize ? whole : empty([length * WorldSize], whole.dtype, whole.device);
         Wait(_group.AllGather(gathered, mine));
         if (!ReferenceEquals(gathered, whole))
+        {
             whole.copy_(gathered.narrow(0, 0, whole.numel()));
+        }
     }
 
     /// <summary>Returns once every rank has called it.</summary>
     public void Barrier()
     {
         if (_group is null)
+        {
             return;
+        }
+
         Wait(_group.Barrier());
     }
 
@@ -213,7 +235,10 @@ public sealed class GatheringRows
     public torch.Tensor Wait()
     {
         if (_work is null)
+        {
             return _parts[0];
+        }
+
         _wait!(_work);
         return cat([.. _parts.Zip(_counts, (part, count) => part.narrow(0, 0, count))], 0);
     }

@@ -1,8 +1,5 @@
-using System.Text;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Options;
 using TorchSharp;
@@ -35,7 +32,9 @@ public static class RankGroups
     )
     {
         if (assignment.WorldSize == 1)
+        {
             return new RankGroup();
+        }
         // Connecting blocks inside the library and cannot be cancelled. It runs on a separate thread, which is abandoned on abort.
         var connecting = Task.Factory.StartNew(
             () => Connect(assignment, client, own, cluster, withStatistics, abort),
@@ -80,7 +79,10 @@ public static class RankGroups
         try
         {
             if (!withStatistics)
+            {
                 return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort);
+            }
+
             var statistics = Open(new PrefixStore("statistics", store));
             return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort)
             {
@@ -115,7 +117,10 @@ public sealed class CoordinatorStore(CoordinatorClient client, int generation, C
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(abort);
         if (timeout is { } time)
+        {
             limit.CancelAfter(time);
+        }
+
         return client.StoreAsync(new StoreRequest(client.WorkerId, generation, op, key, value), limit.Token).GetAwaiter().GetResult();
     }
 }

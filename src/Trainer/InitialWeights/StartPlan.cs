@@ -39,16 +39,21 @@ public sealed class StartPlan
                 .Select(tensor => new TensorStart(tensor.Key, TensorOrigin.Unused, tensor.Value, null)),
         ];
         if (_misfits.Count > 0)
+        {
             throw new WeightsException(
                 $"{weights.Path}: does not fit the model. {string.Join("; ", _misfits)}. Change the model, or keep such tensors at "
                     + "their initial values with training.start_from_except."
             );
+        }
+
         if (!Tensors.Any(start => start.Origin is TensorOrigin.Loaded or TensorOrigin.Resized))
+        {
             throw new WeightsException(
                 $"{weights.Path}: has no tensor of this model. It has "
                     + $"{string.Join(", ", weights.Shapes.Keys.Order(StringComparer.Ordinal).Take(4))}…; the model has "
                     + $"{string.Join(", ", names.Order(StringComparer.Ordinal).Take(4))}…."
             );
+        }
     }
 
     /// <summary>Tensors of the model by name, followed by those that only the file has.</summary>
@@ -62,22 +67,40 @@ public sealed class StartPlan
         TensorStart Start(TensorOrigin origin, string? note = null) =>
             new(spec.Name, origin, _weights.Shapes.GetValueOrDefault(spec.Name), spec.Shape, note);
         if (_run.Training.StartFromExcept.Any(prefix => spec.Name.StartsWith(prefix, StringComparison.Ordinal)))
+        {
             return Start(TensorOrigin.Fresh, "training.start_from_except");
+        }
+
         if (!_weights.Shapes.TryGetValue(spec.Name, out var shape))
         {
             if (spec.IsLocked)
+            {
                 _misfits.Add($"{spec.Name} is locked by training.unlocked_groups, but is not in the file");
+            }
+
             return Start(TensorOrigin.Fresh, "not in the file");
         }
 
         if (spec.Name == TokenTable && shape.Count == 2 && shape[1] == spec.Shape[1])
+        {
             return DecideTokens(Start, shape[0], spec.Shape[0]);
+        }
+
         if (shape.SequenceEqual(spec.Shape) || (spec.Count == 1 && shape.All(size => size == 1)))
+        {
             return Start(TensorOrigin.Loaded);
+        }
+
         if (PositionTable.IsOtherResolution(spec, shape))
+        {
             return Start(TensorOrigin.Resized, "bicubic");
+        }
+
         if (spec.Name == TextPositions.Name && shape.Count == 2 && shape[1] == spec.Shape[1])
+        {
             return Start(TensorOrigin.Resized, shape[0] > spec.Shape[0] ? "the first rows" : "linear");
+        }
+
         _misfits.Add($"{spec.Name} is [{string.Join(", ", shape)}], the model's is [{string.Join(", ", spec.Shape)}]");
         return Start(TensorOrigin.Fresh);
     }
@@ -86,12 +109,18 @@ public sealed class StartPlan
     {
         // A file that belongs to no run has no vocabulary; if the number of rows matches, the tokens are assumed to match.
         if (_sourceMerges is null || _sourceMerges.VocabularySize != rows)
+        {
             return rows == modelRows
                 ? start(TensorOrigin.Loaded, null)
                 : start(TensorOrigin.Fresh, $"{rows} rows of an unknown vocabulary");
+        }
+
         var merges = MergeList.Named(_run.Data.Merges);
         if (TokenRows.AreSame(_sourceMerges, merges))
+        {
             return start(TensorOrigin.Loaded, null);
+        }
+
         Rows = TokenRows.Match(_sourceMerges, merges);
         return start(TensorOrigin.Resized, $"{Rows.Shared} of {Rows.Count} rows by the tokens' text");
     }
@@ -101,10 +130,12 @@ public sealed class StartPlan
         foreach (var prefix in _run.Training.StartFromExcept)
         {
             if (!specs.Any(spec => spec.Name.StartsWith(prefix, StringComparison.Ordinal)))
+            {
                 throw new WeightsException(
                     $"training.start_from_except contains '{prefix}', but no tensor of the model begins with it. The model has "
                         + $"{string.Join(", ", specs.Select(spec => spec.Name).Order(StringComparer.Ordinal).Take(8))}…."
                 );
+            }
         }
     }
 }

@@ -49,11 +49,13 @@ public sealed record StartReport(string Source, string Sha256, IReadOnlyList<Ten
         {
             var tensors = Of(origin);
             if (tensors.Length > 0)
+            {
                 log.Information(
                     "{Origin}: {Tensors:l}.",
                     origin,
                     string.Join("; ", tensors.Take(Shown)) + (tensors.Length > Shown ? $"; and {tensors.Length - Shown} more" : "")
                 );
+            }
         }
     }
 

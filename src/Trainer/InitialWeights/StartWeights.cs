@@ -3,7 +3,6 @@ using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using ClipTrain.Weights.Tensors;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.InitialWeights;
@@ -51,13 +50,22 @@ public sealed class StartWeights : IDisposable
                 var kept = layout.View(weights, start.Name);
                 var place = kept.to(float32);
                 if (start.Origin == TensorOrigin.Loaded)
+                {
                     numbers.CopyTo(place.AsSpan<float>());
+                }
                 else if (start.Name == StartPlan.TokenTable)
+                {
                     _plan.Rows!.Copy(numbers, place.AsSpan<float>(), (int)start.To![1]);
+                }
                 else if (start.Name == TextPositions.Name)
+                {
                     TextPositions.Resize(numbers, place.AsSpan<float>(), (int)start.To![1]);
+                }
                 else
+                {
                     place.copy_(PositionTable.Resize(tensor(numbers, [.. start.From!]), start.To![0]));
+                }
+
                 kept.copy_(place);
             }
         );

@@ -20,7 +20,10 @@ public sealed class TokenRows
         // Two merges may produce the same text; the encoder meets the first one sooner.
         var rows = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (row, text) in from.Symbols.Index())
+        {
             rows.TryAdd(text, row);
+        }
+
         return new TokenRows([.. to.Symbols.Select(text => rows.GetValueOrDefault(text, -1))]);
     }
 
@@ -34,7 +37,9 @@ public sealed class TokenRows
         for (var row = 0; row < _from.Length; row++)
         {
             if (_from[row] >= 0)
+            {
                 from.Slice(_from[row] * width, width).CopyTo(to.Slice(row * width, width));
+            }
         }
     }
 }

@@ -21,11 +21,20 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
     public static WeightSource Open(string path, Activation activation)
     {
         if (ModelFolder.IsModel(path))
+        {
             return OpenModel(path, activation);
+        }
+
         if (File.Exists(path))
+        {
             return OpenFile(path, activation);
+        }
+
         if (Path.Combine(path, CheckpointDirectory.ModelFile) is var model && File.Exists(model))
+        {
             return OpenFile(model, activation);
+        }
+
         var checkpoints = new CheckpointDirectory(new RunFiles(path).Checkpoints);
         return checkpoints.Steps() is [.., var newest]
             ? OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
@@ -38,7 +47,10 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
     {
         var opened = ModelFolder.Open(folder);
         if (opened.Options.Activation == activation)
+        {
             return new WeightSource(opened.Weights, opened.Merges);
+        }
+
         opened.Dispose();
         throw new WeightsException(
             $"{folder}: its model's activation differs from model.activation of this run. Set them to the same: with the other one the "
@@ -67,7 +79,10 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
     private static MergeList? VocabularyOfRun(RunFiles run)
     {
         if (!File.Exists(run.Config))
+        {
             return null;
+        }
+
         try
         {
             return MergeList.Named(RunConfig.Load(run.Config, []).Options.Data.Merges);

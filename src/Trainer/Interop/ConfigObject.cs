@@ -20,9 +20,14 @@ internal sealed class ConfigObject
     {
         (_place, _prefix) = (place, prefix);
         if (json.ValueKind != JsonValueKind.Object)
+        {
             throw Wrong(prefix.TrimEnd('.'), "is not an object");
+        }
+
         foreach (var property in json.EnumerateObject())
+        {
             _values[property.Name] = property.Value.Clone();
+        }
     }
 
     /// <exception cref="WeightsException">The file does not exist, or is not a JSON object.</exception>
@@ -52,7 +57,9 @@ internal sealed class ConfigObject
     public void Overlay(ConfigObject other)
     {
         foreach (var (key, value) in other._values)
+        {
             _values[key] = value;
+        }
     }
 
     public int Integer(string key, int? fallback = null) =>
@@ -121,7 +128,9 @@ internal sealed class ConfigObject
     public void Ignore(params ReadOnlySpan<string> keys)
     {
         foreach (var key in keys)
+        {
             _read.Add(key);
+        }
     }
 
     /// <summary>Rejects keys that were neither read nor ignored and are enabled: ClipTrain does not support what they select.</summary>
@@ -130,7 +139,9 @@ internal sealed class ConfigObject
         foreach (var (key, value) in _values)
         {
             if (!_read.Contains(key) && value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False))
+            {
                 throw Wrong(key, $"is {value.GetRawText()}, which models of ClipTrain do not have");
+            }
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
-using ClipTrain.Trainer.Parameters;
 using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
@@ -27,14 +26,23 @@ public static class HuggingFaceConfig
     {
         var file = ConfigObject.Load(path);
         if (file.Text("model_type") is var kind and not "clip")
+        {
             throw file.Wrong("model_type", $"is '{kind}'; ClipTrain reads clip");
+        }
+
         var (text, image) = (Tower(file, TextKey), Tower(file, ImageKey));
         if (image.Integer("num_channels", 3) != 3)
+        {
             throw image.Wrong("num_channels", "is not 3");
+        }
+
         var (textWidth, imageWidth) = (text.Integer("hidden_size", 512), image.Integer("hidden_size", 768));
         var activation = Act(text);
         if (Act(image) != activation)
+        {
             throw image.Wrong("hidden_act", $"differs from that of {TextKey}; ClipTrain's towers share one activation");
+        }
+
         return new ModelOptions
         {
             EmbedDim = file.Integer("projection_dim", 512),
@@ -156,9 +164,15 @@ public static class HuggingFaceConfig
         var tower = file.Has(key) ? file.Object(key) : throw file.Wrong(key, "is missing");
         // Files of older versions have a second object, which takes precedence.
         if (file.Has($"{key}_dict"))
+        {
             tower.Overlay(file.Object($"{key}_dict"));
+        }
+
         if (Math.Abs(tower.Number(Epsilon, ClipEpsilon) - ClipEpsilon) > 1e-9)
+        {
             throw tower.Wrong(Epsilon, $"is not {ClipEpsilon}, the value of ClipTrain's LayerNorm");
+        }
+
         return tower;
     }
 

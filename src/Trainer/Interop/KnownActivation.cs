@@ -34,9 +34,14 @@ internal static class KnownActivation
     private static (Activation? Activation, string Why) Of(IWeights weights)
     {
         if (weights is SafetensorsFile file && file.Metadata.GetValueOrDefault(MetadataKey) is { } written)
+        {
             return (written == Name(Activation.QuickGelu) ? Activation.QuickGelu : Activation.Gelu, "its metadata says so");
+        }
+
         if (WeightNames.ConventionOf(weights.Shapes.Keys) == NameConvention.OpenAi)
+        {
             return (Activation.QuickGelu, "its tensor names are OpenAI's");
+        }
         // open_clip's releases whose file names contain it.
         return Path.GetFileName(weights.Path).Contains("quickgelu", StringComparison.OrdinalIgnoreCase)
             ? (Activation.QuickGelu, "its name says so")

@@ -5,7 +5,6 @@ using ClipTrain.DataPipeline.Text;
 using ClipTrain.DataPipeline.Text.HuggingFace;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
-using ClipTrain.Trainer.Options;
 using ClipTrain.Weights.Names;
 using ClipTrain.Weights.Safetensors;
 using ClipTrain.Weights.Tensors;
@@ -38,9 +37,15 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
     {
         var final = Path.GetFullPath(folder).TrimEnd(Path.DirectorySeparatorChar);
         if (Directory.Exists(final) || File.Exists(final))
+        {
             throw new UsageException($"{folder} already exists. Name a new folder.");
+        }
+
         if (Refusal() is { } why)
+        {
             throw new UsageException($"The model cannot be written as {Name}: {why}.");
+        }
+
         WeightCheck.Strict(model.Weights, [.. ClipModel.Specs(model.Options, model.Objective)]);
         var partial = $"{final}.partial-{Guid.NewGuid():N}";
         try
@@ -59,7 +64,9 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         finally
         {
             if (Directory.Exists(partial))
+            {
                 Directory.Delete(partial, recursive: true);
+            }
         }
     }
 
@@ -85,7 +92,10 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
     private long WriteFiles(string folder, string name)
     {
         if (model.Merges is not null)
+        {
             TokenizerFolder.Write(folder, model.Merges, model.Options.Text.Context);
+        }
+
         switch (format)
         {
             case ExportFormat.OpenClip:
@@ -145,7 +155,10 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
             var narrow = bytes.AsSpan(0, part.Length * precision.Bytes());
             NumberConversion.Narrow(part, precision, narrow);
             if (precision == NumberType.Float16)
+            {
                 CheckRange(tensor.Name, part);
+            }
+
             stream.Write(narrow);
         }
     }
@@ -155,9 +168,11 @@ public sealed class ModelExport(OpenedModel model, ExportFormat format, NumberTy
         foreach (var value in values)
         {
             if (!Half.IsFinite((Half)value))
+            {
                 throw new UsageException(
                     $"The model cannot be written in fp16: '{name}' contains {value}, which is out of range. Use fp32 or bf16."
                 );
+            }
         }
     }
 

@@ -48,6 +48,7 @@ public static class ModelFolder
     public static OpenedModel Open(string path, string? model = null)
     {
         if (File.Exists(path))
+        {
             return OpenFile(
                 path,
                 model
@@ -56,25 +57,45 @@ public static class ModelFolder
                             + "holds its configuration."
                     )
             );
+        }
+
         if (model is not null)
+        {
             throw new UsageException(
                 $"--model is only for a weights file; {path} is "
                     + $"{(Directory.Exists(path) ? "a folder, which describes its model itself" : "no file")}."
             );
+        }
+
         bool Has(string file) => File.Exists(Path.Combine(path, file));
         if (Has(OpenClipConfig.FileName))
+        {
             return OpenOpenClip(path);
+        }
+
         if (Has(OwnConfig))
+        {
             return OpenOwn(path);
+        }
+
         if (Has(CheckpointDirectory.StateFile))
+        {
             return OpenCheckpoint(Path.GetFullPath(path));
+        }
+
         if (Has(HuggingFaceConfig.FileName))
+        {
             return OpenHuggingFace(path);
+        }
+
         if (Directory.Exists(path) && !Has("config.yaml"))
+        {
             throw new UsageException(
                 $"{path} is not a model: it has neither {OpenClipConfig.FileName} (open_clip), {HuggingFaceConfig.FileName} (Hugging "
                     + $"Face), {OwnConfig} (cliptrain export) nor config.yaml (a run)."
             );
+        }
+
         return OpenRun(RunFiles.Find(path));
     }
 
@@ -123,7 +144,7 @@ public static class ModelFolder
     {
         var checkpoints = new CheckpointDirectory(Path.GetDirectoryName(folder)!);
         var run = new RunFiles(Path.GetDirectoryName(checkpoints.Root) ?? "");
-        long? step = checkpoints.Steps().Cast<long?>().FirstOrDefault(step => checkpoints.PathOf(step!.Value) == folder);
+        var step = checkpoints.Steps().Cast<long?>().FirstOrDefault(step => checkpoints.PathOf(step!.Value) == folder);
         return step is not null && File.Exists(run.Config)
             ? OpenCheckpoint(run, checkpoints, step.Value)
             : throw new UsageException(
@@ -157,10 +178,13 @@ public static class ModelFolder
     {
         CheckOptions(options, config);
         if (merges is not null && merges.VocabularySize != options.Text.Vocabulary)
+        {
             throw new WeightsException(
                 $"{config}: has a vocabulary of {options.Text.Vocabulary} tokens, but the tokenizer files next to it have "
                     + $"{merges.VocabularySize}."
             );
+        }
+
         var file = WeightsFile.Open(weightsPath);
         try
         {
@@ -177,7 +201,9 @@ public static class ModelFolder
     private static void CheckOptions(ModelOptions options, string config)
     {
         if (RunValidation.CheckModel(options, "", _ => true).Select(problem => problem.Message).FirstOrDefault() is { } problem)
+        {
             throw new WeightsException($"{config}: describes an invalid model: {problem}.");
+        }
     }
 
     private static string First(string folder, string[] names) =>
@@ -205,7 +231,10 @@ public static class ModelFolder
     {
         bool Has(string file) => File.Exists(Path.Combine(folder, file));
         if (!(Has("vocab.json") && Has("merges.txt")) && !Has("tokenizer.json"))
+        {
             return otherwise;
+        }
+
         try
         {
             return TokenizerFolder.Read(folder);

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Interop;
@@ -61,11 +60,20 @@ public static class OpenClipConfig
             [TextKey] = Write(model.Text),
         };
         if (model.Activation == Activation.QuickGelu)
+        {
             json["quick_gelu"] = true;
+        }
+
         if (logitBias)
+        {
             json["init_logit_bias"] = -10;
+        }
+
         if (tokenizerName is not null)
+        {
             json[TextKey]![Tokenizer] = tokenizerName;
+        }
+
         return new JsonObject
         {
             [ModelKey] = json,
@@ -102,14 +110,23 @@ public static class OpenClipConfig
     private static ImageTowerOptions Image(ConfigObject config)
     {
         if (config.Text("timm_model_name") is { } timm)
+        {
             throw config.Wrong("timm_model_name", $"is '{timm}', but ClipTrain does not support timm towers, only CLIP's ViT and ResNet");
+        }
+
         if (config.Flag("attentional_pool"))
+        {
             throw config.Wrong("attentional_pool", "is true, but ClipTrain does not support CoCa's attentional pooling");
+        }
+
         if (config.Text("pool_type") is { } pooling and not "tok")
+        {
             throw config.Wrong(
                 "pool_type",
                 $"is '{pooling}': open_clip then averages patches that attend to a class token, which ClipTrain's average pooling has not"
             );
+        }
+
         var size = config.Integers("image_size") is { } sides
             ? sides is [var height, var width] && height == width
                 ? height
@@ -130,7 +147,10 @@ public static class OpenClipConfig
             "pos_embed_type"
         );
         if (config.Text("block_type") is { } block and not "default")
+        {
             throw config.Wrong("block_type", $"is '{block}', which ClipTrain does not have");
+        }
+
         var tower = config.Integers("layers") is { } blocks ? Resnet(config, size, blocks) : Vit(config, size);
         config.RefuseOthers();
         return tower;
@@ -181,13 +201,25 @@ public static class OpenClipConfig
     private static TextTowerOptions Text(ConfigObject config)
     {
         if (config.Text("hf_model_name") is { } name)
+        {
             throw config.Wrong("hf_model_name", $"is '{name}', but ClipTrain does not support Hugging Face text towers, only CLIP's");
+        }
+
         if (config.Text("text_arch") is { } architecture and not "clip")
+        {
             throw config.Wrong("text_arch", $"is '{architecture}'; ClipTrain has CLIP's");
+        }
+
         if (config.Text("proj_type") is { } projection and not "linear")
+        {
             throw config.Wrong("proj_type", $"is '{projection}'; ClipTrain projects with a matrix");
+        }
+
         if (config.Text("block_type") is { } block and not "default")
+        {
             throw config.Wrong("block_type", $"is '{block}', which ClipTrain does not have");
+        }
+
         config.Ignore(
             "final_ln_after_pool",
             "output_tokens",
@@ -211,10 +243,13 @@ public static class OpenClipConfig
         };
         var bidirectional = config.Flag("no_causal_mask");
         if (bidirectional && pooling != TextPooling.Last)
+        {
             throw config.Wrong(
                 "no_causal_mask",
                 "is true without pool_type last: tokens then attend to padding, which ClipTrain's never do"
             );
+        }
+
         return new TextTowerOptions
         {
             Context = config.Integer("context_length", 77),
@@ -254,9 +289,15 @@ public static class OpenClipConfig
         json["patch_size"] = image.Patch;
         json["mlp_ratio"] = image.MlpRatio;
         if (image.PatchDropout > 0)
+        {
             json["patch_dropout"] = image.PatchDropout;
+        }
+
         if (image.Positions == ImagePositions.Sine)
+        {
             json["pos_embed_type"] = Sines;
+        }
+
         return json;
     }
 
@@ -272,9 +313,15 @@ public static class OpenClipConfig
             ["mlp_ratio"] = text.MlpRatio,
         };
         if (text.Attention == TextAttention.Bidirectional)
+        {
             json["no_causal_mask"] = true;
+        }
+
         if (text.Pooling == TextPooling.Last)
+        {
             json["pool_type"] = "last";
+        }
+
         return json;
     }
 

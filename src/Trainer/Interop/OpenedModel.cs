@@ -35,10 +35,12 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
     public void RequireClipPreprocessing()
     {
         if (!Preprocessing.IsClip)
+        {
             throw new UsageException(
                 $"{Weights.Path}: its image preprocessing differs from CLIP's ({Preprocessing.Interpolation}, "
                     + $"{Preprocessing.ResizeMode}, mean {string.Join(' ', Preprocessing.Mean)}); evaluation supports only CLIP's."
             );
+        }
     }
 
     /// <summary>The model's tokenizer.</summary>

@@ -15,12 +15,18 @@ internal static class SinePositions
     public static IWeights Without(IWeights weights, ImageTowerOptions image)
     {
         if (image.Positions != ImagePositions.Sine || !weights.Shapes.ContainsKey(Name))
+        {
             return weights;
+        }
+
         var expected = Table(image);
         var there = new float[weights.Shapes[Name].Aggregate(1L, (product, size) => product * size)];
         weights.Read(Name, there);
         if (there.Length != expected.Length || there.Zip(expected).Any(pair => !(Math.Abs(pair.First - pair.Second) <= Tolerance)))
+        {
             throw new WeightsException($"{weights.Path}: '{Name}' does not contain the sine positions that its configuration specifies.");
+        }
+
         return new ComposedWeights(
             weights,
             weights
@@ -33,7 +39,10 @@ internal static class SinePositions
     public static IWeights With(IWeights weights, ImageTowerOptions image)
     {
         if (image.Positions != ImagePositions.Sine)
+        {
             return weights;
+        }
+
         var tensors = weights.Shapes.Keys.ToDictionary(name => name, name => ComposedWeights.Same(weights, name), StringComparer.Ordinal);
         tensors[Name] = new ComposedTensor([PatchGrid.Of(image).Count + 1, image.Width], destination => Table(image).CopyTo(destination));
         return new ComposedWeights(weights, tensors);

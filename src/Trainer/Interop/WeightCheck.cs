@@ -40,19 +40,23 @@ public static class WeightCheck
                 : new[] { $"  {shapes.Length} of another shape: {string.Join("; ", shapes.Take(Listed))}{Rest(shapes.Length)}" },
         ];
         if (faults.Count > 0)
+        {
             throw new WeightsException(
                 $"{weights.Path}: these are not the model's weights.{Environment.NewLine}{string.Join(Environment.NewLine, faults)}"
             );
+        }
     }
 
     /// <exception cref="WeightsException">A value is NaN or infinite.</exception>
     public static void Finite(IWeights weights, string name, ReadOnlySpan<float> values)
     {
         if (!NumberConversion.AllFinite(values))
+        {
             throw new WeightsException(
                 $"{weights.Path}: tensor '{name}' contains NaN or infinity: the run diverged, or the file is damaged. Use an "
                     + "earlier checkpoint."
             );
+        }
     }
 
     private static IEnumerable<string> List(string verb, string[] names, Func<string, string> advice) =>

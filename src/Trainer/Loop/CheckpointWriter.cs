@@ -25,7 +25,9 @@ public sealed class CheckpointWriter(
         _writing = Task.Run(() =>
         {
             using (snapshot)
+            {
                 control.CheckpointWritten(snapshot.Step, snapshot.Write(checkpoints, configHash, corpusHash, keep, unrecorded));
+            }
         });
     }
 
@@ -38,7 +40,9 @@ public sealed class CheckpointWriter(
     public void ThrowIfFailed()
     {
         if (_writing.IsFaulted)
+        {
             Finish();
+        }
     }
 
     /// <summary>Waits for the last write, ignoring its result, so that no partial directory is left behind.</summary>

@@ -1,6 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.Trainer.Loop;
@@ -22,7 +20,10 @@ public sealed class LoaderWatch
     {
         // Keep one reading that is as old as the window, so that the window never becomes shorter.
         while (_looks.Count > 1 && now.Elapsed - _looks.ElementAt(1).Elapsed >= s_window)
+        {
             _looks.Dequeue();
+        }
+
         var metrics = _looks.TryPeek(out var first) ? Of(now - first) : null;
         if (metrics is null || now.Elapsed - _kept >= s_spacing)
         {

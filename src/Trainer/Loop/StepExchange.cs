@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
 
 namespace ClipTrain.Trainer.Loop;

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Config;
@@ -70,11 +68,19 @@ public sealed class TrainingLoop(
             // Sharded moments survive a regrouping only on disk.
             var leaves = asked == Directive.Stop || (asked == Directive.Regroup && options.Training.ShardOptimizer);
             if (last || leaves || asked == Directive.Checkpoint || IsPeriodic())
+            {
                 Checkpoint();
+            }
+
             if (last || leaves)
+            {
                 writer.Finish();
+            }
+
             if (!last && asked >= Directive.Regroup)
+            {
                 return asked == Directive.Stop ? LoopEnd.Stopped : LoopEnd.Regroup;
+            }
         }
 
         return LoopEnd.Completed;
@@ -89,15 +95,23 @@ public sealed class TrainingLoop(
         using var scope = NewDisposeScope();
         using var batch = TakeBatch(out var directive, cancellation);
         if (batch is not null && batch.Step != state.Step)
+        {
             throw new UnreachableException($"The loader gave step {batch.Step} for step {state.Step}.");
+        }
 
         // One small all-gather tells every rank what the others have read and settles what to do after this step.
         if (directive == Directive.Continue && CheckpointIsDue())
+        {
             directive = Directive.Checkpoint;
+        }
+
         StepExchange[] ranks = [.. group.AllGather(StepExchange.Of(batch, directive, _busy).ToRow()).Select(StepExchange.FromRow)];
         // One rank that stops without a batch stops every rank before this step.
         if (batch is null || ranks.Any(rank => rank.IsWithoutBatch))
+        {
             return Directive.Stop;
+        }
+
         StepShare[] shares = [.. ranks.Select(rank => rank.Share)];
         // All ranks see the same counts; no rank may enter a collective if there are no samples.
         var result = ranks.All(rank => rank.Samples == 0)
@@ -138,7 +152,9 @@ public sealed class TrainingLoop(
         {
             directive = (Directive)Math.Max((int)directive, (int)control.TakeDirective());
             if (directive == Directive.Stop)
+            {
                 return null;
+            }
         }
 
         return loader.Take(cancellation);
@@ -202,7 +218,9 @@ public sealed class TrainingLoop(
         _lastCheckpoint = time.GetTimestamp();
         // A run that stops before its first step has nothing to save.
         if (state.Step > 0 && StateTransfer.Gather(state, group) is { } snapshot)
+        {
             writer.Begin(snapshot);
+        }
     }
 }
 

@@ -62,7 +62,9 @@ public sealed class TrainingStep(
         var (gradients, scaledNorm) = FinishGradients();
         var overflows = !double.IsFinite(scaledNorm);
         if (!double.IsFinite(result.Loss) || (overflows && !state.LossScale.CanShrink))
+        {
             throw Diagnose(batch, result);
+        }
 
         var isScaled = options.Precision == Precision.Fp16;
         var (scale, norm, rate) = (
@@ -84,7 +86,10 @@ public sealed class TrainingStep(
 
         state.Step++;
         foreach (var count in counts)
+        {
             state.Samples += count;
+        }
+
         return new StepResult(result.Loss, norm, rate, result.LogitScale, result.LogitBias, isScaled ? scale.Factor : null);
     }
 
@@ -92,9 +97,14 @@ public sealed class TrainingStep(
     {
         using var lap = timer?.Measure(StepPhase.Optimizer);
         if (state.Optimizer.HoldsAll)
+        {
             state.Optimizer.Update(step);
+        }
         else
+        {
             state.Optimizer.UpdateSharded(group, gradients, step);
+        }
+
         _objective.KeepWithinBounds();
     }
 
@@ -116,7 +126,10 @@ public sealed class TrainingStep(
         var (gradients, trained) = (state.Model.Parameters.Gradients, state.Model.Parameters.Trained);
         group.Finish(_reducer);
         if (state.Optimizer.HoldsAll)
+        {
             return (gradients, GradientNorm.Of(gradients, trained, group));
+        }
+
         var held = state.Optimizer.Held;
         var slice = _scatters ? group.ReduceScatterSum(gradients) : gradients.narrow(0, held.Offset, held.Length);
         return (slice, GradientNorm.OfSlices(slice.narrow(0, 0, held.Intersect(trained).Length), group));
@@ -130,7 +143,9 @@ public sealed class TrainingStep(
             var sums_b = values_bX.sum(1L).to(CPU).AsSpan<float>().ToArray();
             var culprits = batch.Keys.Where((_, i) => !float.IsFinite(sums_b[i])).ToArray();
             if (culprits.Length > 0)
+            {
                 return new NonFiniteException(state.Step + 1, group.Rank, $"the {name}", culprits);
+            }
         }
 
         var tensor = state.Model.Parameters.FirstNonFinite(state.Model.Parameters.Gradients);

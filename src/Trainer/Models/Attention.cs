@@ -32,7 +32,10 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
     {
         var logits_bHQL = (q_bHQD * Math.Pow(q_bHQD.size(3), -0.5)).MatMul(k_bHLD.transpose(-2, -1));
         if (mask is not null)
+        {
             logits_bHQL = logits_bHQL + mask;
+        }
+
         return logits_bHQL
             .softmax(-1)
             .MatMul(v_bHLD)

@@ -49,13 +49,19 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
     {
         var x = x_bCHW.to(float32);
         if (statistics?.Has(name + MeanSuffix) != true)
+        {
             return nn.functional.batch_norm(x, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon).to(x_bCHW.dtype);
+        }
+
         var count = statistics.OverRanks?.Count(x) ?? x.numel() / x.size(1);
         if (count == 1)
+        {
             throw new InvalidOperationException(
                 $"{name}: a batch of one pair with a 1×1 map has no variance. Give each worker and each micro-batch at least "
                     + "two pairs, or use larger images."
             );
+        }
+
         if (statistics.OverRanks is { } ranks)
         {
             var moments = ranks.Of(name, x);

@@ -24,7 +24,9 @@ public sealed class BatchStatistics
         using var guard = no_grad();
         _parameters = parameters;
         foreach (var spec in parameters.Specs.Where(spec => spec is { IsStatistic: true, IsLocked: false }))
+        {
             _sums.Add(spec.Name, zeros_like(parameters[spec.Name]));
+        }
     }
 
     private BatchStatistics(BatchStatistics whole, RankStatistics ranks) =>
@@ -46,7 +48,10 @@ public sealed class BatchStatistics
     public void Observe(string name, torch.Tensor statistic, long pairs)
     {
         if (!is_grad_enabled())
+        {
             return;
+        }
+
         using var guard = no_grad();
         _sums[name].add_(statistic, pairs);
     }
@@ -56,7 +61,10 @@ public sealed class BatchStatistics
     public void Backward(long pairs)
     {
         if (_sums.Count == 0)
+        {
             return;
+        }
+
         using var scope = NewDisposeScope();
         using var guard = enable_grad();
         autograd.backward([.. _sums.Keys.Select(name => _parameters[name] * 1.0)], [.. _sums.Values.Select(sum => sum / (double)pairs)]);

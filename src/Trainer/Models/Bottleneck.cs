@@ -30,7 +30,10 @@ public sealed class Bottleneck
         _convolutions = [.. Enumerable.Range(1, 3).Select(i => parameters[$"{prefix}conv{i}.weight"])];
         _norms = [.. Enumerable.Range(1, 3).Select(i => new BatchNorm(parameters, $"{prefix}bn{i}"))];
         if (!parameters.Has(prefix + "downsample.0.weight"))
+        {
             return;
+        }
+
         _shortcut = parameters[prefix + "downsample.0.weight"];
         _shortcutNorm = new BatchNorm(parameters, prefix + "downsample.1");
     }

@@ -61,9 +61,14 @@ public sealed class ClipModel : IDisposable
             .ToLookup(entry => TowerGroups.Of(options, entry.Item.Name)!.Value, entry => entry.Index);
         _image = ImageTower.Create(Parameters, options.Image, options.Activation);
         if (HasTextTower)
+        {
             _text = new TextTower(Parameters, options.Text, options.Activation);
+        }
+
         if (objective == Objective.Captioning)
+        {
             _decoder = new CaptionDecoder(Parameters, options.Text, options.Activation);
+        }
     }
 
     public ModelOptions Options { get; }
@@ -79,7 +84,7 @@ public sealed class ClipModel : IDisposable
     /// <summary>Every parameter of a model, in the order in which initial values are drawn.</summary>
     public static IEnumerable<ParameterSpec> Specs(ModelOptions options, Objective objective = Objective.Contrastive)
     {
-        IEnumerable<ParameterSpec> others = objective switch
+        var others = objective switch
         {
             Objective.BagOfWords => ClassifierHead.Parameters(options.EmbedDim, options.Text.Vocabulary),
             Objective.Captioning => CaptionDecoder.Parameters(options.Text, options.EmbedDim),

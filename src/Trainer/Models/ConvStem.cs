@@ -3,7 +3,6 @@ using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using TorchSharp;
-using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models;
 
@@ -46,14 +45,19 @@ internal sealed class ConvStem(FlatParameters parameters, ImageTowerOptions opti
     {
         var steps = BitOperations.Log2((uint)options.Patch!.Value);
         for (var i = 0; i < steps; i++)
+        {
             yield return (i == 0 ? 3 : options.Width >> (steps - i), options.Width >> (steps - 1 - i));
+        }
     }
 
     public torch.Tensor Forward(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
     {
         var x = images_b3SS;
         for (var i = 0; i < _convolutions.Length; i++)
+        {
             x = _norms[i].Forward(Convolution.Apply(x, _convolutions[i], stride: 2), statistics).relu();
+        }
+
         return PatchProjection.Keep(Convolution.Apply(x, _last).flatten(2).transpose(1, 2), kept_bK);
     }
 }

@@ -23,19 +23,28 @@ public static class PatchDropout
     public static torch.Tensor? Draw(ImageTowerOptions options, ulong seed, IReadOnlyList<SampleRef> samples)
     {
         if (options.PatchDropout == 0)
+        {
             return null;
+        }
+
         var (patches, kept) = (PatchGrid.Of(options).Count, Kept(options));
         if (kept == patches)
+        {
             return null;
+        }
+
         var kept_bK = empty([samples.Count, kept], int64);
         var numbers = kept_bK.AsSpan<long>();
         var order = new long[patches];
         for (var i = 0; i < samples.Count; i++)
+        {
             Draw(
                 RandomStreams.Of(RandomPurpose.PatchDropout, seed, samples[i].Epoch, samples[i].Index),
                 order,
                 numbers.Slice(i * kept, kept)
             );
+        }
+
         return kept_bK;
     }
 
@@ -43,7 +52,10 @@ public static class PatchDropout
     private static void Draw(CounterRandom random, Span<long> order, Span<long> kept)
     {
         for (var i = 0; i < order.Length; i++)
+        {
             order[i] = i;
+        }
+
         for (var i = 0; i < kept.Length; i++)
         {
             var j = i + (int)random.NextInt64(order.Length - i);

@@ -26,7 +26,10 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
     public torch.Tensor Forward(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
     {
         if (options.PatchEmbedding == PatchEmbedding.Convolution)
+        {
             return Keep(nn.functional.conv2d(images_b3SS, _weight_W3PP, strides: [_stride, _stride]).flatten(2).transpose(1, 2), kept_bK);
+        }
+
         var patches_bLX = Keep(
             _stride == _patch ? Tiles(images_b3SS) : nn.functional.unfold(images_b3SS, _patch, stride: _stride).transpose(1, 2),
             kept_bK

@@ -62,7 +62,10 @@ public sealed class RankStatistics
     private static torch.Tensor Sums(torch.Tensor x_bCHW)
     {
         if (x_bCHW.size(0) == 0)
+        {
             return zeros([2 * x_bCHW.size(1)], float64, x_bCHW.device);
+        }
+
         var (variance_C, mean_C) = x_bCHW.var_mean([0, 2, 3], unbiased: false);
         var mean = mean_C.to(float64);
         return cat([mean, variance_C.to(float64) + mean.square()], 0) * ((double)x_bCHW.numel() / x_bCHW.size(1));

@@ -71,7 +71,10 @@ internal static class SynchronizedNorm
     )
     {
         if (x_bCHW.size(0) == 0)
+        {
             return (zeros_like(x_bCHW), zeros_like(weight_C), zeros_like(weight_C));
+        }
+
         using var recording = enable_grad();
         var (x, weight, bias) = (
             x_bCHW.detach().requires_grad_(),

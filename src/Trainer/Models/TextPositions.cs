@@ -28,7 +28,9 @@ public static class TextPositions
             var low = (int)place;
             var (part, high) = (place - low, Math.Min(low + 1, rows - 1));
             for (var w = 0; w < width; w++)
+            {
                 to[(i * width) + w] = (float)(((1 - part) * from[(low * width) + w]) + (part * from[(high * width) + w]));
+            }
         }
     }
 }

@@ -53,7 +53,9 @@ public sealed class TowerPass
             using var scope = NewDisposeScope();
             input = Run(segment, _inputs.Count - 1 + locked, _inputs.Peek()).MoveToOuterDisposeScope();
             if (records)
+            {
                 _outputs.Push(input);
+            }
         }
 
         Embedding_bD = records ? input.detach() : input;
@@ -108,9 +110,15 @@ public sealed class TowerPass
             using var scope = NewDisposeScope();
             var x = _outputs.Count > 0 || isFirst ? input : input.detach().requires_grad_();
             using (var output = _outputs.Count > 0 ? _outputs.Pop() : Run(_segments[i], i, x))
+            {
                 Gradients.Run(output, gradient);
+            }
+
             if (!isFirst)
+            {
                 gradient = x.grad!.MoveToOuterDisposeScope();
+            }
+
             done?.Invoke(i);
         }
     }

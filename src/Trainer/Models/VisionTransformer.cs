@@ -40,7 +40,10 @@ public sealed class VisionTransformer : IImageTower
         _registers = options.Registers > 0 ? parameters[Registers] : null;
         _positions = options.Positions == ImagePositions.Learned ? parameters[LearnedPositions] : null;
         if (options.Positions == ImagePositions.Sine)
+        {
             _sines = PositionTable.Sine(PatchGrid.Of(options).Side, options.Width);
+        }
+
         _projection = parameters["visual.proj"];
         _normPre = new LayerNorm(parameters, "visual.ln_pre");
         _normPost = new LayerNorm(parameters, "visual.ln_post");
@@ -107,11 +110,17 @@ public sealed class VisionTransformer : IImageTower
         var type = _projection.dtype;
         var patches_bPW = _patches.Forward(images_b3SS.to(type), kept_bK, statistics);
         if (PatchPositions(images_b3SS.device) is { } positions_PW)
+        {
             patches_bPW = patches_bPW + (kept_bK is null ? positions_PW : Dispatcher.Embedding(kept_bK, positions_PW)).to(type);
+        }
+
         List<torch.Tensor> tokens = [patches_bPW];
         torch.Tensor OfEachImage(torch.Tensor rows_nW) => rows_nW.unsqueeze(0).expand([images_b3SS.size(0), -1, -1]);
         if (_registers is not null)
+        {
             tokens.Insert(0, OfEachImage(_registers.to(type)));
+        }
+
         if (_classToken is not null)
         {
             var class_1W = _classToken.to(type).unsqueeze(0);
@@ -125,7 +134,10 @@ public sealed class VisionTransformer : IImageTower
     private torch.Tensor Read(torch.Tensor x_bLW)
     {
         if (_classToken is not null)
+        {
             return _normPost.Forward(x_bLW.squeeze(1));
+        }
+
         var patches_bPW = _normPost.Forward(WithoutRegisters(x_bLW));
         return _pool is null ? patches_bPW.mean([1]) : _pool.Forward(patches_bPW);
     }
@@ -133,7 +145,10 @@ public sealed class VisionTransformer : IImageTower
     private torch.Tensor WithoutRegisters(torch.Tensor x_bLW)
     {
         if (_registers is null)
+        {
             return x_bLW;
+        }
+
         var patches = x_bLW.size(1) - Others(_options) - _options.Registers;
         var patches_bPW = x_bLW.narrow(1, x_bLW.size(1) - patches, patches);
         return _classToken is null ? patches_bPW : cat([x_bLW.narrow(1, 0, 1), patches_bPW], 1);

@@ -19,7 +19,10 @@ internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
     {
         long count = 0;
         foreach (var end in batch.Ends_b.AsSpan<long>())
+        {
             count += end > 1 ? 1 : 0;
+        }
+
         return count;
     }
 

@@ -69,7 +69,10 @@ internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics
         {
             long longest = 0;
             foreach (var end in Batch.Ends_b.AsSpan<long>().Slice((int)Start, (int)Count))
+            {
                 longest = Math.Max(longest, end);
+            }
+
             return longest;
         }
     }
@@ -77,6 +80,8 @@ internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics
     private static IEnumerable<long> Starts(long total, long size)
     {
         for (long start = 0; start < total; start += size)
+        {
             yield return start;
+        }
     }
 }

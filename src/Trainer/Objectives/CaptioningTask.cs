@@ -19,7 +19,10 @@ internal sealed class CaptioningTask(ClipModel model) : ISampleTask
     {
         long count = 0;
         foreach (var end in batch.Ends_b.AsSpan<long>())
+        {
             count += end;
+        }
+
         return count;
     }
 
@@ -52,7 +55,9 @@ internal sealed class CaptioningTask(ClipModel model) : ISampleTask
         for (var sample = 0; sample < part.Count; sample++)
         {
             for (var place = 0; place < ends[(int)part.Start + sample]; place++)
+            {
                 places.Add((sample, place));
+            }
         }
 
         return places;

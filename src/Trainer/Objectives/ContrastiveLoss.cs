@@ -30,7 +30,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
         var columnSums_N = full([total], double.NegativeInfinity, float32, images_bD.device);
 
         // A single tile that holds all rows is kept for the second pass.
-        torch.Tensor? onlyTile = local <= tileRows && local > 0 ? (images_bD * scale).mm(texts_DN) : null;
+        var onlyTile = local <= tileRows && local > 0 ? (images_bD * scale).mm(texts_DN) : null;
         var diagonals = zeros([], float64, images_bD.device);
         foreach (var (start, rows) in RowTiles.Of(local, tileRows))
         {
@@ -42,7 +42,9 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
         }
 
         if (group.WorldSize > 1)
+        {
             columnSums_N = stack(group.AllGather(columnSums_N), 0).logsumexp(0);
+        }
 
         var localLoss = ((rowSums_b + columnSums_N.narrow(0, first, local)).to(float64).sum() - (diagonals * 2)) / (2.0 * total);
         group.AllReduceSum(localLoss);

@@ -51,7 +51,10 @@ internal sealed class EncodingPass
     {
         using var lap = _timer?.Measure(StepPhase.ImageForward);
         if (_microBatches.Length == 1 && _model.Trains(Tower.Image))
+        {
             return (_images = PassImages(_microBatches[0])).Embedding_bD;
+        }
+
         return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, part.Statistics));
     }
 
@@ -60,7 +63,10 @@ internal sealed class EncodingPass
     {
         using var lap = _timer?.Measure(StepPhase.TextForward);
         if (_microBatches.Length == 1 && _model.Trains(Tower.Text))
+        {
             return (_texts = PassTexts(_microBatches[0])).Embedding_bD;
+        }
+
         return Encode(part => _model.EncodeText(part.Tokens, part.Ends, part.LongestEnd));
     }
 
@@ -80,9 +86,15 @@ internal sealed class EncodingPass
         reducer.Begin(accumulate: _microBatches.Length > 1);
         BackwardOf(ClipModel.LogitScale, gradients.LogitScaleGradient);
         if (_model.Parameters.Has(ClipModel.LogitBias))
+        {
             BackwardOf(ClipModel.LogitBias, gradients.LogitBiasGradient);
+        }
+
         if (_microBatches.Length > 0)
+        {
             Backward(_microBatches[^1], gradients, reducer);
+        }
+
         _statistics.Backward(pairs);
     }
 

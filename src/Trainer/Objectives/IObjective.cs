@@ -3,7 +3,6 @@ using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 using TorchSharp;
-using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Objectives;
 

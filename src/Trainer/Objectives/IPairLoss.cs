@@ -51,7 +51,9 @@ internal static class RowTiles
     public static IEnumerable<(long Start, long Rows)> Of(long rows, int tileRows)
     {
         for (long start = 0; start < rows; start += tileRows)
+        {
             yield return (start, Math.Min(tileRows, rows - start));
+        }
     }
 
     /// <summary>Number of pairs on all ranks, and number on the ranks before this one.</summary>

@@ -1,7 +1,6 @@
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Options;
-using ClipTrain.Weights.Tensors;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -60,7 +59,10 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
     public static ImageType TypeFor(string device, Precision precision)
     {
         if (device != "cpu")
+        {
             return ImageType.UInt8;
+        }
+
         return precision == Precision.Bf16 ? ImageType.Bf16 : ImageType.Fp32;
     }
 
@@ -81,7 +83,10 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
     {
         var placed_b3SS = images_b3SS.to(device);
         if (placed_b3SS.dtype != uint8)
+        {
             return placed_b3SS;
+        }
+
         var factors_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Factor)]).view([3, 1, 1]).to(device);
         var offsets_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Offset)]).view([3, 1, 1]).to(device);
         return (placed_b3SS.to(float32) * factors_3) + offsets_3;

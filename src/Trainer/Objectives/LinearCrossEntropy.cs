@@ -70,7 +70,10 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
 
             var gradient_RC = logits_RC.sub_(sums_R.unsqueeze(1)).exp_();
             if (smoothing > 0)
+            {
                 gradient_RC.sub_(smoothing / classes);
+            }
+
             gradient_RC.mul_(counts_R.unsqueeze(1));
             var places_RK = classes_RK + (arange(count, int64).to(rows_nW.device) * classes).unsqueeze(1);
             gradient_RC.view([-1]).index_add_(0, places_RK.flatten(), sharp_RK.flatten(), -1);

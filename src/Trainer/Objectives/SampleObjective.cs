@@ -24,7 +24,10 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         var parts = BatchPart.Cut(batch, options, statistics, parameters.Master.device, group.Statistics, counts);
         var targets = group.AllGather([task.CountTargets(batch)]).Sum(row => row[0]);
         if (targets == 0)
+        {
             throw new ArgumentException("The global batch has no usable sample.", nameof(batch));
+        }
+
         var losses_b = zeros([batch.Count], float32, parameters.Master.device);
         for (var i = 0; i < parts.Length - 1; i++)
         {
@@ -64,12 +67,17 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         using var lap = timer?.Measure(StepPhase.Loss);
         var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, factor);
         using (no_grad())
+        {
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n, 1);
+        }
 
         // The layer may also be the embedding table, whose own gradient is added to this one.
         autograd.backward([weight * 1.0], [result.WeightGradient_CW]);
         if (bias is not null)
+        {
             autograd.backward([bias * 1.0], [result.BiasGradient_C!]);
+        }
+
         return () =>
         {
             if (model.Trains(Tower.Image))

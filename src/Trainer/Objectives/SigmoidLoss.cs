@@ -35,7 +35,9 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
             var logits_RN = scaledImages_RD.mm(texts_DN).add_(bias);
             loss.sub_(logits_RN.narrow(1, first + start, rows).diagonal().to(float64).sum());
             using (NewDisposeScope())
+            {
                 loss.add_(nn.functional.softplus(logits_RN).sum(1L).to(float64).sum());
+            }
 
             var gradient_RN = logits_RN.sigmoid();
             gradient_RN.narrow(1, first + start, rows).diagonal().sub_(1);

@@ -79,7 +79,9 @@ public sealed class AdamW : IDisposable
             var slice = Held.Intersect(new FlatSlice(range.Offset, range.Length));
             var own = slice.From(Held.Offset);
             if (slice.Length > 0)
+            {
                 Update(range, slice, own.Of(weights), own.Of(gradient), moments, null, step);
+            }
         }
 
         group.AllGatherInto(_parameters.Gradients, weights);

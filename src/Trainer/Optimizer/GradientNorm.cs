@@ -1,4 +1,3 @@
-using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Distributed;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -38,7 +37,10 @@ public static class GradientNorm
         using var scope = NewDisposeScope();
         double sum = 0;
         for (var start = slice.Offset; start < slice.End; start += ChunkElements)
+        {
             sum += Torch.Kernels.SumOfSquares.Of(flat.narrow(0, start, Math.Min(ChunkElements, slice.End - start)));
+        }
+
         return sum;
     }
 }

@@ -7,7 +7,10 @@ public sealed record LearningRateSchedule(double Peak, long WarmupSteps, long To
     public double At(long step)
     {
         if (step < WarmupSteps)
+        {
             return Peak * (step + 1) / WarmupSteps;
+        }
+
         var decaySteps = Math.Max(1, TotalSteps - WarmupSteps);
         var progress = Math.Min(1, (double)(step - WarmupSteps) / decaySteps);
         return Peak * 0.5 * (1 + Math.Cos(Math.PI * progress));

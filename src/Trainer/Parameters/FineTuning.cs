@@ -9,7 +9,10 @@ public static class FineTuning
     public static ParameterSpec Apply(ParameterSpec spec, ModelOptions model, TrainingOptions training)
     {
         if (TowerGroups.Of(model, spec.Name) is not { } place)
+        {
             return spec;
+        }
+
         var isLocked = place.Group < LockedGroups(model, training, place.Tower);
         return spec with
         {

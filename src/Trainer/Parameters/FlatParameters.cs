@@ -1,6 +1,5 @@
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Kernels;
-using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Options;
 using TorchSharp;
@@ -48,8 +47,12 @@ public sealed class FlatParameters : IDisposable
         {
             var spec = Specs[i];
             if (i == 0 || Group(Specs[i - 1]) != Group(spec))
+            {
                 parts.Add((new FlatSlice(end, 0), spec.InComputeType && !spec.IsNarrow));
+            }
+
             if (i == 0 || Treatment(Specs[i - 1]) != Treatment(spec))
+            {
                 ranges.Add(
                     new OptimizerRange(end, 0, spec.Decays, spec.InComputeType && !spec.IsNarrow, spec.IsStatistic)
                     {
@@ -57,6 +60,8 @@ public sealed class FlatParameters : IDisposable
                         IsNarrow = spec.IsNarrow,
                     }
                 );
+            }
+
             _offsets[i] = end;
             end += (spec.Count + FlatSlice.Alignment - 1) / FlatSlice.Alignment * FlatSlice.Alignment;
             ranges[^1] = ranges[^1] with { Length = end - ranges[^1].Offset };
@@ -64,7 +69,9 @@ public sealed class FlatParameters : IDisposable
             narrow = spec.IsNarrow ? end : narrow;
             _indexByName.Add(spec.Name, i);
             if (!spec.IsLocked)
+            {
                 Updated = new FlatSlice(0, end);
+            }
         }
 
         Ranges = [.. ranges.TakeWhile(range => range.Offset < Updated.End)];
@@ -85,9 +92,15 @@ public sealed class FlatParameters : IDisposable
         {
             Weights = new MasterWeights(narrow, end, device);
             if (precision != Precision.Fp32)
+            {
                 Compute = zeros([computeLength], ComputeType, device).DetachFromDisposeScope();
+            }
+
             if (seed is not null)
+            {
                 Initialize(specs, seed.Value);
+            }
+
             _leaves = [.. Specs.Select((_, i) => MakeLeaf(i).DetachFromDisposeScope())];
         }
 
@@ -191,7 +204,10 @@ public sealed class FlatParameters : IDisposable
     public void ReplaceGradients()
     {
         foreach (var leaf in _leaves)
+        {
             leaf.grad = null;
+        }
+
         _gradients?.Dispose();
         _gradients = null;
     }
@@ -211,11 +227,16 @@ public sealed class FlatParameters : IDisposable
     public void RefreshCompute()
     {
         if (Compute is null)
+        {
             return;
+        }
+
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         foreach (var (master, offset) in _computed)
+        {
             Compute.narrow(0, offset, master.Length).copy_(Weights.Slice(master.Offset, master.Length));
+        }
     }
 
     /// <summary>The compute-type copy of a part of the layout.</summary>
@@ -251,7 +272,10 @@ public sealed class FlatParameters : IDisposable
     public void Dispose()
     {
         foreach (var leaf in _leaves)
+        {
             leaf.Dispose();
+        }
+
         Weights.Dispose();
         _gradients?.Dispose();
         Compute?.Dispose();
@@ -281,7 +305,9 @@ public sealed class FlatParameters : IDisposable
             var drawn = spec.IsNarrow ? zeros_like(place, float32) : place;
             spec.Initialize(drawn, generator);
             if (spec.IsNarrow)
+            {
                 place.copy_(drawn);
+            }
         }
     }
 

@@ -37,7 +37,10 @@ public sealed class MasterWeights : IDisposable
     {
         var copy = empty([slice.Length], float32, Wide.device);
         foreach (var (weights, part, at) in Common(slice))
+        {
             at.Of(copy).copy_(part.Of(weights));
+        }
+
         return copy;
     }
 
@@ -45,7 +48,9 @@ public sealed class MasterWeights : IDisposable
     public void CopyFrom(torch.Tensor beginning)
     {
         foreach (var (weights, part, at) in Common(new FlatSlice(0, beginning.numel())))
+        {
             part.Of(weights).copy_(at.Of(beginning));
+        }
     }
 
     /// <summary>Overwrites all weights with those of the same layout.</summary>

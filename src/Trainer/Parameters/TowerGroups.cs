@@ -46,18 +46,30 @@ public static class TowerGroups
     {
         var tower = name.StartsWith("visual.", StringComparison.Ordinal) ? Tower.Image : Tower.Text;
         if (s_last.Any(last => name.StartsWith(last, StringComparison.Ordinal)))
+        {
             return (tower, Count(model, tower) - 1);
+        }
+
         if (name.StartsWith(TextBlock, StringComparison.Ordinal))
+        {
             return (tower, 1 + NumberBehind(name, TextBlock.Length));
+        }
+
         if (name.StartsWith(ImageBlock, StringComparison.Ordinal))
+        {
             return (tower, 1 + NumberBehind(name, ImageBlock.Length));
+        }
+
         if (name.StartsWith(Stage, StringComparison.Ordinal))
+        {
             return (
                 tower,
                 1
                     + model.Image.Blocks!.Take(NumberBehind(name, Stage.Length) - 1).Sum()
                     + NumberBehind(name, name.IndexOf('.', Stage.Length) + 1)
             );
+        }
+
         return tower == Tower.Image || s_textStem.Any(stem => name.StartsWith(stem, StringComparison.Ordinal)) ? (tower, 0) : null;
     }
 

@@ -36,7 +36,10 @@ public static class RunCorpus
             (name, corpus) =>
             {
                 if (corpus.ColumnsTaken is { } taken)
+                {
                     onRule?.Invoke(name is null ? taken : $"{name}: {taken}");
+                }
+
                 return CorpusSelector.Select(corpus, selection, rule => onRule?.Invoke(name is null ? rule : $"{name}: {rule}"));
             }
         );
@@ -57,9 +60,15 @@ public static class RunCorpus
     {
         var here = Open(data, (_, corpus) => corpus);
         if (begun.DifferenceTo(here) is { } difference)
+        {
             throw new CorpusException(error(difference));
+        }
+
         if (onTouched is not null)
+        {
             begun.TouchedIn(here).ToList().ForEach(onTouched);
+        }
+
         return here.With(begun.Selection);
     }
 

@@ -34,7 +34,10 @@ internal static class RunFolder
 
             operations.Sync(aside.Directory);
             if (Directory.Exists(final))
+            {
                 Directory.Delete(final);
+            }
+
             operations.Move(aside.Directory, final);
         }
         catch (IOException error) when (File.Exists(files.Config))
@@ -44,6 +47,8 @@ internal static class RunFolder
 
         operations.Sync(parent);
         foreach (var leftover in Directory.EnumerateDirectories(parent, prefix + "*").ToList())
+        {
             operations.Delete(leftover);
+        }
     }
 }

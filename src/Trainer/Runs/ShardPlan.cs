@@ -34,6 +34,7 @@ public sealed class ShardPlan
         {
             var current = _order.EpochOf(corpus, step);
             foreach (var epoch in new[] { current, current + 1 })
+            {
                 epochs.Add(
                     new ShardEpoch(
                         corpus,
@@ -41,6 +42,7 @@ public sealed class ShardPlan
                         RowGroupRange.Merge(_order.RowGroupsOf(start, count, corpus, epoch).Select(number => _groups[number]))
                     )
                 );
+            }
         }
 
         return new Shard(firstLane, lanes, start, count, epochs);

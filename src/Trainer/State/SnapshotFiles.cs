@@ -1,10 +1,7 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Parameters;
 using ClipTrain.Weights.Safetensors;
 using ClipTrain.Weights.Tensors;
@@ -72,13 +69,19 @@ public static class SnapshotFiles
         var saved = checkpoints.Verify(step);
         var path = checkpoints.PathOf(step);
         if (saved.ConfigHash != configHash)
+        {
             throw new WeightsException(
                 $"{path}: was written with another configuration. Resume with the run's own config.yaml, or start a new run."
             );
+        }
+
         if (saved.CorpusHash != corpusHash)
+        {
             throw new WeightsException(
                 $"{path}: was written with another corpus, or its files have changed since. Restore the files, or start a new run."
             );
+        }
+
         var counters = new StateCounters(saved.Step, saved.Samples, saved.BadSamples, saved.TrainingSeconds)
         {
             SkippedSteps = saved.SkippedSteps,
@@ -113,11 +116,13 @@ public static class SnapshotFiles
                 TypeOf(moment)
             );
             if (moment.Scales is not null)
+            {
                 yield return new NamedTensor(
                     $"{name}{ScaleSuffix}.{spec.Name}",
                     [ScalesOf(layout, moment, spec).numel()],
                     ScalesOf(layout, moment, spec).DataPointer()
                 );
+            }
         }
     }
 
@@ -128,7 +133,9 @@ public static class SnapshotFiles
         {
             file.ReadBytes($"{name}.{spec.Name}", TypeOf(moment), layout.View(moment.Values, spec.Name).Bytes());
             if (moment.Scales is not null)
+            {
                 file.ReadBytes($"{name}{ScaleSuffix}.{spec.Name}", NumberType.Float32, ScalesOf(layout, moment, spec).Bytes());
+            }
         }
     }
 

@@ -1,9 +1,7 @@
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.State;

@@ -26,7 +26,9 @@ public static class StateTransfer
                 $"Rank {sourceRank} holds only its own slice of the moments. Load the state from a checkpoint instead."
             );
         if (!isSource)
+        {
             state.Restore(arrived);
+        }
     }
 
     /// <summary>Copies rank 0's initial weights to all ranks: different CPUs draw weights that differ in their last bits.</summary>
@@ -93,7 +95,10 @@ public static class StateTransfer
     public static StateSnapshot? Gather(TrainingState state, RankGroup group)
     {
         if (state.Optimizer.HoldsAll)
+        {
             return group.Rank == 0 ? state.Snapshot() : null;
+        }
+
         var (optimizer, parameters) = (state.Optimizer, state.Model.Parameters);
         var all = parameters.Updated;
         var whole = group.Rank == 0 ? new StateSnapshot(state.Layout, all, state.Counters) : null;
@@ -103,6 +108,7 @@ public static class StateTransfer
             using var scope = NewDisposeScope();
             whole?.Weights.CopyFrom(parameters.Weights);
             for (var rank = 0; rank < group.WorldSize; rank++)
+            {
                 SendMoments(
                     new Sender(group, rank, parameters.Master.device),
                     FlatSlice.Of(all.Length, rank, group.WorldSize),
@@ -110,6 +116,7 @@ public static class StateTransfer
                     whole?.Moments,
                     all
                 );
+            }
 
             return whole;
         }
@@ -130,14 +137,20 @@ public static class StateTransfer
             var (isGiven, numbers) = (given is null ? 0L : 1L, (given?.Counters ?? state.Counters).ToNumbers());
             var header = group.AllGather([isGiven, .. numbers])[source];
             if (header[0] == 0)
+            {
                 return null;
+            }
+
             using var guard = no_grad();
             using var scope = NewDisposeScope();
             var parameters = state.Model.Parameters;
             snapshot ??= new StateSnapshot(state.Layout, state.Optimizer.Held, StateCounters.FromNumbers(header.AsSpan(1)));
             var sender = new Sender(group, source, parameters.Master.device);
             foreach (var (weights, _) in snapshot.Weights.Parts)
+            {
                 sender.Send(new FlatSlice(0, weights.numel()), weights, weights, new FlatSlice(0, weights.numel()));
+            }
+
             SendMoments(sender, parameters.Updated, snapshot.Moments, snapshot.Moments, snapshot.Held);
             return snapshot;
         }
@@ -155,7 +168,9 @@ public static class StateTransfer
         {
             sender.Send(slice, moment.Values, target?.Values, place);
             if (moment.Scales is { } scales)
+            {
                 sender.Send(slice.InBlocks, scales, target?.Scales, place.InBlocks);
+            }
         }
     }
 

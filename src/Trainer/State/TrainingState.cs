@@ -68,7 +68,10 @@ public sealed class TrainingState : IDisposable
     {
         var held = HeldBy(rank, worldSize);
         if (held == Optimizer.Held)
+        {
             return;
+        }
+
         Optimizer.Dispose();
         Optimizer = new AdamW(Model.Parameters, _options, _seed, held);
     }
@@ -78,9 +81,12 @@ public sealed class TrainingState : IDisposable
     public StateSnapshot Snapshot()
     {
         if (!Optimizer.HoldsAll)
+        {
             throw new InvalidOperationException(
                 "This rank holds only its own slice of the moments. Gather the slices with StateTransfer.Gather."
             );
+        }
+
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var snapshot = new StateSnapshot(Layout, Optimizer.Held, Counters);

@@ -1,7 +1,5 @@
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Loop;
 
@@ -57,7 +55,10 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     public Task LeaveAsync()
     {
         lock (_lock)
+        {
             _sendsUpTo = long.MaxValue;
+        }
+
         return FlushAsync();
     }
 
@@ -79,14 +80,18 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
 
             // Bound the memory of unsent records. Without a coordinator the worker stops by itself.
             while (!_records.HasRoom && !CoordinatorLost.IsCancellationRequested)
+            {
                 Monitor.Wait(_lock, LookAgain);
+            }
         }
     }
 
     public IReadOnlyList<StepRecord> Unrecorded(long upToStep)
     {
         lock (_lock)
+        {
             return _records.UpTo(upToStep);
+        }
     }
 
     public void CheckpointWritten(long step, string directory)
@@ -103,7 +108,9 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     public void Warn(string warning)
     {
         lock (_lock)
+        {
             _warnings.Add(warning);
+        }
     }
 
     /// <summary>Sends everything pending now.</summary>

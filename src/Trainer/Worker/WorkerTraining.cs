@@ -1,7 +1,5 @@
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
@@ -75,9 +73,15 @@ public sealed class WorkerTraining(
             group.Abandon();
             _state.Model.Parameters.ReplaceGradients();
             if (error is OperationCanceledException)
+            {
                 throw new DistributedException("The generation is over.", error) { Aborted = true };
+            }
+
             if (DeviceMemoryException.IsCauseOf(error))
+            {
                 throw new DeviceMemoryException(identity.Device, error);
+            }
+
             throw;
         }
     }
@@ -141,7 +145,9 @@ public sealed class WorkerTraining(
         if (assignment.SourceRank is { } source)
         {
             if (assignment.NeedsTransfer)
+            {
                 StateTransfer.Broadcast(_state!, group, source);
+            }
         }
         else if (assignment.Checkpoint is { } checkpoint)
         {
@@ -159,9 +165,13 @@ public sealed class WorkerTraining(
             }
 
             if (options.Training.StartFrom is not null)
+            {
                 StateTransfer.Begin(_state, group, options);
+            }
             else if (assignment.WorldSize > 1)
+            {
                 StateTransfer.ShareFresh(_state, group);
+            }
         }
 
         HeldStep = _state!.Step;

@@ -89,8 +89,10 @@ internal static partial class HuggingFaceNames
             else if (name.IndexOf("attn.in_proj_", StringComparison.Ordinal) is >= 0 and var at)
             {
                 foreach (var (part, i) in new[] { Query, Key, Value }.Select((part, i) => (part, i)))
+                {
                     tensors[$"{Swap(s_towers, name[..at], back: false)}self_attn.{part}_proj.{name[(at + "attn.in_proj_".Length)..]}"] =
                         ComposedWeights.Part(ours, name, i, 3);
+                }
             }
             else
             {
@@ -121,10 +123,16 @@ internal static partial class HuggingFaceNames
     {
         var whole = Array.Find(s_whole, pair => (back ? pair.Theirs : pair.Ours) == name);
         if (whole.Ours is not null)
+        {
             return back ? whole.Ours : whole.Theirs;
+        }
+
         var swapped = Swap(s_towers, name, back);
         if (swapped == name)
+        {
             return name;
+        }
+
         var tower = s_towers
             .Select(pair => back ? pair.Ours : pair.Theirs)
             .First(prefix => swapped.StartsWith(prefix, StringComparison.Ordinal));
@@ -139,7 +147,9 @@ internal static partial class HuggingFaceNames
         {
             var (from, to) = back ? (theirs, ours) : (ours, theirs);
             if (name.StartsWith(from, StringComparison.Ordinal))
+            {
                 return to + name[from.Length..];
+            }
         }
 
         return name;

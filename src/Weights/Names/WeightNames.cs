@@ -48,7 +48,9 @@ public static class WeightNames
             weights.Shapes.Keys.Where(name => !IsDerived(name)).Select(name => (Unwrapped(name), ComposedWeights.Same(weights, name)))
         );
         if (ConventionOf(tensors.Keys) == NameConvention.HuggingFace)
+        {
             return HuggingFaceNames.ToOurs(new ComposedWeights(weights, tensors));
+        }
         // open_clip's CustomTextCLIP has its text tower in a submodule.
         return new ComposedWeights(
             weights,
@@ -69,7 +71,9 @@ public static class WeightNames
         foreach (var (name, tensor) in tensors)
         {
             if (!renamed.TryAdd(name, tensor))
+            {
                 throw new WeightsException($"{weights.Path}: has tensor '{name}' twice, with and without a prefix.");
+            }
         }
 
         return renamed;
@@ -82,7 +86,10 @@ public static class WeightNames
     private static string Unwrapped(string name)
     {
         while (s_wrappers.FirstOrDefault(wrapper => name.StartsWith(wrapper, StringComparison.Ordinal)) is { } wrapper)
+        {
             name = name[wrapper.Length..];
+        }
+
         return name;
     }
 

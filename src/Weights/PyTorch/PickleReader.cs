@@ -44,9 +44,14 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
             var start = _at;
             var opcode = Take(1)[0];
             if (opcode == (byte)'.')
+            {
                 return Pop();
+            }
+
             if (!Run(opcode))
+            {
                 throw Malformed($"byte {start} is 0x{opcode:x2}, which is not an opcode that PyTorch writes");
+            }
         }
 
         throw Malformed($"it has more than {MaxOperations} operations");
@@ -187,7 +192,10 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     private object?[] PopMany(int count)
     {
         if (_stack.Count < count)
+        {
             throw Malformed("it pops an empty stack");
+        }
+
         return PopFrom(_stack.Count - count, _stack.Count - count);
     }
 
@@ -201,7 +209,10 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     {
         object?[] items = [.. _stack[first..]];
         if (items.Contains(s_mark))
+        {
             throw Malformed("it pops an empty stack");
+        }
+
         _stack.RemoveRange(keep, _stack.Count - keep);
         return items;
     }
@@ -231,9 +242,15 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     private bool Update(PickleDict dict, object?[] items, bool push)
     {
         if (items.Length % 2 != 0)
+        {
             throw Malformed("a dict has a key without a value");
+        }
+
         for (var i = 0; i < items.Length; i += 2)
+        {
             dict.Entries.Add(new(items[i], items[i + 1]));
+        }
+
         return !push || Push(dict);
     }
 
@@ -241,7 +258,9 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     {
         // Attributes of a dict, such as _metadata of a state dict, or of a tensor are not needed.
         if (Peek() is PickleObject built)
+        {
             built.State = state;
+        }
     }
 
     private bool Keep(long index)
@@ -256,7 +275,10 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     private ReadOnlySpan<byte> Take(int count)
     {
         if (count > pickle.Length - _at)
+        {
             throw Malformed("it is truncated");
+        }
+
         _at += count;
         return pickle.AsSpan(_at - count, count);
     }
@@ -271,10 +293,16 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     private static object? Integer(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > 8)
+        {
             return null;
+        }
+
         long value = 0;
         for (var i = 0; i < bytes.Length; i++)
+        {
             value |= (long)bytes[i] << (8 * i);
+        }
+
         return bytes.Length is > 0 and < 8 && (bytes[^1] & 0x80) != 0 ? value | (-1L << (8 * bytes.Length)) : value;
     }
 
@@ -294,7 +322,10 @@ internal sealed class PickleReader(byte[] pickle, string place, IPickleWorld wor
     {
         var length = pickle.AsSpan(_at).IndexOf((byte)'\n');
         if (length is < 0 or > 1000)
+        {
             throw Malformed("a name does not end");
+        }
+
         var line = Text(length);
         _at++;
         return line;

@@ -43,16 +43,26 @@ internal static class StateDict
             _ => [],
         };
         if (depth > MaxDepth || (visited += entries.Count) > MaxTensors)
+        {
             throw new WeightsException($"{path}: its modules are nested in a cycle, or contain more than {MaxTensors} values.");
+        }
+
         foreach (var (key, item) in entries)
         {
             if (key is not string name)
+            {
                 continue;
+            }
+
             if (item is StoredTensor tensor && !tensors.TryAdd(prefix + name, tensor))
+            {
                 throw new WeightsException($"{path}: tensor '{prefix + name}' occurs twice.");
+            }
             // A state dict is flat; only TorchScript modules contain submodules.
             if (item is PickleObject)
+            {
                 Collect(path, $"{prefix}{name}.", item, depth + 1, tensors, ref visited);
+            }
         }
     }
 }

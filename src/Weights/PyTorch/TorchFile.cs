@@ -33,7 +33,9 @@ public sealed class TorchFile : IWeights
             var world = new TorchWorld(path);
             _tensors = StateDict.Tensors(path, new PickleReader(Bytes(pickle, MaxPickleBytes), path, world).Read());
             foreach (var (name, tensor) in _tensors)
+            {
                 CheckStorage(name, tensor.Storage);
+            }
         }
         catch
         {
@@ -55,20 +57,33 @@ public sealed class TorchFile : IWeights
     public void Read(string name, Span<float> destination)
     {
         if (!_tensors.TryGetValue(name, out var tensor))
+        {
             throw new WeightsException($"{Path}: has no tensor '{name}'.");
+        }
+
         var count = tensor.Shape.Aggregate(1L, (product, size) => product * size);
         if (!tensor.Storage.Type.IsWeight() || count != destination.Length)
+        {
             throw new WeightsException(
                 $"{Path}: tensor '{name}' is [{string.Join(", ", tensor.Shape)}] of {tensor.Storage.Type}, not the {destination.Length} "
                     + "numbers that are expected."
             );
+        }
+
         if (count == 0)
+        {
             return;
+        }
+
         var start = _archive.DataOffset(Entry(tensor.Storage)) + (tensor.Offset * tensor.Storage.Bytes);
         if (IsContiguous(tensor))
+        {
             NumberReader.Read(_file, Path, start, tensor.Storage.Type, destination);
+        }
         else
+        {
             Gather(tensor, start, destination);
+        }
     }
 
     public void Dispose() => _file.Dispose();
@@ -79,7 +94,10 @@ public sealed class TorchFile : IWeights
         for (var i = tensor.Shape.Length - 1; i >= 0; i--)
         {
             if (tensor.Shape[i] != 1 && tensor.Strides[i] != expected)
+            {
                 return false;
+            }
+
             expected *= tensor.Shape[i];
         }
 
@@ -101,7 +119,10 @@ public sealed class TorchFile : IWeights
             {
                 place += tensor.Strides[i];
                 if (++index[i] < tensor.Shape[i])
+                {
                     break;
+                }
+
                 place -= index[i] * tensor.Strides[i];
                 index[i] = 0;
             }
@@ -119,22 +140,29 @@ public sealed class TorchFile : IWeights
         var entry = Entry(storage);
         _archive.DataOffset(entry);
         if (storage.Count > entry.Length / storage.Bytes)
+        {
             throw new WeightsException(
                 $"{Path}: tensor '{name}' lies in a storage of {storage.Count} numbers, of which the file has "
                     + $"{entry.Length / storage.Bytes}; it was truncated."
             );
+        }
     }
 
     private void CheckByteOrder()
     {
         if (_archive.Entries.TryGetValue($"{_folder}/byteorder", out var entry) && !Bytes(entry, 16).AsSpan().SequenceEqual("little"u8))
+        {
             throw new WeightsException($"{Path}: its numbers are big-endian. Save it again on a little-endian machine.");
+        }
     }
 
     private byte[] Bytes(ZipEntry entry, long most)
     {
         if (entry.Length > most)
+        {
             throw new WeightsException($"{Path}: its part '{entry.Name}' has {entry.Length} bytes; files of weights have at most {most}.");
+        }
+
         var start = _archive.DataOffset(entry);
         var bytes = new byte[entry.Length];
         NumberReader.ReadBytes(_file, Path, start, bytes);

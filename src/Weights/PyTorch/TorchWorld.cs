@@ -119,7 +119,10 @@ internal sealed class TorchWorld(string path) : IPickleWorld
             || IsScript(global)
             || IsStorage(global)
         )
+        {
             return global;
+        }
+
         throw new WeightsException(
             $"{path}: its pickle asks for '{full}'. Weights files are read without running code, so only tensors and plain "
                 + "values are allowed. "
@@ -131,14 +134,26 @@ internal sealed class TorchWorld(string path) : IPickleWorld
     public object? Call(object? callable, object?[] arguments)
     {
         if (callable is not PickleGlobal global)
+        {
             throw Malformed("it calls something that is not a name");
+        }
+
         var name = global.ToString();
         if (s_tensors.Contains(name))
+        {
             return Tensor(name, arguments);
+        }
+
         if (s_dicts.Contains(name))
+        {
             return DictOf(arguments);
+        }
+
         if (s_lists.Contains(name))
+        {
             return arguments.Length > 0 ? arguments[0] : null;
+        }
+
         return new PickleObject(global);
     }
 
@@ -146,7 +161,10 @@ internal sealed class TorchWorld(string path) : IPickleWorld
     public object? Load(PersistentId id)
     {
         if (id.Id is not PickleTuple { Items: ["storage", PickleGlobal type, string key, _, long count, ..] } || count < 0)
+        {
             throw Malformed("it refers to something that is not a storage");
+        }
+
         return NumberTypes.OfStorage(type.Name, out var number)
             ? new StoredNumbers(key, number.Type, number.Bytes, count)
             : throw Malformed($"it has a storage of type '{type}'");
@@ -161,14 +179,26 @@ internal sealed class TorchWorld(string path) : IPickleWorld
     private object? Tensor(string name, object?[] arguments)
     {
         if (name.StartsWith("torch._utils._rebuild_parameter", StringComparison.Ordinal))
+        {
             return arguments is [StoredTensor tensor, ..] ? tensor : throw Malformed("a parameter has no tensor");
+        }
+
         if (arguments is not [StoredNumbers storage, long offset, var size, var stride, ..])
+        {
             throw Malformed("a tensor has no storage");
+        }
+
         var (shape, strides) = (Sizes(size), Sizes(stride));
         if (shape.Length != strides.Length || offset < 0 || Count(shape) is not { } count || count > storage.Count)
+        {
             throw Malformed($"a tensor of shape [{string.Join(", ", shape)}] does not fit its storage of {storage.Count} numbers");
+        }
+
         if (count > 0 && Last(offset, shape, strides) >= storage.Count)
+        {
             throw Malformed($"a tensor of shape [{string.Join(", ", shape)}] reaches beyond its storage of {storage.Count} numbers");
+        }
+
         return new StoredTensor(storage, offset, shape, strides);
     }
 
@@ -192,7 +222,9 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         foreach (var size in shape)
         {
             if (Math.BigMul(count, size, out count) != 0 || count < 0)
+            {
                 return null;
+            }
         }
 
         return count;
@@ -203,7 +235,10 @@ internal sealed class TorchWorld(string path) : IPickleWorld
     {
         var last = (Int128)offset;
         foreach (var (size, stride) in shape.Zip(strides))
+        {
             last += (Int128)(size - 1) * stride;
+        }
+
         return last;
     }
 
@@ -216,11 +251,16 @@ internal sealed class TorchWorld(string path) : IPickleWorld
         var dict = new PickleDict();
         var pairs = arguments.OfType<PickleList>().FirstOrDefault()?.Items ?? [];
         if ((_copied += pairs.Count) > MaxCopied)
+        {
             throw Malformed($"its dicts have more than {MaxCopied} entries");
+        }
+
         foreach (var pair in pairs)
         {
             if (pair is PickleTuple { Items: [var key, var value] })
+            {
                 dict.Entries.Add(new(key, value));
+            }
         }
 
         return dict;

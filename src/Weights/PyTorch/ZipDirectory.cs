@@ -41,10 +41,15 @@ internal sealed class ZipDirectory
         (_file, _path, _length) = (file, path, RandomAccess.GetLength(file));
         var (start, size) = Find();
         if (start < 0 || size < 0 || size > MaxDirectoryBytes || start > _length - size)
+        {
             throw Malformed("its directory lies outside the file");
+        }
+
         var directory = Bytes(start, (int)size);
         for (var at = 0; at < directory.Length; )
+        {
             at = ReadEntry(directory, at);
+        }
     }
 
     public IReadOnlyDictionary<string, ZipEntry> Entries => _entries;
@@ -54,12 +59,18 @@ internal sealed class ZipDirectory
     public long DataOffset(ZipEntry entry)
     {
         if (!entry.IsStored)
+        {
             throw new WeightsException(
                 $"{_path}: its part '{entry.Name}' is compressed or encrypted, which torch.save never does. Save the weights again with "
                     + "torch.save."
             );
+        }
+
         if (entry.Header > _length - LocalBytes)
+        {
             throw Malformed($"the part '{entry.Name}' lies outside the file");
+        }
+
         var local = Bytes(entry.Header, LocalBytes);
         var data =
             entry.Header
@@ -83,7 +94,10 @@ internal sealed class ZipDirectory
                 BinaryPrimitives.ReadUInt32LittleEndian(end) != EndSignature
                 || BinaryPrimitives.ReadUInt16LittleEndian(end[20..]) != end.Length - EndBytes
             )
+            {
                 continue;
+            }
+
             var (size, start) = (BinaryPrimitives.ReadUInt32LittleEndian(end[12..]), BinaryPrimitives.ReadUInt32LittleEndian(end[16..]));
             var locator = tailStart + at - Locator64Bytes;
             return (size == uint.MaxValue || start == uint.MaxValue) && locator >= 0 ? Find64(locator) : (start, size);
@@ -97,7 +111,10 @@ internal sealed class ZipDirectory
         var place = Bytes(locator, Locator64Bytes);
         var record = BinaryPrimitives.ReadInt64LittleEndian(place.AsSpan(8));
         if (BinaryPrimitives.ReadUInt32LittleEndian(place) != Locator64Signature || record < 0 || record > _length - End64Bytes)
+        {
             throw Malformed("its ZIP64 record is missing");
+        }
+
         var end = Bytes(record, End64Bytes);
         return BinaryPrimitives.ReadUInt32LittleEndian(end) == End64Signature
             ? (BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(48)), BinaryPrimitives.ReadInt64LittleEndian(end.AsSpan(40)))
@@ -109,22 +126,34 @@ internal sealed class ZipDirectory
     {
         var entry = directory[at..];
         if (entry.Length < EntryBytes || BinaryPrimitives.ReadUInt32LittleEndian(entry) != EntrySignature)
+        {
             throw Malformed("its directory is truncated");
+        }
+
         int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[28..]),
             extraBytes = BinaryPrimitives.ReadUInt16LittleEndian(entry[30..]);
         var bytes = EntryBytes + nameBytes + extraBytes + BinaryPrimitives.ReadUInt16LittleEndian(entry[32..]);
         if (bytes > entry.Length)
+        {
             throw Malformed("its directory is truncated");
+        }
+
         var extra = Extra64(entry.Slice(EntryBytes + nameBytes, extraBytes));
         var full = Wide(BinaryPrimitives.ReadUInt32LittleEndian(entry[24..]), ref extra);
         var length = Wide(BinaryPrimitives.ReadUInt32LittleEndian(entry[20..]), ref extra);
         var header = Wide(BinaryPrimitives.ReadUInt32LittleEndian(entry[42..]), ref extra);
         var name = Encoding.UTF8.GetString(entry.Slice(EntryBytes, nameBytes));
         if (length < 0 || header < 0)
+        {
             throw Malformed($"the part '{name}' lies outside the file");
+        }
+
         var stored = BinaryPrimitives.ReadUInt16LittleEndian(entry[10..]) == 0 && (entry[8] & 1) == 0 && full == length;
         if (!_entries.TryAdd(name, new ZipEntry(name, header, length, stored)))
+        {
             throw Malformed($"the part '{name}' occurs twice");
+        }
+
         return at + bytes;
     }
 
@@ -135,9 +164,15 @@ internal sealed class ZipDirectory
         {
             var size = BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]);
             if (size > extra.Length - 4)
+            {
                 break;
+            }
+
             if (BinaryPrimitives.ReadUInt16LittleEndian(extra) == 1)
+            {
                 return extra.Slice(4, size);
+            }
+
             extra = extra[(4 + size)..];
         }
 
@@ -147,9 +182,15 @@ internal sealed class ZipDirectory
     private long Wide(uint value, ref ReadOnlySpan<byte> extra)
     {
         if (value != uint.MaxValue)
+        {
             return value;
+        }
+
         if (extra.Length < 8)
+        {
             throw Malformed("its directory lacks a ZIP64 field");
+        }
+
         var wide = BinaryPrimitives.ReadInt64LittleEndian(extra);
         extra = extra[8..];
         return wide;

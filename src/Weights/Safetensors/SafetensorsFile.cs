@@ -48,16 +48,22 @@ public sealed class SafetensorsFile : IWeights
     public void Read(string name, Span<float> destination)
     {
         if (!Entries.TryGetValue(name, out var entry))
+        {
             throw new WeightsException($"{Path}: has no tensor '{name}'.");
+        }
+
         if (
             !NumberTypes.OfSafetensors(entry.Type, out var type)
             || !type.Type.IsWeight()
             || entry.End - entry.Start != destination.Length * (long)type.Bytes
         )
+        {
             throw new WeightsException(
                 $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} numbers that "
                     + "are expected."
             );
+        }
+
         NumberReader.Read(_file, Path, entry.Start, type.Type, destination);
     }
 
@@ -65,12 +71,18 @@ public sealed class SafetensorsFile : IWeights
     public void ReadBytes(string name, NumberType type, Span<byte> destination)
     {
         if (!Entries.TryGetValue(name, out var entry))
+        {
             throw new WeightsException($"{Path}: has no tensor '{name}'.");
+        }
+
         if (entry.Type != type.SafetensorsName() || entry.End - entry.Start != destination.Length)
+        {
             throw new WeightsException(
                 $"{Path}: tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], not the {destination.Length} bytes of "
                     + $"{type.SafetensorsName()} that are expected."
             );
+        }
+
         NumberReader.ReadBytes(_file, Path, entry.Start, destination);
     }
 
@@ -88,12 +100,18 @@ public sealed class SafetensorsFile : IWeights
     {
         var fileLength = RandomAccess.GetLength(_file);
         if (fileLength < 8)
+        {
             throw Malformed("it is shorter than 8 bytes");
+        }
+
         Span<byte> lengthBytes = stackalloc byte[8];
         NumberReader.ReadBytes(_file, Path, 0, lengthBytes);
         var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthBytes);
         if (length > MaxHeaderBytes || (long)length > fileLength - 8)
+        {
             throw Malformed($"its header claims {length} bytes");
+        }
+
         var header = new byte[length];
         NumberReader.ReadBytes(_file, Path, 8, header);
         var dataStart = 8 + (long)length;
@@ -107,7 +125,9 @@ public sealed class SafetensorsFile : IWeights
                 if (property.Name == "__metadata__")
                 {
                     foreach (var text in property.Value.EnumerateObject())
+                    {
                         metadata[text.Name] = text.Value.GetString() ?? "";
+                    }
                 }
                 else if (!entries.TryAdd(property.Name, Entry(property.Value, dataStart)))
                 {
@@ -130,7 +150,10 @@ public sealed class SafetensorsFile : IWeights
 
         CheckLayout(entries, dataStart, fileLength);
         foreach (var (name, entry) in entries)
+        {
             CheckSize(name, entry);
+        }
+
         return (entries, metadata);
     }
 
@@ -148,20 +171,27 @@ public sealed class SafetensorsFile : IWeights
     private void CheckSize(string name, SafetensorsEntry entry)
     {
         if (!NumberTypes.OfSafetensors(entry.Type, out var type))
+        {
             throw Malformed($"tensor '{name}' has the unknown type '{entry.Type}'");
+        }
+
         var bytes = (Int128)type.Bytes;
         foreach (var size in entry.Shape)
         {
             bytes *= size;
             if (size < 0 || bytes > long.MaxValue)
+            {
                 throw Malformed($"tensor '{name}' has the shape [{string.Join(", ", entry.Shape)}]");
+            }
         }
 
         if (bytes != (Int128)entry.End - entry.Start)
+        {
             throw Malformed(
                 $"tensor '{name}' is {entry.Type} [{string.Join(", ", entry.Shape)}], {bytes} bytes, but has "
                     + $"{(Int128)entry.End - entry.Start}"
             );
+        }
     }
 
     private void CheckLayout(Dictionary<string, SafetensorsEntry> entries, long dataStart, long fileLength)
@@ -170,12 +200,17 @@ public sealed class SafetensorsFile : IWeights
         foreach (var (name, entry) in entries.OrderBy(pair => pair.Value.Start).ThenBy(pair => pair.Value.End))
         {
             if (entry.Start != position || entry.End < entry.Start)
+            {
                 throw Malformed($"the data of tensor '{name}' leaves a gap or overlaps");
+            }
+
             position = entry.End;
         }
 
         if (position != fileLength)
+        {
             throw Malformed($"it has {fileLength} bytes, but its header accounts for {position}; it was truncated or extended");
+        }
     }
 
     private WeightsException Malformed(string why) => new($"{Path}: is not a valid safetensors file: {why}.");

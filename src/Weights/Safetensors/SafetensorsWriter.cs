@@ -52,13 +52,17 @@ public static class SafetensorsWriter
         stream.Write(length);
         stream.Write(header);
         foreach (var tensor in tensors)
+        {
             write(tensor, stream);
+        }
     }
 
     private static unsafe void Copy(NamedTensor tensor, Stream stream)
     {
         for (long done = 0; done < tensor.ByteCount; done += ChunkBytes)
+        {
             stream.Write(new ReadOnlySpan<byte>((byte*)tensor.Data + done, (int)Math.Min(ChunkBytes, tensor.ByteCount - done)));
+        }
     }
 
     private static byte[] Header(IReadOnlyList<TensorHeader> tensors, IReadOnlyDictionary<string, string> metadata)
@@ -69,7 +73,10 @@ public static class SafetensorsWriter
             json.WriteStartObject();
             json.WriteStartObject("__metadata__");
             foreach (var (key, value) in metadata)
+            {
                 json.WriteString(key, value);
+            }
+
             json.WriteEndObject();
             long offset = 0;
             foreach (var tensor in tensors)
@@ -78,7 +85,10 @@ public static class SafetensorsWriter
                 json.WriteString("dtype", tensor.Type.SafetensorsName());
                 json.WriteStartArray("shape");
                 foreach (var size in tensor.Shape)
+                {
                     json.WriteNumberValue(size);
+                }
+
                 json.WriteEndArray();
                 json.WriteStartArray("data_offsets");
                 json.WriteNumberValue(offset);

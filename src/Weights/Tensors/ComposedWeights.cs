@@ -17,7 +17,10 @@ public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string,
     public void Read(string name, Span<float> destination)
     {
         if (!tensors.TryGetValue(name, out var tensor))
+        {
             throw new WeightsException($"{Path}: has no tensor '{name}'.");
+        }
+
         tensor.Read(destination);
     }
 
@@ -40,7 +43,9 @@ public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string,
                 for (var row = 0; row < rows; row++)
                 {
                     for (var column = 0; column < columns; column++)
+                    {
                         destination[(column * rows) + row] = matrix[(row * columns) + column];
+                    }
                 }
             }
         );
@@ -56,7 +61,9 @@ public sealed class ComposedWeights(IWeights source, IReadOnlyDictionary<string,
             {
                 var part = destination.Length / names.Count;
                 for (var i = 0; i < names.Count; i++)
+                {
                     source.Read(names[i], destination.Slice(i * part, part));
+                }
             }
         );
     }

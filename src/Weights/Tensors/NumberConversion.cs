@@ -26,7 +26,10 @@ internal static class NumberConversion
             case NumberType.Float64:
                 var doubles = MemoryMarshal.Cast<byte, double>(source);
                 for (var i = 0; i < doubles.Length; i++)
+                {
                     destination[i] = (float)doubles[i];
+                }
+
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, "cannot hold weights");
@@ -44,12 +47,18 @@ internal static class NumberConversion
             case NumberType.Float16:
                 var halves = MemoryMarshal.Cast<byte, Half>(destination);
                 for (var i = 0; i < source.Length; i++)
+                {
                     halves[i] = (Half)source[i];
+                }
+
                 break;
             case NumberType.BFloat16:
                 var brains = MemoryMarshal.Cast<byte, ushort>(destination);
                 for (var i = 0; i < source.Length; i++)
+                {
                     brains[i] = ToBFloat16(source[i]);
+                }
+
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(type), type, "cannot hold weights");
@@ -64,13 +73,21 @@ internal static class NumberConversion
         var found = Vector<uint>.Zero;
         var i = 0;
         for (; i <= bits.Length - Vector<uint>.Count; i += Vector<uint>.Count)
+        {
             found |= Vector.Equals(new Vector<uint>(bits[i..]) & exponent, exponent);
+        }
+
         if (found != Vector<uint>.Zero)
+        {
             return false;
+        }
+
         foreach (var value in values[i..])
         {
             if (!float.IsFinite(value))
+            {
                 return false;
+            }
         }
 
         return true;
@@ -91,7 +108,9 @@ internal static class NumberConversion
         }
 
         for (; i < source.Length; i++)
+        {
             destination[i] = (float)BitConverter.UInt16BitsToHalf(source[i]);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -109,7 +128,9 @@ internal static class NumberConversion
     {
         var bits = MemoryMarshal.Cast<float, uint>(destination);
         for (var i = 0; i < source.Length; i++)
+        {
             bits[i] = (uint)source[i] << 16;
+        }
     }
 
     private static ushort ToBFloat16(float value)

@@ -38,7 +38,10 @@ internal static class NumberReader
             {
                 var count = RandomAccess.Read(file, destination, offset);
                 if (count == 0)
+                {
                     throw new WeightsException($"{path}: ends before its last tensor does; it was truncated while being read.");
+                }
+
                 destination = destination[count..];
                 offset += count;
             }

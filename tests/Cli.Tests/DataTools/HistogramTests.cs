@@ -18,7 +18,9 @@ public sealed class HistogramTests
     {
         var values = new Distribution();
         for (var i = 0; i <= 200; i++)
+        {
             values.Add(whole ? Math.Round(low + ((high - low) * i / 200)) : low + ((high - low) * i / 200));
+        }
 
         var histogram = Histogram.Of(values, whole);
 
@@ -27,7 +29,10 @@ public sealed class HistogramTests
         Assert.All(histogram.Bins, bin => Assert.True(bin.Low < bin.High));
         Assert.All(histogram.Bins.Zip(histogram.Bins.Skip(1)), pair => Assert.Equal(pair.First.High, pair.Second.Low));
         foreach (var bin in histogram.Bins.SkipLast(1))
+        {
             Assert.Equal(values.Values.Where(v => v.Key >= bin.Low && v.Key < bin.High).Sum(v => v.Value), bin.Count);
+        }
+
         Assert.All(histogram.Ticks(), tick => Assert.InRange(histogram.Position(tick), -1e-9, 1 + 1e-9));
         Assert.InRange(histogram.Ticks().Count(), 2, 12);
     }

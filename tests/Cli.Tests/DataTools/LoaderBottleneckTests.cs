@@ -2,7 +2,6 @@ using ClipTrain.Cli.DataTools;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Tests.Shared;
-using ClipTrain.Trainer.Models;
 
 namespace ClipTrain.Cli.Tests.DataTools;
 

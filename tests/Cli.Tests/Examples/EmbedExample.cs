@@ -1,5 +1,4 @@
 using ClipTrain.Cli.Evaluation;
-using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;
 
 namespace ClipTrain.Cli.Tests.Examples;

@@ -117,7 +117,9 @@ public sealed class CheckpointEvaluationsTests : IDisposable
             (LogEventLevel _, string message) =>
             {
                 lock (_messages)
+                {
                     _messages.Add(message);
+                }
             },
             (step, rows) => _figures.Add((step, rows[0].Value))
         );

@@ -21,14 +21,20 @@ public sealed class RunFolderTests : IDisposable
             files =>
             {
                 if (Directory.Exists(Run.Directory))
+                {
                     Directory.Delete(Run.Directory, recursive: true);
+                }
+
                 RunFolder.Create(Run, Write, files);
             },
             _ =>
             {
                 Assert.Equal(Directory.Exists(Run.Directory), File.Exists(Run.Config) && File.Exists(Run.Manifest));
                 if (!Directory.Exists(Run.Directory))
+                {
                     RunFolder.Create(Run, Write);
+                }
+
                 Assert.True(File.Exists(Run.Manifest));
             }
         );

@@ -136,7 +136,9 @@ public sealed class RunHistoryTests : IDisposable
     {
         using var metrics = MetricsFile.Open(_files.Metrics, 0);
         foreach (var step in Steps(first, last))
+        {
             metrics.Append(Samples.Step(step));
+        }
     }
 
     private static IEnumerable<long> Steps(long first, long last) =>
@@ -147,7 +149,10 @@ public sealed class RunHistoryTests : IDisposable
         var memory = (nint)NativeMemory.AllocZeroed(16);
         NamedTensor[] tensors = [new NamedTensor("weight", [4], memory)];
         foreach (var step in steps)
+        {
             Checkpoints.Write(new CheckpointState(step, step, 0, 0, "config", "corpus"), tensors, tensors, [], keep: 9);
+        }
+
         NativeMemory.Free((void*)memory);
     }
 

@@ -1,10 +1,6 @@
 using ClipTrain.Cli.Runs;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Tests.Shared;
-using ClipTrain.Trainer.Optimizer;
 
 namespace ClipTrain.Cli.Tests.Runs;
 
@@ -22,7 +18,10 @@ public sealed class SampleAuditTests
         {
             var pairs = new TheoryData<int, int>();
             foreach (var (before, after) in WorldSizes.SelectMany(before => WorldSizes.Select(after => (before, after))))
+            {
                 pairs.Add(before, after);
+            }
+
             return pairs;
         }
     }
@@ -144,7 +143,9 @@ public sealed class SampleAuditTests
     private static IEnumerable<LedgerEntry> Steps(long first, long last, int world, SampleOrder? order = null)
     {
         for (var step = first; step <= last; step++)
+        {
             yield return new LedgerEntry(null, Step(step, world, order));
+        }
     }
 
     private static StepRecord Step(long step, int world, SampleOrder? order = null)

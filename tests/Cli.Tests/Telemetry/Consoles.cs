@@ -1,4 +1,3 @@
-using ClipTrain.Cli.Telemetry;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Tests.Telemetry;

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Text;
-using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Tests.Telemetry;
 
@@ -34,7 +33,9 @@ internal static class EventFileParser
         {
             crc ^= b;
             for (var bit = 0; bit < 8; bit++)
+            {
                 crc = (crc & 1) != 0 ? (crc >> 1) ^ 0x82F63B78 : crc >> 1;
+            }
         }
 
         return ~crc;
@@ -116,7 +117,9 @@ internal static class EventFileParser
             data = data[1..];
             value |= (ulong)(b & 0x7F) << shift;
             if (b < 0x80)
+            {
                 return value;
+            }
         }
     }
 

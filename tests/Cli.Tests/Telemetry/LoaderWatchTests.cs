@@ -1,6 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
-using ClipTrain.Coordinator.State;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Loop;
 
@@ -35,7 +33,9 @@ public sealed class LoaderWatchTests
 
         // A hundred images a second for a minute, then none.
         for (var second = 0.25; second <= 120; second += 0.25)
+        {
             rates.Add(watch.Look(At(second, items: (long)Math.Min(100 * second, 6000)))?.Read.Rate);
+        }
 
         Assert.Equal(100, rates[200]!.Value, 1.0);
         Assert.InRange(rates[(65 * 4) - 1]!.Value, 40, 60);

@@ -16,7 +16,9 @@ public sealed class LogSetupTests : IDisposable
         using var output = new StringWriter();
         var path = _folder.File("runs/a/run.log");
         using (var logger = LogSetup.Create(Consoles.Plain(output), path))
+        {
             logger.Warning("{Count} bad rows in {File}", 3, "a.parquet");
+        }
 
         Assert.Matches(@"^\d\d:\d\d:\d\d WRN 3 bad rows in a\.parquet\n$", output.ToString());
         Assert.Matches(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d WRN 3 bad rows in a\.parquet\n$", File.ReadAllText(path));

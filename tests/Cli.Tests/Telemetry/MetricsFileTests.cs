@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Tests.Shared;
-using ClipTrain.Trainer.Optimizer;
 
 namespace ClipTrain.Cli.Tests.Telemetry;
 
@@ -97,7 +96,9 @@ public sealed class MetricsFileTests : IDisposable
     public void A_NaN_loss_is_preserved()
     {
         using (var metrics = MetricsFile.Open(FilePath, 0))
+        {
             metrics.Append(Samples.Step(1) with { Loss = double.NaN, GradientNorm = double.PositiveInfinity });
+        }
 
         Assert.Contains("\"loss\":\"NaN\",", File.ReadAllText(FilePath), StringComparison.Ordinal);
         Assert.Equal(
@@ -139,7 +140,9 @@ public sealed class MetricsFileTests : IDisposable
     {
         using var metrics = MetricsFile.Open(FilePath, resumedStep);
         foreach (var step in steps)
+        {
             metrics.Append(Samples.Step(step));
+        }
     }
 
     private IEnumerable<long> Steps() => MetricsFile.Read(FilePath).Select(metrics => metrics.Step);

@@ -44,7 +44,9 @@ public sealed class StepRateTests
     {
         var rate = new StepRate();
         for (var i = 0; i < 1000; i++)
+        {
             rate.Add(seconds: 0.5, images: 64);
+        }
 
         Assert.Equal(0.5, rate.SecondsPerStep, 12);
         Assert.Equal(128, rate.ImagesPerSecond, 9);

@@ -61,7 +61,9 @@ public sealed class TensorBoardWriterTests : IDisposable
     public void A_resumed_run_marks_the_later_steps_of_earlier_files_as_void()
     {
         using (var writer = new TensorBoardWriter(_folder.Path, _time, resumedStep: 7))
+        {
             writer.Write(Samples.Step(8));
+        }
 
         var events = EventFileParser.Parse(File.ReadAllBytes(Assert.Single(Files())));
 

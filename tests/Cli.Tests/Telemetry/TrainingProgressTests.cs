@@ -1,6 +1,5 @@
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Tests.Shared;
-using Serilog;
 using Serilog.Events;
 using Spectre.Console;
 
@@ -78,7 +77,10 @@ public sealed class TrainingProgressTests
         // The second step arrived within the same tenth of a second; stopping draws it anyway.
         Assert.Contains("step 2 of 20, 10.0%, 0:36 left", text, StringComparison.Ordinal);
         foreach (var figure in new[] { "loss", "images/s", "data wait", "logit scale", "gradient norm", "12.5%", "14.25", "4.8e-4" })
+        {
             Assert.Contains(figure, text, StringComparison.Ordinal);
+        }
+
         Assert.EndsWith("\u001b[?25h", text, StringComparison.Ordinal);
     }
 

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Net;
 using ClipTrain.Coordinator.Clustering;
-using Orleans;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 

@@ -1,8 +1,6 @@
 using ClipTrain.Coordinator.Clustering;
 using ClipTrain.Coordinator.Grains;
 using Orleans.Configuration;
-using Orleans.Hosting;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 

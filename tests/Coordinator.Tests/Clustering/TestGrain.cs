@@ -1,8 +1,6 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Storage;
-using Orleans;
 using Orleans.Concurrency;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 

@@ -5,10 +5,7 @@ using ClipTrain.Coordinator.Security;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Orleans;
 using Orleans.Configuration;
-using Orleans.Hosting;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
 

@@ -1,6 +1,5 @@
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
-using Orleans.Runtime;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
 

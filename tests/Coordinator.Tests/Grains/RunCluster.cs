@@ -6,8 +6,6 @@ using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Coordinator.Tests.Rules;
 using Microsoft.Extensions.DependencyInjection;
-using Orleans.Hosting;
-using Orleans.Runtime;
 using Orleans.Serialization;
 using Orleans.Storage;
 using Orleans.TestingHost;

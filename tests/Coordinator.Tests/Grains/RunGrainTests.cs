@@ -1,6 +1,5 @@
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Tests.Rules;
 

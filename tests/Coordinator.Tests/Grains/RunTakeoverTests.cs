@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Tests.Rules;
 

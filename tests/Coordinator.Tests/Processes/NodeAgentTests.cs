@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Threading.Channels;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Processes;
 

@@ -1,5 +1,3 @@
-using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Rules;

@@ -1,7 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using ClipTrain.Coordinator.Storage;
-using Orleans;
-using Orleans.Runtime;
 using Orleans.Storage;
 
 namespace ClipTrain.Coordinator.Tests.Storage;

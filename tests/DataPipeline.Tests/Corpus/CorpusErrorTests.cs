@@ -123,6 +123,8 @@ public sealed class CorpusErrorTests : IDisposable
     {
         var message = Assert.Throws<CorpusException>(() => CorpusManifest.Create(paths)).Message;
         foreach (var part in parts)
+        {
             Assert.Contains(part, message, StringComparison.Ordinal);
+        }
     }
 }

@@ -54,7 +54,10 @@ public sealed class CorpusManifestTests : IDisposable
         foreach (
             var name in (string[])["b.parquet", "a.parquet", "B.parquet", "sub/a.parquet", "10.parquet", "9.parquet", "odd [1]*'.parquet"]
         )
+        {
             TestCorpus.WriteSql(_folder, name, Flat);
+        }
+
         File.WriteAllText(_folder.File("notes.txt"), "no corpus");
 
         Assert.Equal(
@@ -131,7 +134,10 @@ public sealed class CorpusManifestTests : IDisposable
         manifest.Save(_folder.File("manifest.json"));
         var json = JsonNode.Parse(File.ReadAllText(_folder.File("manifest.json")))!;
         foreach (var source in (JsonNode[])[json["image"]!, json["caption"]!, json["parts"]![0]!["image"]!, json["parts"]![0]!["caption"]!])
+        {
             source.AsObject().Remove("columns");
+        }
+
         File.WriteAllText(_folder.File("old.json"), json.ToJsonString());
 
         var loaded = CorpusManifest.Load(_folder.File("old.json"));

@@ -38,7 +38,10 @@ public sealed class CorpusReaderTests : IDisposable
         using (var writer = new CorpusWriter(path, 4))
         {
             foreach (var image in images)
+            {
                 writer.Add(image, "text");
+            }
+
             writer.Complete();
         }
 
@@ -102,11 +105,13 @@ public sealed class CorpusReaderTests : IDisposable
 
         Assert.All(manifest.GroupRows, rows => Assert.InRange(rows, 1, 2048));
         foreach (var start in (long[])[8990, 0, 6140, 2045])
+        {
             Assert.Equal(
                 Enumerable.Range((int)start, 10).Select(i => $"caption {i}"),
                 reader.ReadRows(start, 10).Select(s => s.Caption),
                 StringComparer.Ordinal
             );
+        }
     }
 
     [Fact]

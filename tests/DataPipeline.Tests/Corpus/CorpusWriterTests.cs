@@ -44,7 +44,10 @@ public sealed class CorpusWriterTests : IDisposable
         using (var writer = new CorpusWriter(path, rowGroupRows: 4, extraColumns: ["label"]))
         {
             foreach (var (image, caption, label) in rows)
+            {
                 writer.Add(image, caption, [label]);
+            }
+
             writer.Complete();
         }
 
@@ -70,7 +73,10 @@ public sealed class CorpusWriterTests : IDisposable
         using (var writer = new CorpusWriter(path, rowGroupRows: 1000))
         {
             for (var i = 0; i < rows; i++)
+            {
                 writer.Add(i % every == 0 ? [] : [1], i < rows / 2 ? null : "t");
+            }
+
             writer.Complete();
         }
 
@@ -96,7 +102,9 @@ public sealed class CorpusWriterTests : IDisposable
         var before = File.ReadAllBytes(path);
 
         using (var writer = new CorpusWriter(path))
+        {
             writer.Add([1], "unfinished");
+        }
 
         Assert.Equal([path], Directory.GetFiles(_folder.Path));
         Assert.Equal(before, File.ReadAllBytes(path));

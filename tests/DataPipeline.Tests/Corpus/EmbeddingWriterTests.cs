@@ -78,7 +78,10 @@ public sealed class EmbeddingWriterTests : IDisposable
     {
         var path = _folder.File("e.parquet");
         using (var writer = new EmbeddingWriter(path, 4, images: true, texts: false))
+        {
             Assert.Throws<ArgumentException>(() => writer.Add("f", 0, new float[3], default));
+        }
+
         Assert.Empty(Directory.GetFiles(Path.GetDirectoryName(path)!));
     }
 

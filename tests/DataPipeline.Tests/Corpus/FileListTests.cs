@@ -10,7 +10,9 @@ public sealed class FileListTests : IDisposable
     {
         Directory.CreateDirectory(_folder.File("sub"));
         foreach (var name in (string[])["a.parquet", "b.parquet", "sub/c.parquet", "sub/d.parquet"])
+        {
             TestCorpus.WriteSql(_folder, name, "SELECT 'x'::BLOB AS image, 'a' AS text");
+        }
     }
 
     public void Dispose() => _folder.Dispose();

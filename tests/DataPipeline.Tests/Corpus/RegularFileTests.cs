@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.IO.Compression;
-using System.Text;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Tar;
@@ -42,7 +41,9 @@ public sealed class RegularFileTests : IDisposable
         File.CreateSymbolicLink(_folder.File("link"), _folder.File("a"));
         File.CreateSymbolicLink(_folder.File("dangling"), _folder.File("nothing"));
         foreach (var name in new[] { "a", "link", "dangling", "nothing", "." })
+        {
             RegularFile.Require(_folder.File(name));
+        }
     }
 
     [Fact]
@@ -54,7 +55,9 @@ public sealed class RegularFileTests : IDisposable
             var block = new byte[1 << 20];
             block.AsSpan().Fill((byte)'a');
             for (var i = 0; i < 80; i++)
+            {
                 gzip.Write(block);
+            }
         }
 
         Assert.InRange(new FileInfo(path).Length, 0, 1 << 20);

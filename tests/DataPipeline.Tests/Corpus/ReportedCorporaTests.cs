@@ -178,11 +178,13 @@ public sealed class ReportedCorporaTests : IDisposable
         TestCorpus.WriteSql(_folder, $"{name}/0.parquet", "SELECT 'x'::BLOB AS image, 'right' AS caption, 1 AS n");
         TestCorpus.WriteSql(_folder, "xvy/0.parquet", "SELECT 'x'::BLOB AS image, 'wrong' AS caption, 1 AS n");
         foreach (var entry in (string[])[_folder.File(name), _folder.File($"{name}/*.parquet"), _folder.File($"{name}/0.parquet")])
+        {
             Assert.Equal(
                 ["right"],
                 CorpusCaptions.Read(CorpusSelector.Select(CorpusManifest.Create([entry]), new SelectionOptions { Filter = "n = 1" })),
                 StringComparer.Ordinal
             );
+        }
     }
 
     [Fact]
@@ -247,7 +249,10 @@ public sealed class ReportedCorporaTests : IDisposable
         using (var builder = new ParquetSharp.FileEncryptionPropertiesBuilder([.. "0123456789012345"u8]))
         {
             if (plainFooter)
+            {
                 builder.SetPlaintextFooter();
+            }
+
             using var encryption = builder.Build();
             using var propertiesBuilder = new ParquetSharp.WriterPropertiesBuilder().Encryption(encryption);
             using var properties = propertiesBuilder.Build();
@@ -259,9 +264,12 @@ public sealed class ReportedCorporaTests : IDisposable
             using (var group = writer.AppendRowGroup())
             {
                 using (var images = group.NextColumn().LogicalWriter<byte[]>())
+                {
                     images.WriteBatch([
                         [1],
                     ]);
+                }
+
                 using var captions = group.NextColumn().LogicalWriter<string>();
                 captions.WriteBatch(["a"]);
             }
@@ -307,9 +315,13 @@ public sealed class ReportedCorporaTests : IDisposable
             {
                 using var values = group.NextColumn();
                 if (values is ParquetSharp.ColumnWriter<int> nulls)
+                {
                     nulls.WriteBatch(1, [0], [0], []);
+                }
                 else
+                {
                     WriteOne((ParquetSharp.ColumnWriter<ParquetSharp.ByteArray>)values, "a");
+                }
             }
         }
 
@@ -321,7 +333,9 @@ public sealed class ReportedCorporaTests : IDisposable
     {
         var bytes = Encoding.UTF8.GetBytes(text);
         fixed (byte* start = bytes)
+        {
             column.WriteBatch(1, [1], [0], [new ParquetSharp.ByteArray((nint)start, bytes.Length)]);
+        }
     }
 
     private string WriteTexts(string name, params string[] columns)
@@ -333,7 +347,10 @@ public sealed class ReportedCorporaTests : IDisposable
         );
         writer.Add(0, [1]);
         for (var i = 0; i < columns.Length; i++)
+        {
             writer.AddText(i + 1, $"value of {columns[i]}");
+        }
+
         writer.EndRow();
         writer.Complete();
         return path;

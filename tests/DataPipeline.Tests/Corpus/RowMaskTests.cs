@@ -12,7 +12,9 @@ public sealed class RowMaskTests
             foreach (var rows in new[] { 1, 63, 64, 65, 200, 1000 })
             {
                 foreach (var share in new[] { 0, 0.02, 0.5, 1 })
+                {
                     sets.Add(rows, share);
+                }
             }
 
             return sets;
@@ -29,9 +31,13 @@ public sealed class RowMaskTests
         for (var row = 0; row < rows; row++)
         {
             if (random.NextDouble() < share)
+            {
                 expected.Add(row);
+            }
             else
+            {
                 mask.Remove(row);
+            }
         }
 
         Assert.Equal(expected.Count, mask.Count);
@@ -41,7 +47,9 @@ public sealed class RowMaskTests
             var inRange = expected.Where(row => row >= first && row < first + count).ToArray();
             Assert.Equal(inRange.Length, mask.CountIn(first, count));
             for (var nth = 0; nth < inRange.Length; nth++)
+            {
                 Assert.Equal(inRange[nth], mask.Find(first, nth));
+            }
         }
     }
 
@@ -63,7 +71,9 @@ public sealed class RowMaskTests
                 {
                     expected.Add(random.Next(2) == 0);
                     if (!expected[^1])
+                    {
                         set.Remove(row);
+                    }
                 }
 
                 return set;
@@ -85,7 +95,9 @@ public sealed class RowMaskTests
         for (var row = 0; row < rows; row++)
         {
             if (row * 0.618 % 1 >= share)
+            {
                 mask.Remove(row);
+            }
         }
 
         var selection = CorpusSelection.Pack([new SelectionStep("some", mask.Count)], mask);

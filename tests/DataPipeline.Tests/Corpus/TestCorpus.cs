@@ -29,7 +29,10 @@ internal static class TestCorpus
             var path = folder.File($"{paths.Count:D4}.parquet");
             using var writer = new CorpusWriter(path, rowGroupRows, extraColumns: ["label"]);
             for (var i = 0; i < rows; i++, next++)
+            {
                 writer.Add(Image(next), Caption(next), [$"label {next % 5}"]);
+            }
+
             writer.Complete();
             paths.Add(path);
         }
@@ -59,7 +62,10 @@ internal static class TestCorpus
         using var reader = command.ExecuteReader();
         var rows = new List<string?[]>();
         while (columns > 0 && reader.Read())
+        {
             rows.Add([.. Enumerable.Range(0, columns).Select(column => reader.IsDBNull(column) ? null : reader.GetString(column))]);
+        }
+
         return rows;
     }
 }

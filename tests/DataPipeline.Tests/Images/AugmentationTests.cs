@@ -14,7 +14,10 @@ public sealed class AugmentationTests
     {
         var mirrored = Apply(new ImageTransformOptions(Side) { FlipProbability = 1 }, 0);
         for (var i = 0; i < Square.Length; i++)
+        {
             Assert.Equal(Square[(i / Side * Side) + Side - 1 - (i % Side)], mirrored[i]);
+        }
+
         Augmentation.Mirror(mirrored, Side);
         Assert.Equal(Square, mirrored);
     }

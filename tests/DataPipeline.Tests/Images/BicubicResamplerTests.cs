@@ -84,7 +84,9 @@ public sealed class BicubicResamplerTests(PillowReference reference)
         var whole = Pixels.Resample(resampler, image, box, 60, 50, new PixelBox(0, 0, 60, 50));
         var window = Pixels.Resample(resampler, image, box, 60, 50, new PixelBox(11, 7, 23, 31));
         for (var y = 0; y < 31; y++)
+        {
             Assert.Equal(whole.AsSpan((((y + 7) * 60) + 11) * 3, 23 * 3), window.AsSpan(y * 23 * 3, 23 * 3));
+        }
     }
 
     [Fact]
@@ -112,7 +114,10 @@ public sealed class BicubicResamplerTests(PillowReference reference)
             height = 3 + Next(ref random, bound);
         var rgb = new byte[width * height * 3];
         for (var i = 0; i < rgb.Length; i++)
+        {
             rgb[i] = (byte)random.NextUInt32();
+        }
+
         return Pixels.FromRgb(width, height, rgb);
     }
 }

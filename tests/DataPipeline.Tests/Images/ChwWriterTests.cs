@@ -13,7 +13,9 @@ public sealed class ChwWriterTests
     {
         var chw = Write(ImageType.UInt8);
         for (var c = 0; c < 3; c++)
+        {
             Assert.Equal(Enumerable.Range(0, Count).Select(i => Level(i, c)), chw.Skip(c * Count).Take(Count));
+        }
     }
 
     [Fact]
@@ -51,7 +53,10 @@ public sealed class ChwWriterTests
         var rgbx = Enumerable.Range(0, Count * 4).Select(i => i % 4 == 3 ? (byte)0xA5 : Level(i / 4, i % 4)).ToArray();
         var chw = new byte[3 * Count * type.Bytes()];
         fixed (byte* p = rgbx)
+        {
             new ChwWriter(type, ImageNormalization.Clip).Write(p, Count, chw);
+        }
+
         return chw;
     }
 }

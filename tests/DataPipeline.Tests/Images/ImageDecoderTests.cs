@@ -44,7 +44,10 @@ public sealed class ImageDecoderTests(PillowReference reference)
             "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><defs><g id='a0'><rect width='1' height='1'/></g>"
         );
         for (var level = 1; level <= 12; level++)
+        {
             svg.Append($"<g id='a{level}'>").Insert(svg.Length, $"<use href='#a{level - 1}'/>", 10).Append("</g>");
+        }
+
         svg.Append("</defs><use href='#a12'/></svg>");
         using var decoder = new ImageDecoder();
         using var image = new PixelBuffer();
@@ -98,7 +101,10 @@ public sealed class ImageDecoderTests(PillowReference reference)
                 var cut = encoded.AsMemory(0, (int)(encoded.Length * share));
                 // The first frame of a truncated animation may be complete.
                 if (name is "animated.gif" && share > 0.3)
+                {
                     continue;
+                }
+
                 var error = Record.Exception(() => decoder.Decode(cut.Span, image));
                 Assert.True(error is ImageDecodeException, $"{name} cut to {share:P0}: {error?.GetType().Name ?? "decoded"}");
             }
@@ -135,7 +141,10 @@ public sealed class ImageDecoderTests(PillowReference reference)
         using var process = Process.GetCurrentProcess();
         var before = process.WorkingSet64;
         foreach (var encoded in new[] { jpeg, png, svg })
+        {
             Assert.Throws<ImageDecodeException>(() => decoder.Decode(encoded, image));
+        }
+
         process.Refresh();
         Assert.InRange(process.WorkingSet64 - before, long.MinValue, 256L << 20);
     }
@@ -169,7 +178,10 @@ public sealed class ImageDecoderTests(PillowReference reference)
             {
                 var damaged = (byte[])encoded.Clone();
                 for (var i = 0; i <= round % 8; i++)
+                {
                     damaged[random.NextInt64(damaged.Length)] = (byte)random.NextUInt32();
+                }
+
                 DecodeOrRefuse(decoder, damaged, image);
             }
 
@@ -202,7 +214,10 @@ public sealed class ImageDecoderTests(PillowReference reference)
             {
                 var bytes = new byte[start.Length + random.NextInt64(600)];
                 for (var i = start.Length; i < bytes.Length; i++)
+                {
                     bytes[i] = (byte)random.NextUInt32();
+                }
+
                 start.CopyTo(bytes, 0);
                 DecodeOrRefuse(decoder, bytes, image);
             }
@@ -222,9 +237,14 @@ public sealed class ImageDecoderTests(PillowReference reference)
             {
                 using var image = new PixelBuffer();
                 if (i % 3 == 0)
+                {
                     Assert.Throws<ImageDecodeException>(() => VipsDecoder.Decode(png.AsSpan(0, png.Length / 2), image, new ImageLimits()));
+                }
                 else
+                {
                     VipsDecoder.Decode(png, image, new ImageLimits());
+                }
+
                 Assert.True(i % 3 == 0 || expected.AsSpan().SequenceEqual(Pixels.ToRgb(image)));
             }
         );
@@ -277,7 +297,9 @@ public sealed class ImageDecoderTests(PillowReference reference)
         {
             crc ^= b;
             for (var bit = 0; bit < 8; bit++)
+            {
                 crc = (crc >> 1) ^ (0xEDB88320 & (0 - (crc & 1)));
+            }
         }
 
         System.Buffers.Binary.BinaryPrimitives.WriteUInt32BigEndian(png.AsSpan(29), ~crc);

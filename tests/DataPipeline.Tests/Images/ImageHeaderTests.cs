@@ -25,7 +25,10 @@ public sealed class ImageHeaderTests
 
         Assert.True(ImageHeader.LooksWhole(image), format);
         for (var length = 0; length < image.Length; length++)
+        {
             Assert.False(ImageHeader.LooksWhole(image.AsSpan(0, length)), $"{format}, {length} of {image.Length} bytes");
+        }
+
         using var decoder = new ImageDecoder();
         using var pixels = new PixelBuffer();
         decoder.Decode(image, pixels);

@@ -43,7 +43,9 @@ public sealed class ImageLimitsTests(PillowReference reference)
         var chw = new byte[3 * 16 * 16];
         transform.Evaluate(reference.Encoded("one-pixel.jpg"), chw);
         for (var c = 0; c < 3; c++)
+        {
             Assert.Single(chw.AsSpan(c * 256, 256).ToArray().Distinct());
+        }
     }
 
     private static void Decode(byte[] encoded, ImageLimits limits)

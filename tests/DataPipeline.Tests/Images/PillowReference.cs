@@ -67,7 +67,10 @@ internal static unsafe class Pixels
         for (var i = 0; i < width * height; i++)
         {
             for (var c = 0; c < 3; c++)
+            {
                 image.Pixels[(i * 4) + c] = rgb[(i * 3) + c];
+            }
+
             image.Pixels[(i * 4) + 3] = 0xA5;
         }
 
@@ -80,7 +83,9 @@ internal static unsafe class Pixels
         for (var i = 0; i < pixels; i++)
         {
             for (var c = 0; c < 3; c++)
+            {
                 rgb[(i * 3) + c] = rgbx[(i * 4) + c];
+            }
         }
 
         return rgb;

@@ -27,10 +27,12 @@ public sealed unsafe class PlanarViewTests(PillowReference reference)
             foreach (var side in new[] { 1, 5, 32, 65, 224 })
             {
                 foreach (var divisor in new[] { 1, 2, 8 })
+                {
                     Assert.True(
                         Read(name, side, divisor, vectorised: true).AsSpan().SequenceEqual(Read(name, side, divisor, vectorised: false)),
                         $"{name} {side} {divisor}"
                     );
+                }
             }
         }
     }

@@ -10,13 +10,18 @@ internal static class PythonPeer
         var start = new ProcessStartInfo("/usr/bin/python3") { RedirectStandardError = true, UseShellExecute = false };
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, script));
         foreach (var argument in arguments)
+        {
             start.ArgumentList.Add(argument);
+        }
 
         using var process = Start(start);
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode == 0)
+        {
             return;
+        }
+
         var advice = errors.Contains("ModuleNotFoundError", StringComparison.Ordinal)
             ? "scripts/setup --peers installs what is missing.\n"
             : "";

@@ -12,7 +12,9 @@ internal static class SlowBicubic
             {
                 var row = Enumerable.Range(0, width).Select(x => rgb[(((y * width) + x) * 3) + c]).ToArray();
                 for (var x = 0; x < scaled; x++)
+                {
                     result[(((y * scaled) + x) * 3) + c] = Sample(row, scaled, x);
+                }
             }
         }
 
@@ -26,7 +28,9 @@ internal static class SlowBicubic
         {
             var column = Enumerable.Range(0, height).Select(y => rgb[(y * width * 3) + x]).ToArray();
             for (var y = 0; y < scaled; y++)
+            {
                 result[(y * width * 3) + x] = Sample(column, scaled, y);
+            }
         }
 
         return result;

@@ -216,7 +216,10 @@ public sealed class CorpusImportTests : IDisposable
         using (var writer = new ShardWriter(_folder.File("a.parquet"), [], lists: false))
         {
             for (var i = 0; i < rows; i++)
+            {
                 writer.Add(new ImportRow("a", image, ["b"], []), []);
+            }
+
             writer.Complete();
         }
 
@@ -260,7 +263,9 @@ public sealed class CorpusImportTests : IDisposable
         public void Report(ImportProgress value)
         {
             if (--_left == 0)
+            {
                 throw new TimeoutException();
+            }
         }
     }
 

@@ -13,7 +13,9 @@ public sealed class CsvImportTests : IDisposable
     {
         Directory.CreateDirectory(_folder.File("images"));
         for (var i = 0; i < 3; i++)
+        {
             File.WriteAllBytes(_folder.File($"images/{i}.jpg"), Pictures.Jpeg(i));
+        }
     }
 
     private string Output => _folder.File("out");
@@ -28,7 +30,9 @@ public sealed class CsvImportTests : IDisposable
             foreach (var newline in (string[])["\n", "\r\n"])
             {
                 foreach (var mark in (bool[])[false, true])
+                {
                     data.Add(delimiter, newline, mark);
+                }
             }
         }
 
@@ -249,7 +253,10 @@ public sealed class CsvImportTests : IDisposable
             using var reader = new CsvRecords(new MemoryStream(Encoding.UTF8.GetBytes(text)), ',', quotes: true, "memory");
 
             foreach (var record in records)
+            {
                 Assert.Equal(record, reader.Next());
+            }
+
             Assert.Null(reader.Next());
         }
     }

@@ -47,11 +47,13 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
     {
         var (captions, vendors) = (Captions(Training).ToList(), Column(Training, "vendor"));
         foreach (var vendor in vendors.Distinct(StringComparer.Ordinal))
+        {
             Assert.Equal(
                 captions.Where((_, row) => vendors[row] == vendor),
                 Captions(Path.Combine(DemoCorpus.VendorsFolder, $"{vendor}.parquet")),
                 StringComparer.Ordinal
             );
+        }
     }
 
     [Fact]

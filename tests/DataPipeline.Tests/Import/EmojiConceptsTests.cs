@@ -103,7 +103,10 @@ public sealed class EmojiConceptsTests : IDisposable
         var sets = vendors.Select(v => EmojiSet.Load(_packages.Root, v)).ToArray();
         var concepts = new EmojiConcepts(sets[..2], sets);
         foreach (var set in sets)
+        {
             set.Dispose();
+        }
+
         return concepts;
     }
 }

@@ -20,7 +20,10 @@ internal sealed class FakeEmojiPackages : IDisposable
     {
         var icons = names.ToDictionary(n => n, n => (object)new { body = Square(vendor, n) }, StringComparer.Ordinal);
         foreach (var name in hidden ?? [])
+        {
             icons[name] = new { body = Square(vendor, name), hidden = true };
+        }
+
         Write(
             vendor,
             "icons.json",
@@ -51,11 +54,13 @@ internal sealed class FakeEmojiPackages : IDisposable
     public void AddAll(IReadOnlyList<string> names)
     {
         foreach (var vendor in Vendors)
+        {
             Add(
                 vendor,
                 names,
                 categories: new Dictionary<string, string[]>(StringComparer.Ordinal) { ["Even"] = [.. names.Where((_, i) => i % 2 == 0)] }
             );
+        }
     }
 
     public void Dispose() => Directory.Delete(Root, recursive: true);

@@ -72,11 +72,13 @@ public sealed class FolderImportTests : IDisposable
     public void Fields_that_the_first_hundred_rows_lack_have_no_column_and_are_counted()
     {
         for (var i = 0; i < 105; i++)
+        {
             Put(
                 $"{i:D3}.jpg",
                 $"{i:D3}.json",
                 i < 100 ? $$"""{"caption": "{{i}}", "a": {{i}}}""" : $$"""{"caption": "{{i}}", "A": {{i}}, "late": 1}"""
             );
+        }
 
         var state = Imported.Run(new FolderSource([Images]), Output);
 
@@ -128,6 +130,8 @@ public sealed class FolderImportTests : IDisposable
         Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(Images, image))!);
         File.WriteAllBytes(Path.Combine(Images, image), Pictures.Jpeg(image.Length));
         if (beside is not null)
+        {
             File.WriteAllText(Path.Combine(Images, beside), text);
+        }
     }
 }

@@ -12,7 +12,9 @@ internal static class Pictures
         unsafe
         {
             for (var p = 0; p < pixels.Stride * pixels.Height; p++)
+            {
                 pixels.Pixels[p] = (byte)((i * 31) + (p * 7));
+            }
         }
 
         return JpegEncoder.Encode(pixels, 90);

@@ -140,7 +140,9 @@ public sealed class TarExportTests : IDisposable
         public void Report(ExportProgress value)
         {
             if (value.Rows == rows)
+            {
                 stop.Cancel();
+            }
         }
     }
 }

@@ -117,7 +117,9 @@ public sealed class TarImportTests : IDisposable
         Assert.Equal([expected], Imported.Column(Output, "caption"));
         Assert.Equal(kept is not null, CorpusManifest.Create([Output]).Columns.Any(c => c.Name == "source_caption"));
         if (kept is not null)
+        {
             Assert.Equal([kept], Imported.Column(Output, "source_caption"));
+        }
     }
 
     [Fact]
@@ -216,7 +218,9 @@ public sealed class TarImportTests : IDisposable
                 StringComparer.Ordinal
             );
             if (!isGzip)
+            {
                 Assert.InRange(captions.Count - 1, ends.Count(e => e.Json <= length), ends.Count(e => e.Text <= length));
+            }
         }
     }
 
@@ -247,10 +251,12 @@ public sealed class TarImportTests : IDisposable
             }
 
             if (seed % 10 == 0)
+            {
                 Assert.Equal(
                     Imported.Run(new TarSource([_folder.File("m.tar")]), _folder.File($"out{seed}")).Tally.Rows,
                     Imported.Column(_folder.File($"out{seed}"), "caption").Count
                 );
+            }
         }
 
         // Both must happen often; otherwise the mutations are too weak or too strong.
@@ -268,7 +274,10 @@ public sealed class TarImportTests : IDisposable
         header.Slice(148, 8).Fill((byte)' ');
         var sum = 0;
         foreach (var b in header)
+        {
             sum += b;
+        }
+
         Encoding.ASCII.GetBytes(Convert.ToString(sum, 8).PadLeft(6, '0') + "\0 ").CopyTo(header[148..]);
         File.WriteAllBytes(_folder.File("a.tar"), bytes);
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -297,8 +306,10 @@ public sealed class TarImportTests : IDisposable
         {
             // Most of an archive is padding: zeroing a random byte would often change nothing.
             int at;
-            do at = random.Next(bytes.Length);
-            while (bytes[at] == 0 && random.Next(8) != 0);
+            do
+            {
+                at = random.Next(bytes.Length);
+            } while (bytes[at] == 0 && random.Next(8) != 0);
             bytes[at] = (byte)random.Next(256);
         }
 

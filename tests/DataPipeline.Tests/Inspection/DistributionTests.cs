@@ -9,7 +9,9 @@ public sealed class DistributionTests
     {
         var distribution = new Distribution();
         for (var i = 1000; i >= 1; i--)
+        {
             distribution.Add(i);
+        }
 
         Assert.Equal([1, 50, 500, 950, 1000], new[] { 0, 0.05, 0.5, 0.95, 1 }.Select(distribution.Quantile));
         Assert.Equal(500.5, distribution.Mean);

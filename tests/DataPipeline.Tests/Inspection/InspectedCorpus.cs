@@ -17,7 +17,10 @@ internal static class InspectedCorpus
         var path = folder.File(name);
         using var writer = new CorpusWriter(path, rowGroupRows: 25);
         for (var i = 0; i < Good; i++)
+        {
             writer.Add(Pictures.Jpeg(i), $"caption {i}");
+        }
+
         var png = Convert.FromBase64String(ImageHeaderTests.Png);
         writer.Add(png, "一只狗");
         writer.Add(png, Long);

@@ -46,7 +46,9 @@ public sealed class RowChoiceTests : IDisposable
         for (ulong seed = 0; seed < 2000; seed++)
         {
             foreach (var row in Rows(manifest, RowChoice.Sample(manifest, 11, seed)))
+            {
                 counts[row]++;
+            }
         }
 
         // Binomial: 400 of 2,000 each, with a standard deviation of 18.

@@ -78,7 +78,10 @@ public sealed class BadSampleTests : IDisposable
         using (var writer = new CorpusWriter(path, rowGroupRows: 8, extraColumns: ["label"]))
         {
             for (var i = 0; i < 40; i++)
+            {
                 writer.Add(TestCorpus.Image(i), caption: null, [labels[i % labels.Length]]);
+            }
+
             writer.Complete();
         }
 
@@ -125,7 +128,10 @@ public sealed class BadSampleTests : IDisposable
 
         // Judged from 200 samples on: the fourth batch.
         for (var step = 0; step < 3; step++)
+        {
             loader.Take().Dispose();
+        }
+
         var error = Assert.Throws<CorpusException>(() => loader.Take());
 
         Assert.Contains("of the 200 samples", error.Message, StringComparison.Ordinal);

@@ -22,11 +22,13 @@ public sealed class CaptionChoiceTests
         for (long sample = 0; sample < 50; sample++)
         {
             for (long start = 0; start < 5; start++)
+            {
                 Assert.Equal(
                     ["a", "b1", "b2", "c"],
                     Enumerable.Range(0, 4).Select(i => choice.Of(Columns, new SampleRef(start + i, sample))).Order(StringComparer.Ordinal),
                     StringComparer.Ordinal
                 );
+            }
         }
 
         var first = Enumerable.Range(0, 4000).CountBy(sample => choice.Of(Columns, new SampleRef(0, sample))!);
@@ -55,7 +57,10 @@ public sealed class CaptionChoiceTests
                 ("c", 1 - ofFirst - (2 * ofSecondEach)),
             }
         )
+        {
             Assert.InRange(Math.Abs(counts[caption] - (share * Draws)), 0, 5 * Math.Sqrt(Draws * share * (1 - share)));
+        }
+
         Assert.Equal(4, counts.Count);
     }
 

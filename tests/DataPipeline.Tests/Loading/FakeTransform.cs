@@ -22,13 +22,18 @@ internal sealed class FakeTransform : IImageTransform
     {
         Evaluate(encoded);
         for (var i = 1; i < _view.Length; i++)
+        {
             _view[i] = (float)random.NextDouble();
+        }
     }
 
     public void Evaluate(ReadOnlySpan<byte> encoded)
     {
         if (encoded.Length < 8)
+        {
             throw new ImageDecodeException($"{encoded.Length} bytes are no image");
+        }
+
         Array.Fill(_view, -1);
         _view[0] = BinaryPrimitives.ReadInt64LittleEndian(encoded);
     }
@@ -50,7 +55,10 @@ internal sealed class FakeTokenizer : ITokenizer
         tokens.Clear();
         var length = Math.Min(text.Length, tokens.Length);
         for (var i = 0; i < length; i++)
+        {
             tokens[i] = text[i];
+        }
+
         return new EncodedCaption(length - 1, text.Length, ContextLength);
     }
 }

@@ -17,7 +17,9 @@ public sealed class LoaderFiguresTests : IDisposable
     {
         using var loader = Loader(threads);
         for (var step = 0; step < 6; step++)
+        {
             loader.Take().Dispose();
+        }
 
         var figures = loader.Figures;
 
@@ -36,7 +38,9 @@ public sealed class LoaderFiguresTests : IDisposable
     {
         using var loader = Loader(threads: 1);
         for (var step = 0; step < 6; step++)
+        {
             loader.Take().Dispose();
+        }
 
         var (figures, decode) = (loader.Figures, loader.Figures.Decode);
 

@@ -25,7 +25,10 @@ public sealed class LongCaptionTests : IDisposable
         using (var writer = new CorpusWriter(path, 8))
         {
             for (var i = 0; i < Samples; i++)
+            {
                 writer.Add(TestCorpus.Image(i), Long);
+            }
+
             writer.Complete();
         }
 
@@ -57,12 +60,20 @@ public sealed class LongCaptionTests : IDisposable
     {
         var expected = Take(LongCaptions.Window, steps: 6);
         foreach (var (i, batch) in Take(LongCaptions.Window, steps: 6, threads: 3).Index())
+        {
             LoadedBatch.AssertEqual(expected[i], batch);
+        }
+
         foreach (var (i, batch) in Take(LongCaptions.Window, steps: 2, firstStep: 4).Index())
+        {
             LoadedBatch.AssertEqual(expected[4 + i], batch);
+        }
+
         var workers = Enumerable.Range(0, 2).Select(rank => Take(LongCaptions.Window, steps: 6, rank: rank, worldSize: 2)).ToArray();
         for (var i = 0; i < 6; i++)
+        {
             LoadedBatch.AssertEqual(expected[i], LoadedBatch.Concat([.. workers.Select(w => w[i])]));
+        }
     }
 
     [Theory]
@@ -74,7 +85,10 @@ public sealed class LongCaptionTests : IDisposable
         using (var writer = new CorpusWriter(path, 8))
         {
             for (var i = 0; i < 8; i++)
+            {
                 writer.Add(i == 7 ? [] : TestCorpus.Image(i), i % 2 == 0 ? "short" : Long);
+            }
+
             writer.Complete();
         }
 

@@ -39,7 +39,9 @@ public sealed class MixtureLoaderTests : IDisposable
             )
             {
                 foreach (var window in (int[])[1, 4, 30])
+                {
                     grid.Add(weights, window);
+                }
             }
 
             return grid;
@@ -66,7 +68,9 @@ public sealed class MixtureLoaderTests : IDisposable
             }
 
             foreach (var worker in workers)
+            {
                 worker.Dispose();
+            }
         }
     }
 
@@ -79,7 +83,9 @@ public sealed class MixtureLoaderTests : IDisposable
         using var whole = Loader(Order([3, 1, 1], 4, 7));
         using var resumed = Loader(Order([3, 1, 1], 4, 7), threads: 2, firstStep: firstStep);
         foreach (var batch in LoadedBatch.Take(whole, 25).Skip(firstStep))
+        {
             LoadedBatch.AssertEqual(batch, LoadedBatch.Take(resumed));
+        }
     }
 
     [Fact]

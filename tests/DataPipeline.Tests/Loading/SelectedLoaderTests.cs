@@ -42,9 +42,14 @@ public sealed class SelectedLoaderTests : IDisposable
         {
             var workers = Enumerable.Range(0, worldSize).Select(rank => Loader(mode, rank, worldSize, threads, firstStep)).ToArray();
             foreach (var batch in expected.Skip(firstStep))
+            {
                 LoadedBatch.AssertEqual(batch, LoadedBatch.Concat([.. workers.Select(worker => LoadedBatch.Take(worker))]));
+            }
+
             foreach (var worker in workers)
+            {
                 worker.Dispose();
+            }
         }
     }
 
@@ -61,7 +66,9 @@ public sealed class SelectedLoaderTests : IDisposable
 
         var read = batches.SelectMany(b => b.Samples.Zip(b.Images, (sample, image) => (sample.Epoch, Row: (long)image[0]))).ToArray();
         for (var epoch = 0; epoch < 3; epoch++)
+        {
             Assert.Equal(selected, read.Where(r => r.Epoch == epoch).Select(r => r.Row).Order());
+        }
     }
 
     [Fact]
@@ -112,7 +119,9 @@ public sealed class SelectedLoaderTests : IDisposable
                     .SelectMany(batch =>
                     {
                         using (batch)
+                        {
                             return batch.Captions.ToArray();
+                        }
                     })
                     .ToArray();
             });

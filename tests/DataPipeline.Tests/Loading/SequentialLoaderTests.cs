@@ -38,7 +38,9 @@ public sealed class SequentialLoaderTests : IDisposable
             foreach (var batch in loader.Read())
             {
                 using (batch)
+                {
                     read.AddRange(Copy(batch));
+                }
             }
         }
 
@@ -63,7 +65,9 @@ public sealed class SequentialLoaderTests : IDisposable
                 .Select(batch =>
                 {
                     using (batch)
+                    {
                         return batch.Count;
+                    }
                 })
         );
     }
@@ -146,7 +150,10 @@ public sealed class SequentialLoaderTests : IDisposable
     {
         var samples = new List<(long, float, string?, string?, string)>();
         for (var i = 0; i < batch.Count; i++)
+        {
             samples.Add((batch.Indices[i], ((float*)batch.Images)[i * 12], batch.Captions[i], batch.Labels[i], batch.Keys[i]));
+        }
+
         return samples;
     }
 }

@@ -55,13 +55,17 @@ public sealed class SlowImageTests : IDisposable
                 index =>
                 {
                     while (index == slow && !_release.IsSet)
+                    {
                         Thread.SpinWait(100);
+                    }
                 },
                 () =>
                 {
                     Interlocked.Decrement(ref alive);
                     if (_release.IsSet)
+                    {
                         ended.Signal();
+                    }
                 }
             );
         }
@@ -84,7 +88,9 @@ public sealed class SlowImageTests : IDisposable
                 new HookedTransform(index =>
                 {
                     if (index == slow)
+                    {
                         _release.Wait();
+                    }
                 }),
             onLongWait: wait =>
             {

@@ -52,9 +52,14 @@ public sealed class TrainingLoaderTests : IDisposable
             .ToArray();
 
         for (var step = 0; step < 20; step++)
+        {
             LoadedBatch.AssertEqual(LoadedBatch.Take(one), LoadedBatch.Concat([.. workers.Select(worker => LoadedBatch.Take(worker))]));
+        }
+
         foreach (var worker in workers)
+        {
             worker.Dispose();
+        }
     }
 
     [Theory]
@@ -72,7 +77,9 @@ public sealed class TrainingLoaderTests : IDisposable
         using var resumed = Loader(manifest, globalBatch: 7, firstStep: firstStep, threads: 2);
 
         foreach (var batch in expected.Skip(firstStep))
+        {
             LoadedBatch.AssertEqual(batch, LoadedBatch.Take(resumed));
+        }
     }
 
     [Theory]
@@ -97,11 +104,19 @@ public sealed class TrainingLoaderTests : IDisposable
                 .ToHashSet(StringComparer.Ordinal);
             read += own.Count;
             foreach (var other in manifest.Files.Select(file => file.Path).Except(own, StringComparer.Ordinal))
+            {
                 File.Move(other, other + ".away");
+            }
+
             using (var loader = Loader(manifest, order, rank: rank, worldSize: worldSize, lastStep: steps))
+            {
                 Assert.All(LoadedBatch.Take(loader, steps), batch => Assert.Equal(count, batch.Samples.Length));
+            }
+
             foreach (var away in Directory.GetFiles(_folder.Path, "*.away"))
+            {
                 File.Move(away, away[..^5]);
+            }
         }
 
         // Where two partitions meet they share a row group.
@@ -201,7 +216,10 @@ public sealed class TrainingLoaderTests : IDisposable
         using (var writer = new CorpusWriter(path, 2))
         {
             for (var i = 0; i < 6; i++)
+            {
                 writer.Add(TestCorpus.Image(i), new string((char)('a' + i), 10_000));
+            }
+
             writer.Complete();
         }
 

@@ -77,7 +77,9 @@ public class CounterRandomTests
         var counts = new int[bound];
         var random = new CounterRandom(1, 2, 3);
         for (var i = 0; i < 30_000; i++)
+        {
             counts[random.NextInt64(bound)]++;
+        }
 
         var expected = 30_000.0 / bound;
         Assert.True(counts.Sum(n => Math.Pow(n - expected, 2) / expected) < 33.7, string.Join(' ', counts));

@@ -25,7 +25,9 @@ public sealed class MixtureOrderTests
                 var numbers = samples.Select(s => s.Index).Order().ToArray();
                 Assert.Equal(numbers.Distinct(), numbers);
                 if (samples.Length == count)
+                {
                     Assert.Equal(Enumerable.Range(0, (int)count).Select(i => first + i), numbers);
+                }
             }
         }
     }
@@ -35,7 +37,9 @@ public sealed class MixtureOrderTests
     {
         var walked = Stream(new SampleOrder(Corpora, seed: 9, 2, globalBatch: 7), steps: 60);
         foreach (var step in (int[])[59, 0, 31, 30])
+        {
             Assert.Equal(walked.Skip(step * 7).Take(7), new SampleOrder(Corpora, seed: 9, 2, globalBatch: 7).GlobalBatch(step));
+        }
     }
 
     [Fact]

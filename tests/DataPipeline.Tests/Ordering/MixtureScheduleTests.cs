@@ -30,7 +30,10 @@ public sealed class MixtureScheduleTests
         for (long position = 0; position < 3000; position++)
         {
             for (var corpus = 0; corpus < weights.Length; corpus++)
+            {
                 Assert.Equal(counts[corpus], schedule.CountOf(corpus, position));
+            }
+
             var (taker, place) = schedule.At(position);
             Assert.Equal(counts[taker]++, place);
         }
@@ -44,11 +47,13 @@ public sealed class MixtureScheduleTests
         foreach (var positions in (long[])[1, 10, 999, 123_456_789, 1_000_000_000_000])
         {
             for (var corpus = 0; corpus < weights.Length; corpus++)
+            {
                 Assert.InRange(
                     schedule.CountOf(corpus, positions) - (positions * weights[corpus] / weights.Sum()),
                     -weights.Length,
                     weights.Length
                 );
+            }
         }
     }
 
@@ -61,7 +66,9 @@ public sealed class MixtureScheduleTests
         foreach (var rounds in (long[])[1, 2, 17, 1000])
         {
             for (var corpus = 0; corpus < weights.Length; corpus++)
+            {
                 Assert.Equal(rounds * (long)weights[corpus], schedule.CountOf(corpus, rounds * (long)weights.Sum()));
+            }
         }
     }
 

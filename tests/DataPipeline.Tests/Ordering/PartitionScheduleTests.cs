@@ -26,9 +26,15 @@ public sealed class PartitionScheduleTests
         for (long position = 0; position < 1500; position++)
         {
             for (var partition = 0; partition < counts.Length; partition++)
+            {
                 Assert.Equal(counts[partition], schedule.CountOf(partition, position));
+            }
+
             for (var corpus = 0; corpus < weights.Length; corpus++)
+            {
                 Assert.Equal(counts[schedule.PartitionsOf(corpus)].Sum(), schedule.CountOfCorpus(corpus, position));
+            }
+
             var (taker, place) = schedule.At(position);
             Assert.Equal(counts[taker]++, place);
             Assert.Equal(position, schedule.PositionOf(taker, place));
@@ -59,11 +65,13 @@ public sealed class PartitionScheduleTests
         foreach (var positions in (long[])[10, 999, 123_456_789, 1_000_000_000_000])
         {
             for (var corpus = 0; corpus < weights.Length; corpus++)
+            {
                 Assert.InRange(
                     schedule.CountOfCorpus(corpus, positions) - (positions * weights[corpus] / weights.Sum()),
                     -weights.Length * lanes,
                     weights.Length * lanes
                 );
+            }
         }
     }
 

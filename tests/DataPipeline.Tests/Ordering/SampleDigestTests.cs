@@ -19,7 +19,9 @@ public sealed class SampleDigestTests
             digests.Add(Changed(i, sample => sample with { Epoch = sample.Epoch + 1 }));
             digests.Add(SampleDigest.Of(Samples.AsSpan(0, i + 1)[..i]));
             if (i > 0)
+            {
                 digests.Add(Swapped(i));
+            }
         }
 
         Assert.Equal(digests.Count - 1, digests.Distinct().Count());

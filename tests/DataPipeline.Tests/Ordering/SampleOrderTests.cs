@@ -21,7 +21,9 @@ public class SampleOrderTests
         foreach (var shape in Shapes)
         {
             foreach (var window in (int[])[1, 2, 3, 100])
+            {
                 data.Add(shape, window);
+            }
         }
 
         return data;
@@ -51,9 +53,14 @@ public class SampleOrderTests
         var walking = new SampleOrder(shape, seed: 9, window, globalBatch: 7);
         var steps = Enumerable.Range(0, 60).Select(step => walking.GlobalBatch(step)).ToArray();
         foreach (var step in (int[])[59, 0, 31, 30, 1, 58, 12])
+        {
             Assert.Equal(steps[step], new SampleOrder(shape, seed: 9, window, globalBatch: 7).GlobalBatch(step));
+        }
+
         foreach (var step in (int[])[59, 0, 31, 30, 1, 58, 12])
+        {
             Assert.Equal(steps[step], walking.GlobalBatch(step));
+        }
     }
 
     [Theory]
@@ -115,9 +122,11 @@ public class SampleOrderTests
         for (var step = 0; step < 40; step++)
         {
             foreach (var sample in order.GlobalBatch(step))
+            {
                 (steps.TryGetValue(order.RowGroupOf(sample.Index), out var met) ? met : steps[order.RowGroupOf(sample.Index)] = []).Add(
                     step
                 );
+            }
         }
 
         Assert.All(steps.Values, met => Assert.Equal(10, met.Count));
@@ -133,7 +142,9 @@ public class SampleOrderTests
         {
             var batch = order.GlobalBatch(epoch);
             for (var place = 0; place < 6; place++)
+            {
                 counts[place, batch[place].Index]++;
+            }
         }
 
         Assert.All(counts.Cast<int>(), n => Assert.InRange(n, 870, 1130));

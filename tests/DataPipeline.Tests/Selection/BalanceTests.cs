@@ -25,7 +25,9 @@ public sealed class BalanceTests : IDisposable
             : [];
         var balance = new QueryBalance(queries, Cap);
         for (var pair = 0; pair < Pairs; pair++)
+        {
             balance.Count(QueriesOf(pair));
+        }
 
         var kept = Enumerable.Range(0, Pairs).Where(pair => balance.Keeps(StableHash.Combine(3, (ulong)pair), QueriesOf(pair))).ToArray();
 
@@ -49,7 +51,9 @@ public sealed class BalanceTests : IDisposable
         const int Pairs = 50_000;
         var balance = new QueryBalance(["a", "b"], Pairs / 10);
         for (var pair = 0; pair < Pairs; pair++)
+        {
             balance.Count([0, 1]);
+        }
 
         var kept = Enumerable.Range(0, Pairs).Count(pair => balance.Keeps(StableHash.Combine(3, (ulong)pair), [0, 1]));
 

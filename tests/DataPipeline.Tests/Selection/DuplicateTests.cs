@@ -69,7 +69,10 @@ public sealed unsafe class DuplicateTests : IDisposable
         var path = _folder.File(name);
         using var writer = new CorpusWriter(path, rowGroupRows: 7);
         foreach (var image in images)
+        {
             writer.Add(image, "a caption");
+        }
+
         writer.Complete();
         return path;
     }

@@ -17,14 +17,21 @@ public sealed class NearHashesTests
         {
             var hash = origins[random.Next(origins.Length)];
             for (var flips = random.Next(8); flips > 0; flips--)
+            {
                 hash ^= 1UL << random.Next(64);
+            }
+
             var isNew = kept.TrueForAll(other => BitOperations.PopCount(other ^ hash) > NearHashes.Radius);
 
             Assert.Equal(isNew, near.Add(hash));
             if (isNew)
+            {
                 kept.Add(hash);
+            }
             else
+            {
                 dropped++;
+            }
         }
 
         Assert.InRange(dropped, 1000, 4000);

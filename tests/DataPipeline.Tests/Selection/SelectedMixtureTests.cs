@@ -47,7 +47,10 @@ public sealed class SelectedMixtureTests : IDisposable
             Assert.Equal(mixture.GroupRows, mixture.GroupRowsByPart().SelectMany(rows => rows));
             Assert.Equal(parts.Sum(rows => rows.Length), mixture.SampleCount);
             foreach (var (smaller, whole) in parts.Zip(larger ?? parts))
+            {
                 Assert.Empty(smaller.Except(whole));
+            }
+
             larger = parts;
         }
     }
@@ -97,9 +100,14 @@ public sealed class SelectedMixtureTests : IDisposable
         {
             var workers = Enumerable.Range(0, worldSize).Select(rank => Loader(mixture, mode, rank, worldSize, firstStep)).ToArray();
             foreach (var batch in expected.Skip(firstStep))
+            {
                 LoadedBatch.AssertEqual(batch, LoadedBatch.Concat([.. workers.Select(worker => LoadedBatch.Take(worker))]));
+            }
+
             foreach (var worker in workers)
+            {
                 worker.Dispose();
+            }
         }
 
         var selected = Rows(mixture);

@@ -25,7 +25,9 @@ public sealed class SubsetTests : IDisposable
         var subsets = new[] { 0.001, 0.01, 0.1, 0.3, 0.9 }.Select(share => Selected(share)).ToArray();
 
         foreach (var (smaller, larger) in subsets.Zip(subsets.Skip(1)))
+        {
             Assert.Subset(larger, smaller);
+        }
     }
 
     [Fact]
@@ -50,7 +52,9 @@ public sealed class SubsetTests : IDisposable
     {
         var selected = Selected(share);
         foreach (var half in new[] { selected.Count(n => n < Rows / 2), selected.Count(n => n >= Rows / 2) })
+        {
             Assert.InRange(Math.Abs(half - (share * Rows / 2)), 0, 5 * Math.Sqrt(Rows / 2.0 * share * (1 - share)));
+        }
     }
 
     [Fact]

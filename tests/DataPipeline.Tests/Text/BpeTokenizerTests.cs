@@ -116,10 +116,13 @@ public sealed class BpeTokenizerTests
         long[] tokens = new long[4],
             again = new long[4];
         for (var i = 0; i < 200_000; i++)
+        {
             shared.Encode(
                 $"w{(char)('a' + (i % 26))}{(char)('a' + (i / 26 % 26))}{(char)('a' + (i / 676 % 26))}{(char)('a' + (i / 17576))}",
                 tokens
             );
+        }
+
         BpeTokenizer.OpenAi(4).Encode("wzkvl", tokens);
         shared.Encode("wzkvl", again);
         Assert.Equal(tokens, again);
@@ -158,7 +161,10 @@ public sealed class BpeTokenizerTests
         var scanner = new PieceScanner("it'ſ 'ſt 'st"u8);
         var pieces = new List<string>();
         foreach (var piece in scanner)
+        {
             pieces.Add(Encoding.UTF8.GetString(piece));
+        }
+
         Assert.Equal(["it", "'ſ", "'ſ", "t", "'s", "t"], pieces);
     }
 

@@ -91,7 +91,9 @@ public sealed class CaptionNormalizerTests
             {
                 var text = neighbour + (char)c + neighbour;
                 if (PlainText.TryLower(text, Buffer, out var written))
+                {
                     Assert.Equal(CaptionNormalizer.Normalize(text), Encoding.UTF8.GetString(Buffer[..written]));
+                }
             }
         }
     }

@@ -25,7 +25,10 @@ public sealed class MergeListTests : IDisposable
     public void A_file_may_be_compressed()
     {
         using (var gzip = new GZipStream(File.Create(_path), CompressionLevel.Fastest))
+        {
             gzip.Write("#version: 0.2\nc a\n"u8);
+        }
+
         Assert.Equal([new Merge("c", "a")], MergeList.Load(_path).Merges);
     }
 
@@ -68,7 +71,10 @@ public sealed class MergeListTests : IDisposable
     {
         using var memory = new MemoryStream();
         using (var gzip = new GZipStream(memory, CompressionLevel.Fastest))
+        {
             gzip.Write(Encoding.UTF8.GetBytes(text));
+        }
+
         return memory.ToArray();
     }
 

@@ -56,7 +56,10 @@ public sealed class MergeTrainerTests
     {
         var counter = new PieceCounter(maxPieces: 4);
         foreach (var caption in new[] { "a a a", "b b", "c", "d d d", "e" })
+        {
             counter.Add(caption);
+        }
+
         Assert.Equal("a d", string.Join(' ', counter.Counts.Keys.Order(StringComparer.Ordinal)));
         Assert.Equal(3, counter.Counts["a"]);
     }
@@ -95,7 +98,10 @@ public sealed class MergeTrainerTests
                 .ThenBy(g => symbols.IndexOf(g.Key.Second))
                 .FirstOrDefault();
             if (best is null)
+            {
                 break;
+            }
+
             var (left, right) = best.Key;
             learned.Add(new Merge(left, right));
             symbols.Add(left + right);
@@ -104,7 +110,10 @@ public sealed class MergeTrainerTests
                 for (var i = 0; i + 1 < word.Count; i++)
                 {
                     if ((word[i], word[i + 1]) != (left, right))
+                    {
                         continue;
+                    }
+
                     word[i] += right;
                     word.RemoveAt(i + 1);
                 }
@@ -118,7 +127,10 @@ public sealed class MergeTrainerTests
     {
         var pieces = new List<string>();
         foreach (var piece in new PieceScanner(Encoding.UTF8.GetBytes(caption)))
+        {
             pieces.Add(Encoding.UTF8.GetString(piece));
+        }
+
         return pieces;
     }
 

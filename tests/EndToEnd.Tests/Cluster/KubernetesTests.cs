@@ -63,10 +63,12 @@ public sealed class KubernetesTests
         }
 
         foreach (var path in Arguments(job).Append(Text(Container(job), "workingDir")).Where(argument => argument.StartsWith('/')))
+        {
             Assert.Contains(
                 mounts,
                 mount => path == Text(mount, "mountPath") || path.StartsWith($"{Text(mount, "mountPath")}/", StringComparison.Ordinal)
             );
+        }
     }
 
     [Theory]
@@ -89,7 +91,9 @@ public sealed class KubernetesTests
         var labels = Map(policy, "spec", "podSelector", "matchLabels");
         Assert.Equal(labels, Map(Items(Items(policy, "spec", "ingress")[0], "from")[0], "podSelector", "matchLabels"));
         foreach (var job in Jobs)
+        {
             Assert.Superset(labels.ToHashSet(), Map(Object("Job", job), "spec", "template", "metadata", "labels").ToHashSet());
+        }
     }
 
     private static List<YamlNode> Parse()

@@ -25,7 +25,9 @@ internal sealed class NetworkHosts : IDisposable
             Ip("-n", Switch, "link", "add", "bridge", "type", "bridge");
             Ip("-n", Switch, "link", "set", "bridge", "up");
             for (var host = 1; host <= hosts; host++)
+            {
                 AddHost(host);
+            }
         }
         catch
         {
@@ -55,14 +57,19 @@ internal sealed class NetworkHosts : IDisposable
     public void Slow(int host, string bucket)
     {
         foreach (var (place, device) in new[] { (Host(host), "eth0"), (Switch, Port(host)) })
+        {
             Tool.Run("tc", ["-n", place, "qdisc", "replace", "dev", device, "root", "tbf", .. bucket.Split(' ')]);
+        }
     }
 
     public void Dispose()
     {
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
         foreach (var name in _namespaces)
+        {
             Ip("netns", "delete", name);
+        }
+
         _namespaces.Clear();
     }
 

@@ -36,7 +36,9 @@ internal sealed class RunRecord(string directory, Func<string> output)
     {
         var enough = Steps.Count + steps;
         for (var start = TimeProvider.System.GetTimestamp(); Steps.Count < enough; await Task.Delay(Pause))
+        {
             Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"Step {enough} was not recorded.\n{output()}");
+        }
     }
 
     /// <summary>Asserts that every step is recorded exactly once and that the audit passes.</summary>
@@ -56,7 +58,10 @@ internal sealed class RunRecord(string directory, Func<string> output)
     {
         var path = Path.Combine(directory, file);
         if (!File.Exists(path))
+        {
             return [];
+        }
+
         using var reader = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         var text = reader.ReadToEnd();
         return

@@ -13,7 +13,10 @@ internal sealed class ScriptHome : IDisposable
     {
         Directory.CreateDirectory(Corpus.PathOf("scripts", "cluster"));
         foreach (var script in new[] { "keep", "ssh", "slurm.sbatch" })
+        {
             WriteProgram(File.ReadAllText(Repository.ClusterScript(script)), "scripts", "cluster", script);
+        }
+
         WriteProgram($"#!/usr/bin/env bash\nexec dotnet {AppContext.BaseDirectory}program/cliptrain.dll \"$@\"\n", "cliptrain");
     }
 

@@ -17,7 +17,9 @@ internal static class Tool
             var error = process.StandardError.ReadToEnd().Trim();
             process.WaitForExit();
             if (process.ExitCode != 0)
+            {
                 throw new ToolException($"{program} {string.Join(' ', arguments)}: {error}");
+            }
         }
         catch (Win32Exception error)
         {

@@ -1,5 +1,3 @@
-using ClipTrain.Experiments.Sweeps;
-
 namespace ClipTrain.Experiments.Tests.Sweeps;
 
 public sealed class TrialPlannerTests : IDisposable

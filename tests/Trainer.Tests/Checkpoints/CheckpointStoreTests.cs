@@ -85,7 +85,9 @@ public sealed class CheckpointStoreTests : IDisposable
     public void A_new_checkpoint_is_kept_even_if_later_steps_have_checkpoints()
     {
         foreach (var step in new[] { 300L, 400, 500 })
+        {
             Write(step, 1, keep: 3);
+        }
 
         Write(100, 1);
         Write(200, 1);
@@ -128,7 +130,10 @@ public sealed class CheckpointStoreTests : IDisposable
     public void The_newest_intact_checkpoint_is_found_behind_damaged_ones()
     {
         foreach (var step in new[] { 100L, 200, 300 })
+        {
             Write(step, 1, keep: 3);
+        }
+
         Flip(Path.Combine(PathOf(300), CheckpointDirectory.ModelFile));
         File.Delete(Path.Combine(PathOf(200), CheckpointDirectory.OptimizerFile));
         var damaged = new List<long>();
@@ -196,7 +201,9 @@ public sealed class CheckpointStoreTests : IDisposable
     private void Clear()
     {
         foreach (var directory in Directory.GetDirectories(_root))
+        {
             Directory.Delete(directory, recursive: true);
+        }
     }
 
     /// <summary>Asserts that every listed checkpoint is intact; returns the newest one's step.</summary>
@@ -212,7 +219,10 @@ public sealed class CheckpointStoreTests : IDisposable
     {
         new CheckpointDirectory(_root).RemoveLeftovers();
         if (step == 400 && AssertWhole() == 200)
+        {
             Write(300, 1);
+        }
+
         Write(step, 3, keep: 3);
         AssertWhole();
         return new CheckpointDirectory(_root).Steps().Where(found => found >= 200);

@@ -1,6 +1,4 @@
-using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Optimizer;
@@ -144,7 +142,9 @@ public sealed class CheckpointTests : IDisposable
     {
         using var step = new TrainingStep(state, TinyClip.Run().Training, new RankGroup(), new LearningRateSchedule(1e-2, 5, 100));
         while (state.Step < untilStep)
+        {
             step.Take(TinyClip.Batch((int)state.Step * 12, 12), [12]);
+        }
     }
 
     private void Write(TrainingState state)

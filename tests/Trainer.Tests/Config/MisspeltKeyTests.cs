@@ -68,7 +68,9 @@ public sealed class MisspeltKeyTests
             yield return key.Insert(i, key[i].ToString());
             yield return key[..i] + 'q' + key[(i + 1)..];
             if (i + 1 < key.Length)
+            {
                 yield return key[..i] + key[i + 1] + key[i] + key[(i + 2)..];
+            }
         }
     }
 

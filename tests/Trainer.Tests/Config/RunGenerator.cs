@@ -1,7 +1,6 @@
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
 using ClipTrain.DataPipeline.Selection;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 using FsCheck;
 using FsCheck.Fluent;

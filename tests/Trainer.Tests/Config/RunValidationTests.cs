@@ -218,7 +218,9 @@ public sealed class RunValidationTests
         var errors = string.Join(Environment.NewLine, file.Errors("model.image.architecture=resnet", "model.image.pooling=average"));
         Assert.Contains("key 'model.image.blocks' must have four numbers of at least 1, as [3, 4, 6, 3]", errors, StringComparison.Ordinal);
         foreach (var key in new[] { "patch", "layers", "pooling" })
+        {
             Assert.Contains($"key 'model.image.{key}' is for a vit; this is a resnet", errors, StringComparison.Ordinal);
+        }
     }
 
     [Fact]

@@ -65,7 +65,9 @@ public sealed class YamlErrorTests
         {
             Load(text.Remove(i, 1));
             foreach (var c in "[{:\t\"#&")
+            {
                 Load(text[..i] + c + text[(i + 1)..]);
+            }
         }
 
         void Load(string damaged)

@@ -51,10 +51,12 @@ public class RankGroupTests
         );
         var offset = worldSize * (worldSize - 1) / 2;
         foreach (var rank in ranks)
+        {
             Assert.Equal(
                 Lengths.Select(length => Enumerable.Range(0, (int)length).Select(i => (float)((i * worldSize) + offset)).ToArray()),
                 rank
             );
+        }
     }
 
     [Theory]

@@ -139,7 +139,9 @@ public sealed class StartPlanTests
         public Shapes(ModelOptions? model = null)
         {
             foreach (var spec in model is null ? [] : ClipModel.Specs(model))
+            {
                 _shapes.Add(spec.Name, spec.Shape);
+            }
         }
 
         public string Path => "weights";

@@ -1,5 +1,4 @@
 using ClipTrain.Trainer.Checkpoints;
-using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.InitialWeights;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -74,9 +73,15 @@ public sealed class StartWeightsTests : IDisposable
         Write(TinyClip.Run() with { Seed = 3 });
         var run = From(TinyClip.Run());
         using (var weights = new StartWeights(run))
+        {
             run = run with { Training = run.Training with { StartFromSha256 = weights.Examine().Sha256 } };
+        }
+
         using (var same = new StartWeights(run))
+        {
             same.Examine();
+        }
+
         Write(TinyClip.Run() with { Seed = 4 });
         var errors = Ranks.Run(
             2,

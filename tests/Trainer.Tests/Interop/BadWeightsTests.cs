@@ -71,10 +71,15 @@ public sealed class BadWeightsTests : IDisposable
     {
         var pickle = new PickleBytes().Op(']').Op((byte)'q', 0).Op('(');
         for (var i = 0; i < 1000; i++)
+        {
             pickle.Op((byte)'K', 1).Op((byte)'K', 2).Op(0x86);
+        }
+
         pickle.Op('e').Global("collections", "OrderedDict").Op((byte)'q', 1).Op('0');
         for (var i = 0; i < 2000; i++)
+        {
             pickle.Op((byte)'h', 1).Op((byte)'h', 0).Op(0x85).Op('R');
+        }
 
         Assert.Contains(
             "more than 1000000 entries",
@@ -139,7 +144,10 @@ public sealed class BadWeightsTests : IDisposable
         var folder = ModelFiles.Write(_folder.File("bad"), s_model);
         long place;
         using (var file = new SafetensorsFile(Path.Combine(folder, "model.safetensors")))
+        {
             place = file.Entries["visual.proj"].Start + 40;
+        }
+
         using (var stream = File.OpenWrite(Path.Combine(folder, "model.safetensors")))
         {
             stream.Position = place;
@@ -161,7 +169,10 @@ public sealed class BadWeightsTests : IDisposable
     {
         var folder = ModelFiles.Write(_folder.File("source"), s_model with { Activation = Activation.QuickGelu });
         using (var source = ModelFolder.Open(folder))
+        {
             new ModelExport(source, ExportFormat.HuggingFace, NumberType.Float32).Write(_folder.File("face"));
+        }
+
         var config = Path.Combine(_folder.File("face"), HuggingFaceConfig.FileName);
         File.WriteAllText(config, File.ReadAllText(config).Replace("quick_gelu", "gelu", StringComparison.Ordinal));
         Assert.Contains("was trained with quick_gelu", Refusal(() => ModelFolder.Open(_folder.File("face"))), StringComparison.Ordinal);
@@ -191,7 +202,10 @@ public sealed class BadWeightsTests : IDisposable
     public void Unsupported_open_clip_features_are_rejected_by_key(string key, string name)
     {
         using (var source = ModelFolder.Open(ModelFiles.Write(_folder.File("source"), s_model)))
+        {
             new ModelExport(source, ExportFormat.OpenClip, NumberType.Float32).Write(_folder.File("open"));
+        }
+
         var config = Path.Combine(_folder.File("open"), OpenClipConfig.FileName);
         File.WriteAllText(
             config,
@@ -211,9 +225,15 @@ public sealed class BadWeightsTests : IDisposable
             [],
         ];
         foreach (var (i, (name, shape)) in whole.Shapes.Index())
+        {
             halves[i % 2].Add(new(name, shape, NumberType.Float32));
+        }
+
         for (var i = 0; i < 2; i++)
+        {
             WeightFiles.Write(_folder.File($"shard-{i}.safetensors"), halves[i], 3);
+        }
+
         string Index(string first) =>
             JsonSerializer.Serialize(
                 new
@@ -228,7 +248,9 @@ public sealed class BadWeightsTests : IDisposable
             );
         File.WriteAllText(_folder.File("model.safetensors.index.json"), Index("shard-0.safetensors"));
         using (var shards = WeightsFile.Open(_folder.File("model.safetensors.index.json")))
+        {
             ModelFiles.AssertSame(whole, shards);
+        }
 
         File.WriteAllText(_folder.File("model.safetensors.index.json"), Index("../shard-0.safetensors"));
         Assert.Contains(

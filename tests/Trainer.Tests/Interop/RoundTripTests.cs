@@ -39,7 +39,9 @@ public sealed class RoundTripTests : IDisposable
         foreach (var variant in ModelVariants.All.Keys)
         {
             foreach (var format in Enum.GetValues<ExportFormat>())
+            {
                 grid.Add(variant, format);
+            }
         }
 
         return grid;
@@ -119,11 +121,13 @@ public sealed class RoundTripTests : IDisposable
         foreach (var name in source.Weights.Shapes.Keys)
         {
             foreach (var (before, after) in WeightFiles.Read(source.Weights, name).Zip(WeightFiles.Read(half.Weights, name)))
+            {
                 Assert.InRange(
                     Math.Abs(after - before),
                     0,
                     Math.Max(Math.Abs(before) * (precision == NumberType.Float16 ? 1f / 2048 : 1f / 256), 1e-7f)
                 );
+            }
         }
 
         new ModelExport(half, ExportFormat.Cliptrain, precision).Write(_folder.File("again"));

@@ -4,7 +4,6 @@ using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.State;
-using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Loop;
 
@@ -22,7 +21,9 @@ public class DistributedEquivalenceTests
         foreach (var objective in Enum.GetValues<Objective>())
         {
             for (var worldSize = 1; worldSize <= 4; worldSize++)
+            {
                 grid.Add(objective, worldSize);
+            }
         }
 
         return grid;
@@ -52,7 +53,10 @@ public class DistributedEquivalenceTests
                 using var state = new TrainingState(options);
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
                 for (var i = 0; i < 4; i++)
+                {
                     step.Take(Share(group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
+                }
+
                 return state.Model.Parameters.Master.AsSpan<float>().ToArray();
             }
         );
@@ -76,14 +80,16 @@ public class DistributedEquivalenceTests
             foreach (var precision in Enum.GetValues<Precision>())
             {
                 foreach (
-                    long[] counts in (long[][])
+                    var counts in (long[][])
                         [
                             [7, 0],
                             [0, 7],
                             [4, 0, 3],
                         ]
                 )
+                {
                     grid.Add(objective, precision, counts);
+                }
             }
         }
 

@@ -30,7 +30,9 @@ public sealed class MixedPrecisionGridTests : IDisposable
             foreach (var moments in Enum.GetValues<MomentType>())
             {
                 foreach (var text in Enum.GetValues<WeightType>())
+                {
                     grid.Add(precision, moments, text);
+                }
             }
         }
 
@@ -61,7 +63,9 @@ public sealed class MixedPrecisionGridTests : IDisposable
             Assert.All(expected, weights => Assert.Equal(expected[0], weights));
             Assert.All(Ranks.Run(world, group => Train(sharded, group, second)), weights => Assert.Equal(expected[0], weights));
             foreach (var step in new[] { Resumed, Steps })
+            {
                 AssertSameFiles(first.PathOf(step), second.PathOf(step));
+            }
 
             // Load the other's checkpoint into states that held something else.
             Assert.All(Ranks.Run(world, group => Train(sharded, group, null, first)), weights => Assert.Equal(expected[0], weights));
@@ -90,7 +94,10 @@ public sealed class MixedPrecisionGridTests : IDisposable
             {
                 using var state = New(run, group);
                 if (group.Rank > 0)
+                {
                     Spoil(state);
+                }
+
                 StateTransfer.ShareFresh(state, group);
                 Continue(state, run, group, Resumed);
                 using var fresh = New(run, group);
@@ -142,7 +149,10 @@ public sealed class MixedPrecisionGridTests : IDisposable
         while (state.Step < until)
         {
             if (run.Training.Precision == Precision.Fp16 && state.Step < 2)
+            {
                 state.LossScale = state.Step == 0 ? s_tooLarge : s_small;
+            }
+
             step.Take(
                 TinyClip.Batch(((int)state.Step * GlobalBatch) + slices[group.Rank].Start, slices[group.Rank].Count),
                 [.. slices.Select(slice => (long)slice.Count)]
@@ -154,7 +164,10 @@ public sealed class MixedPrecisionGridTests : IDisposable
     {
         using var guard = no_grad();
         foreach (var (weights, _) in state.Model.Parameters.Weights.Parts)
+        {
             weights.fill_(0.25);
+        }
+
         state.Model.Parameters.RefreshCompute();
         state.Optimizer.Moments.First.Values.fill_(1);
         (state.LossScale, state.SkippedSteps) = (new LossScale(32, 5), 3);
@@ -177,9 +190,11 @@ public sealed class MixedPrecisionGridTests : IDisposable
     private static void AssertSameFiles(string expected, string actual)
     {
         foreach (var file in new[] { CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile, CheckpointDirectory.StateFile })
+        {
             Assert.True(
                 File.ReadAllBytes(Path.Combine(expected, file)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(actual, file))),
                 file
             );
+        }
     }
 }

@@ -1,4 +1,3 @@
-using ClipTrain.Tests.Shared;
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
@@ -7,7 +6,6 @@ using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.State;
-using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Loop;
 
@@ -63,7 +61,10 @@ public class TrainingStepTests
         using var state = new TrainingState(TinyClip.Run(precision));
         var step = Step(state);
         for (var i = 0; i < 3; i++)
+        {
             step.Take(TinyClip.Batch(i * 12, 12), [12]);
+        }
+
         var parameters = state.Model.Parameters;
         using var expected = parameters.Master.narrow(0, 0, parameters.Compute!.numel()).to(parameters.ComputeType);
         Assert.True(expected.eq(parameters.Compute).all().item<bool>());

@@ -108,9 +108,15 @@ public sealed class BatchNormTests
             var checkpoints = new CheckpointDirectory(folder);
             using var state = new TrainingState(Run(Options(Precision.Fp32)));
             using (var step = Step(state, Options(Precision.Fp32), new RankGroup()))
+            {
                 step.Take(TinyClip.Batch(0, GlobalBatch, tower: TinyClip.ResNet.Image), [GlobalBatch]);
+            }
+
             using (var snapshot = state.Snapshot())
+            {
                 snapshot.Write(checkpoints, "", "", 1, []);
+            }
+
             using var other = new TrainingState(Run(Options(Precision.Fp32)));
             Assert.NotEqual(Variance(state), Variance(other));
             other.Load(checkpoints, 1, "", "");

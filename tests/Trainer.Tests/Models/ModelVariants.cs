@@ -1,4 +1,3 @@
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using static TorchSharp.torch;
@@ -58,7 +57,9 @@ internal static class ModelVariants
     {
         using var guard = no_grad();
         foreach (var spec in parameters.Specs.Where(spec => spec.Name.EndsWith("bn3.weight", StringComparison.Ordinal)))
+        {
             parameters[spec.Name].fill_(0.5);
+        }
     }
 
     private static ModelOptions Image(Func<ImageTowerOptions, ImageTowerOptions> change) =>

@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 using static TorchSharp.torch;

@@ -4,13 +4,11 @@ using System.Text.Json;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.State;
 using ClipTrain.Weights.Safetensors;
-using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -44,7 +42,10 @@ public sealed class PeerGradientTests : IDisposable
 
         var weights = new CheckpointDirectory(_folder);
         using (var snapshot = state.Snapshot())
+        {
             snapshot.Write(weights, "", "", 1, []);
+        }
+
         using var peer = RunPeer(options.Model, Path.Combine(weights.PathOf(0), CheckpointDirectory.ModelFile), batch);
 
         // BatchNorm and averages over tokens round more than CLIP's transformers do.
@@ -66,11 +67,13 @@ public sealed class PeerGradientTests : IDisposable
         // The optimizer moves the running statistics, here with weights that do not change.
         state.Optimizer.Update(new OptimizerStep(1, 1, 0, 1));
         foreach (var spec in parameters.Specs.Where(spec => spec.IsStatistic))
+        {
             Assert.InRange(
                 Norms.RelativeDifference(parameters[spec.Name].AsSpan<float>(), Read(peer, spec.Name, (int)spec.Count)),
                 0,
                 1e-6
             );
+        }
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

@@ -117,12 +117,18 @@ public sealed class PositionTableTests
         {
             using var state = new TrainingState(TinyClip.Run() with { Model = options });
             using (var snapshot = state.Snapshot())
+            {
                 snapshot.Write(new CheckpointDirectory(folder), "", "", 1, []);
+            }
+
             using var other = new ClipModel(options with { Image = options.Image with { Size = size } }, Precision.Fp32, 9);
             using (
                 var weights = new SafetensorsFile(Path.Combine(new CheckpointDirectory(folder).PathOf(0), CheckpointDirectory.ModelFile))
             )
+            {
                 ModelWeights.LoadInto(other.Parameters, weights);
+            }
+
             foreach (var spec in other.Parameters.Specs)
             {
                 var (before, after) = (state.Model.Parameters[spec.Name].detach(), other.Parameters[spec.Name]);

@@ -37,7 +37,9 @@ public sealed class SynchronizedNormTests
         var exact = Flat(Gradients([GlobalBatch], Options(Precision.Fp32), InOrder)[0].Gradients);
         var alone = Norms.RelativeDifference(Flat(Gradients([GlobalBatch], Options(Precision.Bf16), InOrder)[0].Gradients), exact);
         foreach (var (_, gradients) in Gradients(shares, Options(Precision.Bf16), InOrder))
+        {
             Assert.InRange(Norms.RelativeDifference(Flat(gradients), exact), 0, 1.1 * alone);
+        }
     }
 
     // The n-th micro-batches of the ranks together form the n-th micro-batch of a single process.
@@ -88,9 +90,14 @@ public sealed class SynchronizedNormTests
                 {
                     GoToTheLossAndStop(state.Model, group, options, counts);
                     if (leaves)
+                    {
                         group.Dispose();
+                    }
                     else
+                    {
                         over.Cancel();
+                    }
+
                     rankOneIsGone.Wait(TimeSpan.FromSeconds(60));
                     return [];
                 }
@@ -99,10 +106,13 @@ public sealed class SynchronizedNormTests
                 try
                 {
                     using (var step = Step(state, options, group))
+                    {
                         Assert.Equal(
                             !leaves,
                             Assert.Throws<DistributedException>(() => step.Take(Batch([.. Enumerable.Range(0, 6)]), counts)).Aborted
                         );
+                    }
+
                     Assert.Equal(before, state.Model.Parameters.Master.AsSpan<float>().ToArray());
                     Assert.Equal(0, state.Step);
                     group.Abandon();
@@ -203,7 +213,10 @@ public sealed class SynchronizedNormTests
         Threads.Set(1);
         using var state = new TrainingState(Run(options));
         for (var i = 0; i < 2; i++)
+        {
             Take(state, options, group, shares, i * GlobalBatch);
+        }
+
         return state.Model.Parameters.Master.AsSpan<float>().ToArray();
     }
 

@@ -85,13 +85,17 @@ public class TextPositionsTests
         foreach (var spec in cut.Parameters.Specs)
         {
             if (spec.Name == TextPositions.Name)
+            {
                 TextPositions.Resize(
                     whole.Parameters[spec.Name].AsSpan<float>(),
                     cut.Parameters[spec.Name].AsSpan<float>(),
                     (int)spec.Shape[1]
                 );
+            }
             else
+            {
                 cut.Parameters[spec.Name].copy_(whole.Parameters[spec.Name]);
+            }
         }
 
         var (tokens, ends) = (tensor(new long[] { 5, 9, 2, 95, 0, 0, 0, 0, 0, 0, 0, 0 }, [1, 12]), tensor(new long[] { 3 }));

@@ -77,7 +77,10 @@ public class TowerPassTests
         using var generator = new torch.Generator();
         generator.manual_seed(1);
         foreach (var pass in passes)
+        {
             pass.Backward(randn([5, TinyClip.Model.EmbedDim], generator: generator));
+        }
+
         model.Parameters.Collect();
         return model.Parameters.Gradients.AsSpan<float>().ToArray();
     }

@@ -29,7 +29,9 @@ public class TowerTests
         var tokens = noisy.AsSpan<long>();
         var ends = batch.Ends_b.AsSpan<long>();
         for (var i = 0; i < 6; i++)
+        {
             tokens[(int)((i * 20) + ends[i] + 1)..((i + 1) * 20)].Fill(5);
+        }
 
         var expected = model.EncodeText(batch.Tokens_bL, batch.Ends_b, batch.LongestEnd());
 

@@ -3,7 +3,6 @@ using ClipTrain.DataPipeline.Images;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
-using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Objectives;

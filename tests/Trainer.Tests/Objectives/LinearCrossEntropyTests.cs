@@ -50,7 +50,10 @@ public class LinearCrossEntropyTests
         var targets = new ClassTargets(tensor([4L, 2, 7, 0, 9, 9], [3, 2]), tensor([0.75f, 0.25f, 0, 0, 0.5f, 0.5f], [3, 2]));
         var dense = zeros([3, Classes], float32);
         foreach (var (row, column, value) in new[] { (0, 4, 0.75f), (0, 2, 0.25f), (2, 9, 1f) })
+        {
             dense.AsSpan<float>()[(row * Classes) + column] = value;
+        }
+
         var losses = -(rows.MatMul(weight.t()).log_softmax(1) * dense).sum(1L);
         losses.sum().backward();
 

@@ -21,9 +21,14 @@ public class MicroBatchTests
             foreach (var precision in Enum.GetValues<Precision>())
             {
                 foreach (var patchDropout in new[] { 0, 0.5 })
+                {
                     grid.Add(Objective.Contrastive, worldSize, precision, patchDropout);
+                }
+
                 foreach (var objective in Enum.GetValues<Objective>().Skip(1))
+                {
                     grid.Add(objective, worldSize, precision, 0.5);
+                }
             }
         }
 

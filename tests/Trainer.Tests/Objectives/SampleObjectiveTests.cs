@@ -1,4 +1,3 @@
-using ClipTrain.Tests.Shared;
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
@@ -152,13 +151,18 @@ public class SampleObjectiveTests
 
         var logits_bC = Logits(model, model.FeatureSegments(statistics: statistics), batch.Images_b3SS);
         if (options.Training.Objective == Objective.Classification)
+        {
             return nn.functional.cross_entropy(logits_bC, batch.Labels_b!);
+        }
+
         var words = zeros([Samples, options.Model.Text.Vocabulary], float32);
         for (var i = 0; i < Samples; i++)
         {
             var distinct = tokens[((i * context) + 1)..((i * context) + (int)ends[i])].ToHashSet();
             foreach (var token in distinct)
+            {
                 words.AsSpan<float>()[(i * options.Model.Text.Vocabulary) + (int)token] = 1f / distinct.Count;
+            }
         }
 
         return (logits_bC.log_softmax(1) * words).sum() * (-1.0 / Samples);

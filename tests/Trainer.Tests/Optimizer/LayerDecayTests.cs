@@ -6,7 +6,6 @@ using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using ClipTrain.Trainer.State;
-using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Tests.Optimizer;
 

@@ -58,7 +58,10 @@ public class ShardedOptimizerTests
                 var before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
                 var batch = TinyClip.Batch(group.Rank * Pairs, Pairs);
                 if (group.Rank == 1)
+                {
                     batch.Images_b3SS.AsSpan<float>()[0] = float.PositiveInfinity;
+                }
+
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
                 Assert.Throws<NonFiniteException>(() => step.Take(batch, [Pairs, Pairs, Pairs]));
                 Assert.All(state.Optimizer.Moments.Second.Values.AsSpan<float>().ToArray(), moment => Assert.Equal(0, moment));
@@ -84,7 +87,10 @@ public class ShardedOptimizerTests
                     using var state = new TrainingState(options, null, group.Rank, group.WorldSize);
                     group.Barrier();
                     if (group.Rank == 0)
+                    {
                         throw new OperationCanceledException();
+                    }
+
                     before = state.Model.Parameters.Master.AsSpan<float>().ToArray();
                     error = Record.Exception(() =>
                         state.Optimizer.UpdateSharded(group, ones([state.Optimizer.Held.Length]), new OptimizerStep(1, 1, 1e-2, 1))
@@ -114,10 +120,13 @@ public class ShardedOptimizerTests
         state.Model.Parameters.ReplaceGradients();
         abandoned.fill_(float.NaN);
         foreach (var each in new[] { state, other })
+        {
             new TrainingStep(each, TinyClip.Run().Training, new RankGroup(), new LearningRateSchedule(1e-2, 2, 10)).Take(
                 TinyClip.Batch(0, Pairs),
                 [Pairs]
             );
+        }
+
         Assert.Equal(other.Model.Parameters.Master.AsSpan<float>(), state.Model.Parameters.Master.AsSpan<float>());
     }
 

@@ -26,7 +26,9 @@ public sealed class LockedTowerTests : IDisposable
             foreach (var (image, text) in new (int?, int?)[] { (0, null), (null, 0), (1, 2), (2, 1), (0, 3), (4, null) })
             {
                 foreach (var precision in Enum.GetValues<Precision>())
+                {
                     grid.Add(variant, image, text, precision);
+                }
             }
         }
 
@@ -119,7 +121,10 @@ public sealed class LockedTowerTests : IDisposable
             }
         );
         using (var moments = new SafetensorsFile(Path.Combine(checkpoints.PathOf(1), CheckpointDirectory.OptimizerFile)))
+        {
             Assert.DoesNotContain("exp_avg.visual.conv1.weight", moments.Shapes.Keys, StringComparer.Ordinal);
+        }
+
         var resumed = Ranks.Run(
             3,
             group =>
@@ -199,10 +204,12 @@ public sealed class LockedTowerTests : IDisposable
             .ToArray();
         var (start, count) = slices[group.Rank];
         while (state.Step < steps)
+        {
             step.Take(
                 TinyClip.Batch(((int)state.Step * GlobalBatch) + start, count, tower: run.Model.Image),
                 [.. slices.Select(slice => (long)slice.Count)]
             );
+        }
     }
 
     private static Dictionary<string, float[]> Gradients(RunOptions run, int microBatch, ActivationCheckpointing checkpointing)

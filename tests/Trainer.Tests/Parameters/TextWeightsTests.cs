@@ -3,7 +3,6 @@ using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.State;
-using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Tests.Parameters;
 

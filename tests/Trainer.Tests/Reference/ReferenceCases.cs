@@ -1,4 +1,3 @@
-using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Reference;

@@ -52,14 +52,22 @@ public static class ReferenceOutputs
         {
             losses[i] = (float)step.Take(batch, [batch.Count]).Loss;
             if (i > 0)
+            {
                 continue;
+            }
+
             var gradients = Values(parameters, parameters.Gradients);
             foreach (var spec in parameters.Specs.Where(spec => !spec.IsStatistic))
+            {
                 outputs.Add(Gradient + spec.Name, gradients[spec.Name]);
+            }
         }
 
         foreach (var (name, after) in Values(parameters, parameters.Master))
+        {
             outputs.Add(Moved + name, [.. after.Zip(before[name], (x, y) => x - y)]);
+        }
+
         outputs.Add(Losses, losses);
         return outputs;
     }
@@ -71,9 +79,14 @@ public static class ReferenceOutputs
     public static void DropKeyBias(string name, Span<float> values)
     {
         if (name.EndsWith("k_proj.bias", StringComparison.Ordinal))
+        {
             values.Clear();
+        }
+
         if (name.EndsWith("in_proj_bias", StringComparison.Ordinal))
+        {
             values.Slice(values.Length / 3, values.Length / 3).Clear();
+        }
     }
 
     private static Dictionary<string, float[]> Values(FlatParameters parameters, torch.Tensor buffer) =>

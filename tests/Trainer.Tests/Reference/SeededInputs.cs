@@ -22,7 +22,9 @@ public static class SeededInputs
             var (centre, spread) = Range(spec, reference);
             var random = Random(reference.Seed, spec.Name);
             foreach (ref var value in values)
+            {
                 value = (float)(centre + (spread * random.NextDouble(-1, 1)));
+            }
         }
     }
 
@@ -35,13 +37,19 @@ public static class SeededInputs
         var ends = zeros([pairs], int64);
         var random = Random(reference.Seed, "batch");
         foreach (ref var pixel in images.AsSpan<float>())
+        {
             pixel = (float)random.NextDouble(-2, 2);
+        }
+
         for (var i = 0; i < pairs; i++)
         {
             var end = reference.FullCaptions ? text.Context - 1 : (int)(1 + random.NextInt64(text.Context - 2));
             var row = tokens.AsSpan<long>().Slice(i * text.Context, text.Context);
             foreach (ref var token in row[..end])
+            {
                 token = 1 + random.NextInt64(text.Vocabulary - 2);
+            }
+
             row[end] = text.Vocabulary - 1;
             ends.AsSpan<long>()[i] = end;
         }

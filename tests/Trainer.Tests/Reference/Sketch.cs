@@ -18,7 +18,10 @@ public sealed record Sketch(double Norm, IReadOnlyList<double> Products)
     {
         double squares = 0;
         foreach (var value in values)
+        {
             squares += (double)value * value;
+        }
+
         var products = new double[Count];
         for (var i = 0; i < Count; i++)
         {

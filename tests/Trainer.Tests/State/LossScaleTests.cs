@@ -1,4 +1,3 @@
-using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Objectives;
@@ -19,7 +18,10 @@ public sealed class LossScaleTests
         var scale = LossScale.Of(Precision.Fp16);
         Assert.Equal(65_536, scale.Factor);
         for (var i = 0; i < 1_999; i++)
+        {
             scale = scale.AfterUpdate();
+        }
+
         Assert.Equal(65_536, scale.Factor);
         scale = scale.AfterUpdate();
         Assert.Equal(new LossScale(131_072, 0), scale);
@@ -59,7 +61,10 @@ public sealed class LossScaleTests
         using var state = new TrainingState(run) { LossScale = s_tooLarge };
         using var step = Step(state, run, new RankGroup());
         while (state.SkippedSteps == state.Step)
+        {
             Take(step, state, new RankGroup());
+        }
+
         Assert.InRange(state.SkippedSteps, 2, 40);
 
         using var other = new TrainingState(run)

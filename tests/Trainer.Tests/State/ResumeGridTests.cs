@@ -1,5 +1,4 @@
 using ClipTrain.DataPipeline.Ordering;
-using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
@@ -52,9 +51,13 @@ public sealed class ResumeGridTests : IDisposable
                 var resumed = Ranks.Run(after, group => Train(options with { Seed = 99 }, group, _ => { }, checkpoints, step));
                 Assert.All(resumed, rank => Assert.Equal(unbroken.Samples, rank.Samples));
                 if (after == world)
+                {
                     Assert.All(resumed, rank => Assert.Equal(unbroken.Weights, rank.Weights));
+                }
                 else
+                {
                     Assert.All(resumed, rank => Assert.InRange(Norms.RelativeDifference(rank.Weights, unbroken.Weights), 0, 1e-5));
+                }
             }
         }
     }
@@ -71,7 +74,10 @@ public sealed class ResumeGridTests : IDisposable
     {
         using var state = new TrainingState(options, rank: group.Rank, worldSize: group.WorldSize);
         if (checkpoints is not null)
+        {
             StateTransfer.Load(state, group, checkpoints, resumeAt, "config", "corpus");
+        }
+
         using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
         while (state.Step < Steps)
         {

@@ -1,4 +1,3 @@
-using ClipTrain.Tests.Shared;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Distributed;
@@ -84,7 +83,10 @@ public sealed class StateTransferTests : IDisposable
                     {
                         WeightsAfter(state, group, 2);
                         using (var snapshot = StateTransfer.Gather(state, group))
+                        {
                             snapshot?.Write(new CheckpointDirectory(_folder), "config", "corpus", 1, []);
+                        }
+
                         return WeightsAfter(state, group, 4);
                     }
                 )
@@ -232,7 +234,10 @@ public sealed class StateTransferTests : IDisposable
         );
         var counts = Enumerable.Repeat((long)Pairs, group.WorldSize).ToArray();
         while (state.Step < untilStep)
+        {
             step.Take(TinyClip.Batch((((int)state.Step * group.WorldSize) + group.Rank) * Pairs, Pairs), counts);
+        }
+
         return state.Model.Parameters.Master.AsSpan<float>().ToArray();
     }
 }

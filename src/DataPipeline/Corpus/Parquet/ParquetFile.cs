@@ -69,9 +69,13 @@ internal sealed unsafe class ParquetFile : IDisposable
         try
         {
             if (leaf.MaxRepetition == 0)
+            {
                 ReadFlat(group, leaf, first, rows, visit);
+            }
             else
+            {
                 ReadLists(group, leaf, first, rows, visit);
+            }
         }
         catch
         {
@@ -107,19 +111,27 @@ internal sealed unsafe class ParquetFile : IDisposable
 
         var skipped = cursor.Column.Skip(first - cursor.Next);
         if (skipped != first - cursor.Next)
+        {
             throw new InvalidDataException($"a column of row group {group} ends before row {first}");
+        }
+
         cursor.Next = first;
         while (cursor.Next < first + rows)
         {
             var levels = (int)
                 cursor.Column.ReadBatch(Math.Min(Batch, first + rows - cursor.Next), _definition, _repetition, _values, out var values);
             if (levels == 0)
+            {
                 throw new InvalidDataException($"a column of row group {group} ends after {cursor.Next} rows");
+            }
+
             var value = 0;
             for (var i = 0; i < levels; i++)
             {
                 if (leaf.MaxDefinition == 0 || _definition[i] == leaf.MaxDefinition)
+                {
                     visit(cursor.Next + i - first, Bytes(value++, values));
+                }
             }
 
             cursor.Next += levels;
@@ -136,22 +148,35 @@ internal sealed unsafe class ParquetFile : IDisposable
         {
             var levels = (int)column.ReadBatch(Batch, _definition, _repetition, _values, out var values);
             if (levels == 0)
+            {
                 break;
+            }
+
             var value = 0;
             for (var i = 0; i < levels; i++)
             {
                 if (_repetition[i] == 0)
+                {
                     row++;
+                }
+
                 if (_definition[i] < leaf.MaxDefinition)
+                {
                     continue;
+                }
+
                 var bytes = Bytes(value++, values);
                 if (row >= first && row < first + rows)
+                {
                     visit(row - first, bytes);
+                }
             }
         }
 
         if (row < first + rows - 1)
+        {
             throw new InvalidDataException($"a column of row group {group} ends after {row + 1} rows");
+        }
     }
 
     private ReadOnlySpan<byte> Bytes(int value, long count) =>
@@ -163,7 +188,10 @@ internal sealed unsafe class ParquetFile : IDisposable
     private void Enter(int group)
     {
         if (_group is not null && _groupNumber == group)
+        {
             return;
+        }
+
         Leave();
         (_group, _groupNumber) = (_file.RowGroup(group), group);
     }
@@ -171,7 +199,10 @@ internal sealed unsafe class ParquetFile : IDisposable
     private void Leave()
     {
         foreach (var cursor in _cursors.Values)
+        {
             cursor.Column.Dispose();
+        }
+
         _cursors.Clear();
         _group?.Dispose();
         _group = null;
@@ -190,7 +221,10 @@ internal sealed unsafe class ParquetFile : IDisposable
         public object?[] OnLogicalColumnReader<TValue>(LogicalColumnReader<TValue> columnReader)
         {
             if (first > 0)
+            {
                 columnReader.Skip(first);
+            }
+
             var values = new TValue[rows];
             var done = 0;
             while (done < rows)
@@ -217,7 +251,10 @@ internal sealed class OpenParquetFiles : IDisposable
         for (var node = _open.First; node is not null; node = node.Next)
         {
             if (node.Value.Path != path)
+            {
                 continue;
+            }
+
             _open.Remove(node);
             _open.AddFirst(node);
             return node.Value.File;
@@ -237,7 +274,10 @@ internal sealed class OpenParquetFiles : IDisposable
     public void Dispose()
     {
         foreach (var (_, file) in _open)
+        {
             file.Dispose();
+        }
+
         _open.Clear();
     }
 }

@@ -1,4 +1,3 @@
-using System.Text;
 using ParquetSharp;
 using ParquetSharp.Schema;
 using Encoding = System.Text.Encoding;
@@ -67,18 +66,27 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     public void AddText(int column, string? text)
     {
         if (text is null)
+        {
             AddNull(column);
+        }
         else
+        {
             Add(column, Encoding.UTF8.GetBytes(text));
+        }
     }
 
     /// <summary>Adds a row's texts to a column of lists.</summary>
     public void AddTexts(int column, IReadOnlyList<string> texts)
     {
         if (texts.Count == 0)
+        {
             Write(column, level: 1, default);
+        }
+
         for (var i = 0; i < texts.Count; i++)
+        {
             Write(column, level: 3, Encoding.UTF8.GetBytes(texts[i]), isFirst: i == 0);
+        }
     }
 
     /// <summary>Ends a row after its values have been added.</summary>
@@ -88,7 +96,10 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     public void Flush()
     {
         if (_group is not null)
+        {
             Written(CloseGroup);
+        }
+
         Pending = 0;
         Array.Clear(_bytes);
     }
@@ -100,14 +111,20 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
         Written(_writer.Close);
         _writer.Dispose();
         using (var file = File.OpenHandle(_temporary, FileMode.Open, FileAccess.ReadWrite))
+        {
             RandomAccess.FlushToDisk(file);
+        }
+
         File.Move(_temporary, _path, overwrite: true);
     }
 
     public void Dispose()
     {
         foreach (var column in _open)
+        {
             column.Dispose();
+        }
+
         _group?.Dispose();
         _writer.Dispose();
         File.Delete(_temporary);
@@ -116,7 +133,10 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private void Write(int column, short level, ReadOnlySpan<byte> value, bool isFirst = true)
     {
         if (_group is null)
+        {
             Written(OpenGroup);
+        }
+
         var isThere = level == (_columns[column].IsList ? 3 : 1);
         fixed (byte* bytes = value)
         {
@@ -139,7 +159,10 @@ internal sealed unsafe class ParquetFileWriter : IDisposable
     private void CloseGroup()
     {
         foreach (var column in _open)
+        {
             column.Dispose();
+        }
+
         _open = [];
         _group!.Close();
         _group.Dispose();

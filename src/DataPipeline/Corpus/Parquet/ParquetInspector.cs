@@ -51,23 +51,33 @@ internal static class ParquetFooter
         Span<byte> head = stackalloc byte[4];
         var got = RandomAccess.Read(file, head, 0);
         if (head[..got].SequenceEqual("PARE"u8))
+        {
             throw new CorpusException($"{path} is an encrypted Parquet file, which is not supported; rewrite it without encryption");
+        }
+
         Span<byte> ustar = stackalloc byte[5];
         if (head[..got] is [0x1F, 0x8B, ..] || (RandomAccess.Read(file, ustar, 257) == ustar.Length && ustar.SequenceEqual("ustar"u8)))
+        {
             throw new CorpusException(
                 $"{path} is a tar archive or compressed file, not Parquet. Import webdataset shards first: cliptrain data import tar "
                     + $"{path} -o FOLDER, then use that folder"
             );
+        }
+
         if (!head[..got].SequenceEqual("PAR1"u8))
+        {
             throw new CorpusException(
                 $"{path} is not a Parquet file (it does not begin with PAR1); remove it from data.train or convert it"
             );
+        }
 
         Span<byte> tail = stackalloc byte[TailBytes];
         var hasTail = length >= 4 + TailBytes && RandomAccess.Read(file, tail, length - TailBytes) == TailBytes;
         var footerBytes = hasTail && tail[4..].SequenceEqual("PAR1"u8) ? BinaryPrimitives.ReadUInt32LittleEndian(tail) : 0;
         if (footerBytes == 0 || footerBytes > length - 4 - TailBytes)
+        {
             throw new CorpusException($"{path} is truncated: its {length} bytes lack Parquet's footer; copy or download it again");
+        }
 
         var footer = new byte[footerBytes];
         var done = 0;

@@ -29,12 +29,17 @@ internal sealed class ParquetSchemaTree
     private List<ParquetField> Children(GroupNode group)
     {
         if (++_depth > MaxDepth)
+        {
             throw new InvalidDataException($"its schema is more than {MaxDepth} levels deep");
+        }
+
         var fields = new List<ParquetField>();
         foreach (var node in group.Fields)
         {
             using (node)
+            {
                 fields.Add(Field(node));
+            }
         }
 
         _depth--;
@@ -64,9 +69,15 @@ internal sealed class ParquetSchemaTree
         using var logical = group.LogicalType;
         var fields = Children(group);
         if (logical.Type == LogicalTypeEnum.List && fields is [var repeated])
+        {
             return ListOf(group.Name, Element(group.Name, repeated));
+        }
+
         if (logical.Type == LogicalTypeEnum.Map && fields is [{ Fields: [var key, var value] }])
+        {
             return new ParquetField(group.Name, $"MAP({key.Type}, {value.Type})", Leaf: null, [key, value]);
+        }
+
         return new ParquetField(group.Name, StructType(fields), Leaf: null, fields);
     }
 

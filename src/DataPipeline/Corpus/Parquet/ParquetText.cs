@@ -46,7 +46,10 @@ internal static class ParquetText
             case Array list and not byte[]:
                 json.WriteStartArray();
                 foreach (var item in list)
+                {
                     Write(json, item);
+                }
+
                 json.WriteEndArray();
                 break;
             default:
@@ -62,7 +65,10 @@ internal static class ParquetText
     {
         using var buffer = new MemoryStream();
         using (var json = Writer(buffer))
+        {
             Write(json, list);
+        }
+
         return Encoding.UTF8.GetString(buffer.ToArray());
     }
 }

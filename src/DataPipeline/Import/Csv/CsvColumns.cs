@@ -29,16 +29,22 @@ internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Ca
     {
         var names = first.Select((name, i) => options.Header && name.Trim().Length > 0 ? name.Trim() : $"column{i + 1}").ToList();
         if (names.GroupBy(n => n, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } twice)
+        {
             throw new CorpusException(
                 $"{file}:1: the header has two columns named {twice.Key}; rename one, or use --no-header if the first line is not a header"
             );
+        }
+
         var image = Find(names, options.ImageColumn ?? (options.Header ? null : "1"), ImageNames, "image", file);
         var caption = Find(names, options.CaptionColumn ?? (options.Header ? null : "2"), CaptionNames, "caption", file);
         if (image == caption)
+        {
             throw new CorpusException(
                 $"{file}:1: column {names[image]} cannot be both image and caption; name the columns with --image-column and "
                     + "--caption-column"
             );
+        }
+
         return new CsvColumns(names, image, caption);
     }
 
@@ -50,7 +56,9 @@ internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Ca
         foreach (var name in requested is null ? usualNames : [requested])
         {
             if (names.FindIndex(n => n.Equals(name, StringComparison.OrdinalIgnoreCase)) is >= 0 and var index)
+            {
                 return index;
+            }
         }
 
         if (
@@ -58,7 +66,10 @@ internal sealed record CsvColumns(IReadOnlyList<string> Names, int Image, int Ca
             && number >= 1
             && number <= names.Count
         )
+        {
             return number - 1;
+        }
+
         throw new CorpusException(
             requested is null
                 ? $"{file}:1: the header has no {role} column with a usual name ({string.Join(", ", usualNames)}). Name it, or give its "

@@ -30,9 +30,12 @@ internal sealed class CsvRecords : IDisposable
     {
         _file = file;
         if (!char.IsAscii(delimiter) || delimiter is '"' or '\r' or '\n' or '\0')
+        {
             throw new CorpusException(
                 $"{file}: {delimiter} cannot be a delimiter (--delimiter); use an ASCII character other than a quote or a line break"
             );
+        }
+
         _reader = CsvReader.Create(
             bytes,
             new CsvReaderOptions
@@ -61,7 +64,9 @@ internal sealed class CsvRecords : IDisposable
         try
         {
             if (!_reader.Read())
+            {
                 return null;
+            }
         }
         catch (CsvFormatException e)
         {
@@ -93,7 +98,10 @@ internal sealed class CsvRecords : IDisposable
         IsUtf8 = true;
         var fields = new string[_reader.FieldCount];
         for (var i = 0; i < fields.Length; i++)
+        {
             fields[i] = Text(_reader.GetSpan(i));
+        }
+
         return fields;
     }
 

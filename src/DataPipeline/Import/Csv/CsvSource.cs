@@ -43,7 +43,10 @@ public sealed class CsvSource : ImportSource
         using var bytes = Open(path);
         using var records = Records(bytes, path);
         if (_options.Header)
+        {
             records.Next();
+        }
+
         while (records.Next() is { } fields)
         {
             var isUtf8 = records.IsUtf8;
@@ -65,12 +68,21 @@ public sealed class CsvSource : ImportSource
     private static ImportRow ToRow(string[] fields, CsvColumns columns, string root)
     {
         if (fields.Length != columns.Names.Count)
+        {
             throw new ImportRowException("wrong number of fields", $"{fields.Length} instead of {columns.Names.Count}");
+        }
+
         var name = fields[columns.Image].Trim();
         if (name.Length == 0)
+        {
             throw new ImportRowException("no image", "the path is blank");
+        }
+
         if (name.Contains("://", StringComparison.Ordinal))
+        {
             throw new ImportRowException("image is a URL", $"{name}; download images first, for example with img2dataset");
+        }
+
         return new ImportRow(
             name.Replace('\\', '/'),
             ImageFile.Read(Path.Combine(root, name)),

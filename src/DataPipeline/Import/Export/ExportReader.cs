@@ -26,7 +26,9 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
         for (var group = 0; group < manifest.GroupRows.Count; group++)
         {
             foreach (var row in Read(group))
+            {
                 yield return row;
+            }
         }
     }
 
@@ -49,7 +51,10 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
                 ColumnResolver.Find(file.Fields, manifest.Image.Addresses[0], path) is { } image
                 && ColumnResolver.Inner(image, "path") is { Leaf: { } leaf }
             )
+            {
                 names = file.ReadAny(group.RowGroup, leaf, group.Offset, group.Rows);
+            }
+
             var extra = new ExtraValues(file, group, Extra(file.Fields));
             return [.. Enumerable.Range(0, group.Rows).Select(row => ToRow(read, row, names?[row] as string, extra))];
         }

@@ -25,13 +25,21 @@ internal sealed class SampleKeys
         var name = key.LastIndexOf('/') + 1;
         key = key[..name] + key[name..].Replace('.', '_');
         if (key.Length == name)
+        {
             key += index.ToString("D9", CultureInfo.InvariantCulture);
+        }
         // Readers skip names with this prefix.
         if (key.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
+        {
             key = key.Insert(name, "x");
+        }
+
         var unique = key;
         for (var n = 2; !_used.Add(unique); n++)
+        {
             unique = $"{key}-{n}";
+        }
+
         return (unique, isNamed ? extension : ExtensionOf(row.Image));
     }
 

@@ -29,9 +29,12 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
     {
         Directory.CreateDirectory(directory);
         if (Directory.EnumerateFiles(directory, "*.tar").FirstOrDefault() is { } file)
+        {
             throw new ImportRefusedException(
                 $"{file} is in the way: the folder already contains shards; remove them or choose another folder"
             );
+        }
+
         var done = default(ExportProgress);
         using var reader = new ExportReader(manifest);
         Shard? shard = null;
@@ -47,7 +50,9 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
                     shard.Add(row, done.Written);
                     done = done with { Written = done.Written + 1 };
                     if (shard.Samples == shardRows)
+                    {
                         done = Finish(done, ref shard);
+                    }
                 }
 
                 progress?.Report(done);
@@ -91,12 +96,15 @@ public sealed class TarExport(CorpusManifest manifest, string directory, int sha
             var (key, extension) = _keys.Next(row, index);
             Add($"{key}.{extension}", row.Image);
             if (row.Captions.Count > 0)
+            {
                 Add(
                     $"{key}.txt",
                     Encoding.UTF8.GetBytes(
                         row.Captions is [var only] ? only : string.Join('\n', row.Captions.Select(text => text.ReplaceLineEndings(" ")))
                     )
                 );
+            }
+
             Add($"{key}.json", row.Json);
             Samples++;
         }

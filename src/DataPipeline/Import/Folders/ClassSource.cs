@@ -1,5 +1,3 @@
-using ClipTrain.DataPipeline.Corpus;
-
 namespace ClipTrain.DataPipeline.Import.Folders;
 
 /// <summary>
@@ -34,7 +32,10 @@ public sealed class ClassSource : ImportSource
     {
         var end = image.IndexOf('/');
         if (end < 0)
+        {
             throw new ImportRowException("image is not in a class folder", image);
+        }
+
         var name = image[..end].Replace('_', ' ').Trim();
         return new ImportRow(
             image,

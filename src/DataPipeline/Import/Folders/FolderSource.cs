@@ -1,5 +1,3 @@
-using ClipTrain.DataPipeline.Corpus;
-
 namespace ClipTrain.DataPipeline.Import.Folders;
 
 /// <summary>Folders of images, each with a <c>.txt</c> or <c>.json</c> file of the same name beside it; subfolders included.</summary>
@@ -29,7 +27,9 @@ public sealed class FolderSource : SampleFileSource
         {
             var path = Path.Combine(root, $"{key}.{extension}");
             if (File.Exists(path))
+            {
                 files.Add(new SampleFile(extension, ImageFile.Read(path)));
+            }
         }
 
         return ToRow(key, files) with

@@ -20,7 +20,9 @@ internal static class FolderWalk
     {
         long position = 0;
         foreach (var image in Images(root))
+        {
             yield return new PendingRow(Path.Combine(root, image), ++position, Bytes: 0, () => toRow(root, image));
+        }
     }
 
     private static IEnumerable<string> In(string root, string folder, HashSet<string> around)
@@ -29,13 +31,21 @@ internal static class FolderWalk
         // A link to an enclosing folder would be followed for ever.
         var real = new DirectoryInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
         if (!around.Add(real))
+        {
             yield break;
+        }
+
         foreach (var file in Names(path, Directory.EnumerateFiles).Where(IsImage))
+        {
             yield return folder + file;
+        }
+
         foreach (var inner in Names(path, Directory.EnumerateDirectories))
         {
             foreach (var image in In(root, $"{folder}{inner}/", around))
+            {
                 yield return image;
+            }
         }
 
         around.Remove(real);
@@ -66,9 +76,12 @@ internal static class FolderInput
         RemotePath.Refuse(folder);
         var root = Path.GetFullPath(folder);
         if (!Directory.Exists(root))
+        {
             throw new CorpusException(
                 File.Exists(root) ? $"{root} is a file; name a folder" : $"the folder {root} does not exist; correct the path"
             );
+        }
+
         long images = 0;
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var image in FolderWalk.Images(root))

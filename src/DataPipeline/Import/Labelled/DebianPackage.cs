@@ -14,11 +14,17 @@ internal sealed class DebianPackage(string workFolder)
     public string Get(string package, string file)
     {
         if (File.Exists($"/{file}"))
+        {
             return $"/{file}";
+        }
+
         var root = Path.Combine(workFolder, package);
         var path = Path.Combine(root, file);
         if (!File.Exists(path))
+        {
             Download(package, root);
+        }
+
         return File.Exists(path)
             ? path
             : throw new CorpusException($"Debian's package {package} has no file {file}: this version has another layout");
@@ -33,7 +39,10 @@ internal sealed class DebianPackage(string workFolder)
         Directory.CreateDirectory(Path.Combine(workFolder, "lists", "partial"));
         Directory.CreateDirectory(Path.Combine(workFolder, "archives", "partial"));
         if (!_updated)
+        {
             tool.Run("apt-get", workFolder, [.. Apt(), "update"]);
+        }
+
         _updated = true;
         tool.Run("apt-get", workFolder, [.. Apt(), "download", package]);
         tool.Run("dpkg-deb", workFolder, ["-x", Directory.GetFiles(workFolder, $"{package}_*.deb").Single(), root]);

@@ -87,12 +87,18 @@ public static class LabelledDemo
         var count = BinaryPrimitives.ReadInt32BigEndian(images.AsSpan(4));
         var side = BinaryPrimitives.ReadInt32BigEndian(images.AsSpan(8));
         if (images.Length != 16 + (count * side * side) || labels.Length != 8 + count)
+        {
             throw new CorpusException(
                 $"{imageFile} and {labelFile} are not the expected IDX files: {images.Length} and {labels.Length} bytes"
             );
+        }
+
         using var writer = new LabelledWriter(path, s_clothes);
         for (var i = 0; i < count; i++)
+        {
             writer.Add(images.AsSpan(16 + (i * side * side), side * side), side, labels[8 + i]);
+        }
+
         writer.Complete();
     }
 
@@ -147,7 +153,9 @@ public static class LabelledDemo
             for (var y = 0; y < small * factor; y++)
             {
                 for (var x = 0; x < small * factor; x++)
+                {
                     pixels[((y + margin) * side) + x + margin] = (byte)Math.Min(255, numbers[(y / factor * small) + (x / factor)] * 16);
+                }
             }
 
             writer.Add(pixels, side, (int)numbers[^1]);
@@ -174,7 +182,10 @@ public static class LabelledDemo
         {
             using var writer = new LabelledWriter(Path.Combine(output, $"emoji-{vendor.Key}.parquet"), classes);
             foreach (var row in vendor)
+            {
                 writer.Add(row.Image.ToArray(), row.Caption!, classes.IndexOf(row.Label!));
+            }
+
             writer.Complete();
         }
     }

@@ -39,7 +39,9 @@ internal sealed class LabelledWriter : IDisposable
         _file.AddText(2, label.ToString(System.Globalization.CultureInfo.InvariantCulture));
         _file.EndRow();
         if (_file.Pending == RowGroupRows)
+        {
             _file.Flush();
+        }
     }
 
     /// <summary>Adds a grey square as PNG, captioned with its class name.</summary>

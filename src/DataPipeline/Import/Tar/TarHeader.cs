@@ -23,7 +23,10 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
             || checksum != Sum(block)
             || Number(block.Slice(124, 12)) is not { } size
         )
+        {
             return null;
+        }
+
         var name = Text(block[..100]);
         var prefix = block.Slice(257, 6).SequenceEqual("ustar\0"u8) ? Text(block.Slice(345, 155)) : "";
         return new TarHeader(prefix.Length > 0 ? $"{prefix}/{name}" : name, size, (char)block[156]);
@@ -47,7 +50,10 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
             foreach (var b in field[1..])
             {
                 if (value >= 1L << 54)
+                {
                     return null;
+                }
+
                 value = (value << 8) | b;
             }
 
@@ -57,7 +63,10 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
         foreach (var b in field.Trim(" \0"u8))
         {
             if (b is < (byte)'0' or > (byte)'7')
+            {
                 return null;
+            }
+
             value = (value << 3) | (uint)(b - '0');
         }
 
@@ -71,7 +80,9 @@ internal readonly record struct TarHeader(string Name, long Size, char Type)
         for (var i = 0; i < block.Length; i++)
         {
             if (i is < ChecksumOffset or >= ChecksumOffset + ChecksumBytes)
+            {
                 sum += block[i];
+            }
         }
 
         return sum;

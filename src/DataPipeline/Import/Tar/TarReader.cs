@@ -45,18 +45,26 @@ internal sealed class TarReader : IDisposable
             var start = _position;
             var got = ReadUpTo(_block);
             if (got < _block.Length)
+            {
                 throw Truncated(
                     got == 0 ? "the two empty blocks at the end of an archive are missing" : "the archive ends inside a header"
                 );
+            }
+
             if (!_block.AsSpan().ContainsAnyExcept((byte)0))
             {
                 if (!SkipZeros())
+                {
                     return null;
+                }
+
                 start = _position - _block.Length;
             }
 
             if (TarHeader.Parse(_block) is not { } header)
+            {
                 throw new ImportRowException("damaged shard", $"no valid tar header at byte {start}; the rest cannot be read");
+            }
             // Contents are padded to whole blocks.
             var unread = size is { } real && header.IsFile ? real : header.Size;
             _unread = unread + (-unread & (TarHeader.Bytes - 1));
@@ -67,13 +75,19 @@ internal sealed class TarReader : IDisposable
                     break;
                 case 'x':
                     foreach (var (key, value) in PaxRecords(ReadHeaderText(header), start))
+                    {
                         (name, size) = key == "path" ? (value, size) : (name, PaxSize(value, start));
+                    }
+
                     break;
                 case 'g' or 'K':
                     break;
                 default:
                     if (header.IsFile)
+                    {
                         return header with { Name = name ?? header.Name, Size = unread };
+                    }
+
                     (name, size) = (null, null);
                     break;
             }
@@ -86,7 +100,10 @@ internal sealed class TarReader : IDisposable
     {
         var content = new byte[header.Size];
         if (ReadUpTo(content) < content.Length)
+        {
             throw Truncated($"the archive ends inside {header.Name}");
+        }
+
         _unread -= content.Length;
         return content;
     }
@@ -118,11 +135,16 @@ internal sealed class TarReader : IDisposable
                 || length <= space + 1
                 || length > rest.Length
             )
+            {
                 throw new ImportRowException("damaged shard", $"the pax header at byte {start} is invalid");
+            }
+
             var record = Encoding.UTF8.GetString(rest.Span[(space + 1)..(length - 1)]);
             rest = rest[length..];
             if (record.StartsWith("path=", StringComparison.Ordinal) || record.StartsWith("size=", StringComparison.Ordinal))
+            {
                 yield return (record[..4], record[5..]);
+            }
         }
     }
 
@@ -140,7 +162,10 @@ internal sealed class TarReader : IDisposable
         while (ReadUpTo(_block) is var got && got > 0)
         {
             if (!_block.AsSpan(0, got).ContainsAnyExcept((byte)0))
+            {
                 continue;
+            }
+
             return got == _block.Length
                 ? true
                 : throw new ImportRowException(
@@ -159,7 +184,10 @@ internal sealed class TarReader : IDisposable
         {
             var part = (int)Math.Min(left, _scratch.Length);
             if (ReadUpTo(_scratch.AsSpan(0, part)) < part)
+            {
                 throw Truncated("the archive ends inside a file");
+            }
+
             left -= part;
         }
 

@@ -30,7 +30,10 @@ public sealed class TarSource : SampleFileSource
             {
                 // The files before the damage are complete and may form a row.
                 if (key is not null)
+                {
                     yield return Sample(path, reader.Position, key, files);
+                }
+
                 yield return Failure(path, reader.Position, damage);
                 yield break;
             }
@@ -43,13 +46,22 @@ public sealed class TarSource : SampleFileSource
             }
 
             if (next is null)
+            {
                 yield break;
+            }
+
             if (name is not { } member)
+            {
                 continue;
+            }
+
             key = member.Key;
             var accepted = SampleFiles.Accepted(member.Extension, Caption);
             if (accepted == 0)
+            {
                 continue;
+            }
+
             if (next.Value.Size > accepted)
             {
                 files.Add(new SampleFile(member.Extension, Content: null));
@@ -110,7 +122,10 @@ internal readonly record struct SampleName(string Key, string Extension)
         var name = path.LastIndexOf('/') + 1;
         var dot = path.IndexOf('.', name);
         if (dot <= name || path.AsSpan(name).StartsWith("__", StringComparison.Ordinal))
+        {
             return null;
+        }
+
         return new SampleName(path[..dot], path[(dot + 1)..].ToLowerInvariant());
     }
 }

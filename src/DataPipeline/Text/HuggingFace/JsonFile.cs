@@ -15,7 +15,10 @@ internal static class JsonFile
     {
         RegularFile.Require(path);
         if (new FileInfo(path) is { Exists: true, Length: > MaxBytes and var length })
+        {
             throw new InvalidDataException($"{path}: has {length} bytes; tokenizer files have at most {MaxBytes >> 20} MiB");
+        }
+
         try
         {
             var document = JsonDocument.Parse(File.ReadAllBytes(path));

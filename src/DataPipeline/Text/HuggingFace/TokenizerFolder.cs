@@ -67,7 +67,10 @@ public static class TokenizerFolder
         {
             json.WriteStartObject(name);
             if (type is not null)
+            {
                 json.WriteString("__type", type);
+            }
+
             json.WriteString("content", content);
             json.WriteBoolean("lstrip", false);
             json.WriteBoolean("normalized", true);

@@ -16,7 +16,10 @@ internal static class TokenizerJson
         using var document = JsonFile.Read(path);
         var root = document.RootElement;
         if (!root.TryGetProperty("model", out var model) || model.ValueKind != JsonValueKind.Object)
+        {
             throw new InvalidDataException($"{path}: has no model");
+        }
+
         CheckKind(path, root, model);
 
         var merges = new MergeListBuilder(path);
@@ -26,7 +29,10 @@ internal static class TokenizerJson
                 ? model.GetProperty("merges").EnumerateArray()
                 : throw new InvalidDataException($"{path}, model.merges: is not a list")
         )
+        {
             merges.Add($"model.merges[{at++}]", Parts(merge));
+        }
+
         var list = merges.Build();
         VocabularyJson.Check(Property(model, "vocab"), list, $"{path}, model.vocab");
         return list;
@@ -78,7 +84,10 @@ internal static class TokenizerJson
                 json.WriteEndObject();
                 json.WriteStartArray("merges");
                 foreach (var (left, right) in merges.Merges)
+                {
                     json.WriteStringValue($"{left} {right}");
+                }
+
                 json.WriteEndArray();
                 json.WriteEndObject();
             }
@@ -98,7 +107,10 @@ internal static class TokenizerJson
         );
         Require(string.IsNullOrEmpty(Text(model, "continuing_subword_prefix")), "model.continuing_subword_prefix", "is not empty");
         foreach (var option in new[] { "byte_fallback", "ignore_merges" })
+        {
             Require(Property(model, option).ValueKind != JsonValueKind.True, $"model.{option}", "is on");
+        }
+
         Require(Property(model, "dropout").ValueKind is JsonValueKind.Null or JsonValueKind.Undefined, "model.dropout", "is on");
         Require(Steps(Property(root, "normalizer")).Any(step => Text(step, "type") == "Lowercase"), "normalizer", "has no Lowercase");
         var cuts = Steps(Property(root, "pre_tokenizer")).ToArray();
@@ -119,7 +131,9 @@ internal static class TokenizerJson
         void Require(bool condition, string place, string otherwise)
         {
             if (!condition)
+            {
                 throw new InvalidDataException($"{path}, {place}: {otherwise}; only tokenizers of CLIP's kind are supported");
+            }
         }
     }
 

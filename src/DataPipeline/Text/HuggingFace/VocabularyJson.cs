@@ -13,35 +13,50 @@ internal static class VocabularyJson
     public static void Check(JsonElement vocabulary, MergeList merges, string place)
     {
         if (vocabulary.ValueKind != JsonValueKind.Object)
+        {
             throw new InvalidDataException($"{place}: is not an object that maps tokens to ids");
+        }
+
         var ids = new Dictionary<string, JsonElement>(StringComparer.Ordinal);
         foreach (var entry in vocabulary.EnumerateObject())
         {
             if (!ids.TryAdd(entry.Name, entry.Value))
+            {
                 throw new InvalidDataException($"{place}: has \"{entry.Name}\" twice");
+            }
         }
 
         var id = 0;
         foreach (var symbol in merges.Symbols)
         {
             if (!ids.TryGetValue(symbol, out var given))
+            {
                 throw new InvalidDataException(
                     $"{place}: has no \"{symbol}\", which is token {id} of CLIP's kind of vocabulary with these merges"
                 );
+            }
+
             if (given.ValueKind != JsonValueKind.Number || !given.TryGetInt32(out var value) || value != id)
+            {
                 throw new InvalidDataException(
                     $"{place}: \"{symbol}\" has the id {given.GetRawText()}, in CLIP's kind of vocabulary with these merges it is {id}"
                 );
+            }
+
             id++;
         }
 
         if (ids.Count != id)
+        {
             throw new InvalidDataException($"{place}: has {ids.Count} tokens, CLIP's kind of vocabulary with these merges has {id}");
+        }
     }
 
     public static void Write(Utf8JsonWriter json, MergeList merges)
     {
         foreach (var (id, symbol) in merges.Symbols.Index())
+        {
             json.WriteNumber(symbol, id);
+        }
     }
 }

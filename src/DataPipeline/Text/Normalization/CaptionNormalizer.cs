@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text;
-using System.Text.Unicode;
 
 namespace ClipTrain.DataPipeline.Text.Normalization;
 
@@ -53,7 +52,10 @@ internal static class CaptionNormalizer
         {
             before = caption;
             if (!caption.Contains('<', StringComparison.Ordinal))
+            {
                 caption = HtmlEntities.UnescapeTerminated(caption);
+            }
+
             caption = Composition.Compose(Typography.Straighten(Mojibake.Repair(caption)));
         }
 

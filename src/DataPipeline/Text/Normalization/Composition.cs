@@ -41,9 +41,13 @@ internal static class Composition
 
             parts.Add(code, Array.ConvertAll(line[1].TrimStart('!').Split(' '), Hex));
             if (line[1][0] == '!')
+            {
                 unsettled.Add(code);
+            }
             else
+            {
                 wholes.Add((parts[code][0], parts[code][1]), code);
+            }
         }
 
         unsettled.UnionWith(wholes.Keys.Select(pair => pair.Item2));
@@ -67,17 +71,28 @@ internal static class Composition
     {
         var settled = true;
         foreach (var rune in text.EnumerateRunes())
+        {
             settled &= !MayChange(rune.Value) && !IsMark(rune.Value);
+        }
+
         if (settled)
+        {
             return text;
+        }
 
         var runes = new List<int>(text.Length);
         foreach (var rune in text.EnumerateRunes())
+        {
             Decompose(rune.Value, runes);
+        }
+
         Compose(runes);
         var result = new StringBuilder(text.Length);
         foreach (var rune in runes)
+        {
             result.Append(new Rune(rune).ToString());
+        }
+
         return result.ToString();
     }
 
@@ -89,19 +104,26 @@ internal static class Composition
             result.Add(Leads + (syllable / (VowelCount * TailCount)));
             result.Add(Vowels + (syllable / TailCount % VowelCount));
             if (syllable % TailCount > 0)
+            {
                 result.Add(Tails + (syllable % TailCount));
+            }
         }
         else if (Parts.TryGetValue(code, out var parts))
         {
             foreach (var part in parts)
+            {
                 Decompose(part, result);
+            }
         }
         else
         {
             var at = result.Count;
             var mark = ClassOf(code);
             while (mark > 0 && at > 0 && ClassOf(result[at - 1]) > mark)
+            {
                 at--;
+            }
+
             result.Insert(at, code);
         }
     }
@@ -125,7 +147,10 @@ internal static class Composition
             }
 
             if (mark == 0)
+            {
                 starter = kept;
+            }
+
             between = mark;
             runes[kept++] = rune;
         }
@@ -136,13 +161,19 @@ internal static class Composition
     private static int Whole(int first, int second)
     {
         if (first - Leads is var lead and >= 0 and < LeadCount && second - Vowels is var vowel and >= 0 and < VowelCount)
+        {
             return Syllables + (((lead * VowelCount) + vowel) * TailCount);
+        }
+
         if (
             first - Syllables is var syllable and >= 0 and < LeadCount * VowelCount * TailCount
             && syllable % TailCount == 0
             && second - Tails is var tail and > 0 and < TailCount
         )
+        {
             return first + tail;
+        }
+
         return Wholes.GetValueOrDefault((first, second));
     }
 

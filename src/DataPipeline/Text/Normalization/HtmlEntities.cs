@@ -35,7 +35,10 @@ internal static class HtmlEntities
         var (replacement, length) = Terminated(text, at);
         // The reference's last character takes the ampersand's place.
         while (replacement == "&" && Terminated(text, at + length - 1) is ({ } inner, var more))
+        {
             (replacement, length) = (inner, length + more - 1);
+        }
+
         return (replacement, length);
     }
 
@@ -43,7 +46,10 @@ internal static class HtmlEntities
     {
         var at = text.IndexOf('&', StringComparison.Ordinal);
         if (at < 0)
+        {
             return text;
+        }
+
         var result = new StringBuilder(text.Length);
         var copied = 0;
         for (; at >= 0; at = text.IndexOf('&', at))
@@ -64,17 +70,28 @@ internal static class HtmlEntities
     private static (string? Text, int Length) Any(string text, int at)
     {
         if (Number(text, at) is var (number, length) && length > 0)
+        {
             return (number, length);
+        }
+
         var end = at + 1;
         while (end < text.Length && end - at <= MaxNameLength && text[end] is not ('\t' or '\n' or '\f' or ' ' or '<' or '&' or '#' or ';'))
+        {
             end++;
+        }
+
         if (end < text.Length && text[end] == ';')
+        {
             end++;
+        }
+
         var lookup = Names.GetAlternateLookup<ReadOnlySpan<char>>();
         for (var nameEnd = end; nameEnd - at > 2; nameEnd--)
         {
             if (lookup.TryGetValue(text.AsSpan(at + 1, nameEnd - at - 1), out var characters))
+            {
                 return (characters, nameEnd - at);
+            }
         }
 
         return (null, end - at);
@@ -83,11 +100,17 @@ internal static class HtmlEntities
     private static (string? Text, int Length) Terminated(string text, int at)
     {
         if (Number(text, at) is var (number, length) && length > 0)
+        {
             return text[at + length - 1] == ';' ? (number, length) : (null, length);
+        }
+
         const int longest = 24;
         var end = text.IndexOf(';', at + 1, Math.Min(longest + 1, text.Length - at - 1));
         if (end < 0 || end - at - 1 < 1 || text.AsSpan((at + 1)..end).ContainsAnyExcept(Table.AsciiLettersAndDigits))
+        {
             return (null, 1);
+        }
+
         var name = text[(at + 1)..(end + 1)];
         var known =
             Names.TryGetValue(name, out var characters)
@@ -100,18 +123,33 @@ internal static class HtmlEntities
     {
         var digits = at + 2;
         if (digits >= text.Length || text[at + 1] != '#')
+        {
             return ("", 0);
+        }
+
         var hexadecimal = text[digits] is 'x' or 'X';
         if (hexadecimal)
+        {
             digits++;
+        }
+
         var end = digits;
         while (end < text.Length && (hexadecimal ? char.IsAsciiHexDigit(text[end]) : char.IsAsciiDigit(text[end])))
+        {
             end++;
+        }
+
         if (end == digits)
+        {
             return ("", 0);
+        }
+
         var value = 0L;
         for (var i = digits; i < end && value <= 0x10FFFF; i++)
+        {
             value = (value * (hexadecimal ? 16 : 10)) + int.Parse(text.AsSpan(i, 1), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        }
+
         return (Character(value), end - at + (end < text.Length && text[end] == ';' ? 1 : 0));
     }
 

@@ -10,17 +10,25 @@ internal static class LowerCase
     {
         var lower = text.ToLowerInvariant();
         if (!text.AsSpan().ContainsAny('İ', 'Σ'))
+        {
             return lower;
+        }
 
         var result = new StringBuilder(lower.Length);
         for (var i = 0; i < text.Length; i++)
         {
             if (text[i] == 'İ')
+            {
                 result.Append("i\u0307");
+            }
             else if (text[i] == 'Σ')
+            {
                 result.Append(EndsWord(text, i) ? 'ς' : 'σ');
+            }
             else
+            {
                 result.Append(lower[i]);
+            }
         }
 
         return result.ToString();
@@ -35,7 +43,10 @@ internal static class LowerCase
         while (i < text.Length)
         {
             if (i == at)
+            {
                 place = runes.Count;
+            }
+
             _ = Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var length);
             runes.Add(rune);
             i += length;

@@ -40,7 +40,10 @@ internal static class Mojibake
     {
         var at = text.AsSpan().IndexOfAnyInRange(FirstLead, LastLead);
         if (at < 0)
+        {
             return text;
+        }
+
         var result = new StringBuilder(text.Length);
         result.Append(text, 0, at);
         while (at < text.Length)
@@ -48,7 +51,10 @@ internal static class Mojibake
             var end = at;
             var sequences = 0;
             for (; Sequence(text, end, out _) is var length and > 0; end += length)
+            {
                 sequences++;
+            }
+
             if (sequences > 1 || (sequences == 1 && IsConvincing(text, at, end)))
             {
                 while (at < end)
@@ -83,7 +89,10 @@ internal static class Mojibake
     {
         character = default;
         if (at >= text.Length || !IsLead(text[at]) || text[at] is > 'ð')
+        {
             return 0;
+        }
+
         Span<byte> bytes = stackalloc byte[4];
         var length = text[at] switch
         {
@@ -92,12 +101,18 @@ internal static class Mojibake
             _ => 4,
         };
         if (at + length > text.Length)
+        {
             return 0;
+        }
+
         for (var i = 0; i < length; i++)
         {
             var value = Windows1252.Byte(text[at + i]);
             if (value < 0)
+            {
                 return 0;
+            }
+
             bytes[i] = (byte)value;
         }
 

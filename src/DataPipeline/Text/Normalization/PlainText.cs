@@ -33,7 +33,10 @@ internal static class PlainText
     {
         written = 0;
         if (buffer.Length < 3 * text.Length)
+        {
             return false;
+        }
+
         for (var i = 0; i < text.Length; i++)
         {
             var character = text[i];
@@ -60,9 +63,13 @@ internal static class PlainText
             }
 
             if (character < 0x80)
+            {
                 buffer[written++] = (byte)character;
+            }
             else
+            {
                 written += new Rune(character).EncodeToUtf8(buffer[written..]);
+            }
         }
 
         return true;

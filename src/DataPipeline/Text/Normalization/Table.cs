@@ -14,6 +14,8 @@ internal static class Table
     {
         using var reader = new StreamReader(typeof(Table).Assembly.GetManifestResourceStream(name)!);
         while (reader.ReadLine() is { } line)
+        {
             yield return line.Split('\t');
+        }
     }
 }

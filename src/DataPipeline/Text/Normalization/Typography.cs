@@ -29,16 +29,26 @@ internal static partial class Typography
     {
         var at = 0;
         while (at < text.Length && Replacement(text[at]) is null)
+        {
             at++;
+        }
+
         if (at == text.Length)
+        {
             return text;
+        }
+
         var result = new StringBuilder(text.Length).Append(text, 0, at);
         for (; at < text.Length; at++)
         {
             if (Replacement(text[at]) is { } replacement && !(keepControls && replacement.Length == 0))
+            {
                 result.Append(replacement);
+            }
             else
+            {
                 result.Append(text[at]);
+            }
         }
 
         return result.ToString();

@@ -89,9 +89,15 @@ internal static class ImageCost
                     + (smaller * smaller * ((channels * output) + (hasShortcut ? input * output : 0)));
                 activations += (2 * Convolved(side, channels)) + Convolved(smaller, output);
                 if (hasShortcut)
+                {
                     activations += new Activations(0, smaller * smaller * output);
+                }
+
                 if (stride > 1)
+                {
                     activations += new Activations(smaller * smaller * (channels + input), 0);
+                }
+
                 side = smaller;
             }
 

@@ -1,6 +1,4 @@
 using ClipTrain.Trainer.Options;
-using ClipTrain.Trainer.Parameters;
-using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
