@@ -66,8 +66,8 @@ command.SetAction(async parsed =>
     };
     var violations = (parsed.GetValue(measure), parsed.GetValue(takeover)) switch
     {
-        (> 0 and var kills, _) => await RecoveryMeasurement.RunAsync(kills, options, Console.Out, TimeProvider.System),
-        (_, > 0 and var kills) => await TakeoverMeasurement.RunAsync(kills, options, Console.Out, TimeProvider.System),
+        (var kills and > 0, _) => await RecoveryMeasurement.RunAsync(kills, options, Console.Out, TimeProvider.System),
+        (_, var kills and > 0) => await TakeoverMeasurement.RunAsync(kills, options, Console.Out, TimeProvider.System),
         _ => await SoakRun.RunAsync(options, Console.Out, TimeProvider.System),
     };
     return violations == 0 ? 0 : 1;

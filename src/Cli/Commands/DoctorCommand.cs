@@ -15,10 +15,10 @@ public static class DoctorCommand
             var findings = Checkup.All().ToList();
             foreach (var finding in findings)
             {
-                Console.WriteLine($"{(finding.IsWell ? "ok   " : "WRONG")} {finding.Component, -16} {finding.Found}");
+                Console.WriteLine($"{(finding.IsWell ? "ok   " : "WRONG")} {finding.Component.PadRight(16)} {finding.Found}");
                 if (finding.Fix is { } fix)
                 {
-                    Console.WriteLine($"      {"", -16} fix: {fix}");
+                    Console.WriteLine($"{new string(' ', 6 + 16)} fix: {fix}");
                 }
             }
 

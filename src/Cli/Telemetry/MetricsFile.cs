@@ -120,7 +120,8 @@ public sealed class MetricsFile : IDisposable
         var line = new List<byte>();
         var number = 1;
         long offset = 0;
-        for (int next; (next = stream.ReadByte()) != -1; )
+        int next;
+        while ((next = stream.ReadByte()) != -1)
         {
             offset++;
             if (next != '\n')

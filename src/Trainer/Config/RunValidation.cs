@@ -113,10 +113,10 @@ internal static class RunValidation
         rules.Add(
             ["data.train", "data.mixture"],
             () =>
-                (data.Train.Count, data.Mixture.Count) switch
+                (data.Train.Count > 0, data.Mixture.Count > 0) switch
                 {
-                    (0, 0) => "or data.mixture must name files to train on",
-                    (> 0, > 0) => "and data.mixture are both given; give one of them",
+                    (false, false) => "or data.mixture must name files to train on",
+                    (true, true) => "and data.mixture are both given; give one of them",
                     _ => null,
                 }
         );

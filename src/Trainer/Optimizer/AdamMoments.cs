@@ -18,7 +18,10 @@ public sealed record AdamMoments(MomentBuffer First, MomentBuffer Second) : IDis
         : this(
             MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: false),
             MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: true)
-        ) { }
+        )
+    {
+        // Both buffers are all there is.
+    }
 
     /// <summary>A view of the moments of a range of the weights, in the current dispose scope.</summary>
     public AdamMoments Slice(long offset, long length) => new(First.Slice(offset, length), Second.Slice(offset, length));

@@ -46,7 +46,8 @@ internal sealed class ZipDirectory
         }
 
         var directory = Bytes(start, (int)size);
-        for (var at = 0; at < directory.Length; )
+        var at = 0;
+        while (at < directory.Length)
         {
             at = ReadEntry(directory, at);
         }

@@ -12,7 +12,8 @@ internal static class EventFileParser
     public static List<ParsedEvent> Parse(byte[] file)
     {
         var events = new List<ParsedEvent>();
-        for (var at = 0; at < file.Length; )
+        var at = 0;
+        while (at < file.Length)
         {
             var length = (int)BinaryPrimitives.ReadUInt64LittleEndian(file.AsSpan(at));
             Assert.Equal(MaskedCrc(file.AsSpan(at, 8)), BinaryPrimitives.ReadUInt32LittleEndian(file.AsSpan(at + 8)));
