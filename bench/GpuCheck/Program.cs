@@ -47,7 +47,12 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
     backends.cudnn.allow_tf32 = false;
     var started = Stopwatch.GetTimestamp();
     Console.WriteLine(
-        $"libtorch {__version__} in {libraries.Folder}; {(machine.IsGpu ? $"{machine.Gpus} GPU(s), {machine.Name ?? "nvidia-smi is not there"}" : "on the CPU: a trial of the checks, which says nothing of a GPU")}"
+        $"libtorch {__version__} in {libraries.Folder}; "
+            + (
+                machine.IsGpu
+                    ? $"{machine.Gpus} GPU(s), {machine.Name ?? "nvidia-smi is not there"}"
+                    : "on the CPU: a trial of the checks, which says nothing of a GPU"
+            )
     );
     Console.WriteLine(new CheckResult("what", "expected", "measured", null).ToString().TrimEnd('-') + "ok");
     (string Name, Func<IEnumerable<CheckResult>> Make)[] checks =
@@ -76,7 +81,8 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
     }
 
     Console.WriteLine(
-        $"{(wrong == 0 ? "Nothing is wrong." : $"{wrong} are wrong.")} {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s. What has '-' was measured alone, or could not be made here."
+        $"{(wrong == 0 ? "Nothing is wrong." : $"{wrong} are wrong.")} {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s. "
+            + "What has '-' was measured alone, or could not be made here."
     );
     return wrong == 0 ? 0 : 1;
 }

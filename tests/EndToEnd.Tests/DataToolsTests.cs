@@ -43,7 +43,7 @@ public sealed class DataToolsTests : IDisposable
     public void A_run_file_supplies_corpus_and_model()
     {
         AssertRuns(0, ["data", "stats", "run.yaml", "--sample", "40"], "40 rows, drawn from the 96 of 1 file", "caption over 10 tokens");
-        AssertRuns(0, ["data", "verify", "run.yaml"], "All 96 rows");
+        AssertRuns(0, ["data", "verify", "run.yaml"], "All 96 decoded rows");
         AssertRuns(2, ["data", "stats", "run.yaml", "train.parquet"], "run.yaml is a run file; give it alone");
     }
 
@@ -58,7 +58,7 @@ public sealed class DataToolsTests : IDisposable
             "broken.parquet:17 JPEG",
             "3 of 116 rows are broken (2.6%)"
         );
-        AssertRuns(0, ["data", "verify", "train.parquet", "--sample", "10"], "All 10 rows");
+        AssertRuns(0, ["data", "verify", "train.parquet", "--sample", "10"], "All 10 decoded rows");
         AssertRuns(4, ["data", "verify", "none.parquet"], "none.parquet does not exist");
         AssertRuns(2, ["data", "verify", "train.parquet", "--sample", "0"], "--sample is 0");
 

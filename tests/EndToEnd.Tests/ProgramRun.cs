@@ -49,9 +49,22 @@ internal sealed partial class ProgramRun : IDisposable
 
     public static ProgramRun Start(string folder, params string[] arguments) => StartBy([], folder, arguments);
 
-    /// <summary>Starts the program through a wrapper command that replaces itself with the program.</summary>
+    /// <summary>
+    /// Starts the program through a wrapper command that replaces itself with the program. A shell starts background jobs with SIGINT
+    /// ignored, which all descendants inherit: the program gets the default back, as at a terminal.
+    /// </summary>
     public static ProgramRun StartBy(string[] by, string folder, params string[] arguments) =>
-        new(folder, [.. by, "dotnet", Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll"), .. arguments]);
+        new(
+            folder,
+            [
+                .. by,
+                "env",
+                "--default-signal=INT",
+                "dotnet",
+                Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll"),
+                .. arguments,
+            ]
+        );
 
     /// <summary>Starts a command that runs the program.</summary>
     public static ProgramRun StartCommand(string folder, params string[] command) => new(folder, command);

@@ -40,7 +40,7 @@ internal static class StepVerdict
     public static double Utilisation(StepBenchResult result, Precision precision) =>
         (result.ImageFlops + result.TextFlops) / result.Seconds / result.Peaks[Measured(precision)];
 
-    /// <summary>What bounds the step and the one change that would help most, with the gain to expect.</summary>
+    /// <summary>The bound of the step, and the change that would help most with the gain to expect.</summary>
     public static string Of(StepBenchResult result, RunOptions options)
     {
         var (data, loss, optimizer) = (
@@ -50,14 +50,15 @@ internal static class StepVerdict
         );
         if (data >= MuchData)
         {
-            return $"Bound by data: {Readable.Percent(data)} of the step waits for the loader. `cliptrain bench data` names the slow stage; "
-                + $"without the wait a step is {Gain(data)} times as fast.";
+            return $"Bound by data: {Readable.Percent(data)} of the step waits for the loader. `cliptrain bench data` names the slow "
+                + $"stage; without the wait a step is {Gain(data)} times as fast.";
         }
 
         if (optimizer >= MuchOptimizer)
         {
-            return $"Bound by the optimizer: {Readable.Percent(optimizer)} of the step, whatever the batch. A larger training.global_batch, "
-                + $"or more workers with training.shard_optimizer, spreads it: at most {Gain(optimizer)} times the pairs a second.";
+            return $"Bound by the optimizer: {Readable.Percent(optimizer)} of the step, whatever the batch. A larger "
+                + $"training.global_batch, or more workers with training.shard_optimizer, spreads it: at most "
+                + $"{Gain(optimizer)} times the pairs a second.";
         }
 
         if (loss >= MuchLoss)
@@ -76,8 +77,8 @@ internal static class StepVerdict
 
         var other = result.Other / result.Seconds;
         return other >= MuchOther
-            ? $"Bound by overhead: {Readable.Percent(other)} of the step is in no phase. Batches of {result.Pairs} pairs are small; a larger "
-                + $"training.global_batch gives at most {Gain(other)} times the pairs a second."
+            ? $"Bound by overhead: {Readable.Percent(other)} of the step is in no phase. Batches of {result.Pairs} pairs are small; a "
+                + $"larger training.global_batch gives at most {Gain(other)} times the pairs a second."
             : $"Bound by computing the towers, at {Readable.Percent(Utilisation(result, options.Training.Precision))} of the peak of this "
                 + "machine's matrix products. More workers, a faster device or a smaller model are what is left.";
     }

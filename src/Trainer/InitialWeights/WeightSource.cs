@@ -39,7 +39,7 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         return checkpoints.Steps() is [.., var newest]
             ? OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
             : throw new WeightsException(
-                $"training.start_from '{path}' is not a weights file, a checkpoint, a model folder or a run with a " + "checkpoint."
+                $"training.start_from '{path}' is not a weights file, a checkpoint, a model folder or a run with a checkpoint."
             );
     }
 

@@ -48,8 +48,8 @@ public sealed class ConfigDocsTests
     [InlineData("| `global_batch` | whole number | required | 1 to 16777216 | Pairs per step, over all workers. |")]
     [InlineData("| `epsilon` | number | 0.000001 | ≥ 0 | Added to the square root of the second moment. |")]
     [InlineData(
-        "| `activation` | `gelu` or `quick_gelu` | `gelu` |  | Activation in the MLPs of the transformers. OpenAI's weights need quick_gelu, "
-            + "x·sigmoid(1.702x). |"
+        "| `activation` | `gelu` or `quick_gelu` | `gelu` |  | Activation in the MLPs of the transformers. OpenAI's weights need "
+            + "quick_gelu, x·sigmoid(1.702x). |"
     )]
     public void The_reference_has_a_row_for_a_key(string row)
     {

@@ -75,7 +75,8 @@ public sealed class MetricsFileTests : IDisposable
     {
         File.WriteAllText(
             FilePath,
-            """{"step":1,"samples":64,"epoch":0.01,"loss":1,"logit_scale":14.25,"gradient_norm":0.5,"learning_rate":0.00048,"step_seconds":2,"images_per_second":32,"data_wait_share":0.125,"bad_samples":3}"""
+            """{"step":1,"samples":64,"epoch":0.01,"loss":1,"logit_scale":14.25,"gradient_norm":0.5,"learning_rate":0.000"""
+                + """48,"step_seconds":2,"images_per_second":32,"data_wait_share":0.125,"bad_samples":3}"""
                 + "\n"
         );
 

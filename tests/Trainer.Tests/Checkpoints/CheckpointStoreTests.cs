@@ -96,9 +96,9 @@ public sealed class CheckpointStoreTests : IDisposable
     }
 
     [Theory]
-    [InlineData("{}", "does not name model.safetensors")]
+    [InlineData("{}", "does not list model.safetensors")]
     [InlineData("null", "cannot be read")]
-    [InlineData("""{"model.safetensors":null,"optimizer.safetensors":null,"state.json":null}""", "names model.safetensors, which")]
+    [InlineData("""{"model.safetensors":null,"optimizer.safetensors":null,"state.json":null}""", "lists model.safetensors, which")]
     public void A_manifest_that_does_not_list_a_checkpoints_files_is_rejected(string manifest, string reason)
     {
         Write(200, 1);
@@ -114,7 +114,7 @@ public sealed class CheckpointStoreTests : IDisposable
         var path = Path.Combine(PathOf(200), CheckpointDirectory.ManifestFile);
         File.WriteAllText(path, File.ReadAllText(path).Replace("\"steps.jsonl\"", "\"../steps.jsonl\"", StringComparison.Ordinal));
 
-        AssertDamaged(200, "names ../steps.jsonl");
+        AssertDamaged(200, "lists ../steps.jsonl");
     }
 
     [Fact]

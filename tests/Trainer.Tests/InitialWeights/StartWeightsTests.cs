@@ -110,7 +110,7 @@ public sealed class StartWeightsTests : IDisposable
             }
         );
         Assert.Contains(
-            "no checkpoint",
+            "is not a weights file, a checkpoint",
             Assert.Throws<WeightsException>(() => WeightSource.Open(Path.Combine(_folder, "other"), Activation.Gelu)).Message,
             StringComparison.Ordinal
         );
