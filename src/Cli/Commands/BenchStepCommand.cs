@@ -45,17 +45,17 @@ internal static class BenchStepCommand
         using var torchThread = new TorchThread();
         var result = torchThread.Run(() => new StepBench(options, manifest, cores).Run(duration, cancellation));
         var precision = options.Training.Precision;
-        AnsiConsole.Write(StepVerdict.Draw(result, precision));
+        AnsiConsole.Write(StepAdvice.Draw(result, precision));
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"One of {options.Cluster.Workers} workers, {result.Steps} steps of {result.Pairs} pairs: "
-                    + $"{result.Pairs / result.Seconds:F0} pairs a second, {100 * StepVerdict.Utilisation(result, precision):F0}% of the "
+                    + $"{result.Pairs / result.Seconds:F0} pairs a second, {100 * StepAdvice.Utilisation(result, precision):F0}% of the "
                     + $"machine's peak (MFU). Peaks of matrix products: fp32 {result.Peaks[Precision.Fp32] / 1e9:F0} GFLOP/s, bf16 "
                     + $"{result.Peaks[Precision.Bf16] / 1e9:F0}."
             )
         );
-        Console.WriteLine(StepVerdict.Of(result, options));
+        Console.WriteLine(StepAdvice.Of(result, options));
         return ExitCodes.Ok;
     }
 }

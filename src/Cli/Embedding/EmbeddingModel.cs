@@ -16,7 +16,7 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
     /// <param name="model">Architecture of a bare weights file.</param>
     /// <param name="what">Content to embed.</param>
     /// <exception cref="UsageException">There is no model, or it cannot embed the content.</exception>
-    /// <exception cref="Checkpoints.WeightsException">The weights are damaged.</exception>
+    /// <exception cref="WeightsException">The weights are damaged.</exception>
     public static EmbeddingModel Open(string path, string? model, EmbeddingContent what)
     {
         var opened = ModelFolder.Open(path, model);

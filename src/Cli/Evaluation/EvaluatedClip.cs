@@ -25,7 +25,7 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 
     /// <param name="opened">The model.</param>
     /// <param name="name">Name of the model in reports.</param>
-    /// <exception cref="Runs.UsageException">The model needs a different image preprocessing, or its tokenizer is
+    /// <exception cref="UsageException">The model needs a different image preprocessing, or its tokenizer is
     /// unknown.</exception>
     public EvaluatedClip(OpenedModel opened, string name)
     {

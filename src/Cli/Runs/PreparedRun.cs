@@ -34,18 +34,12 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     public static PreparedRun Create(RunOptions options)
     {
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
-        if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
-        {
-            throw new UsageException(
-                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or start another run with "
-                    + "--set name=NAME."
-            );
-        }
+        RunFolder.RequireNew(files);
 
         // Errors in corpus, tokenizer or splits are reported before anything is written.
         RunPlan.Tokenizer(options);
         RunEvaluation.CheckSplits(options);
-        var start = Examine(options);
+        var start = StartWeights.Examine(options);
         var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         if (start is not null)
         {
@@ -173,17 +167,6 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         Checkpoints.Steps().LastOrDefault(Checkpoints.IsComplete) is var step and > 0
             ? new CheckpointMark(step, Checkpoints.PathOf(step))
             : null;
-
-    private static StartReport? Examine(RunOptions options)
-    {
-        if (options.Training.StartFrom is null)
-        {
-            return null;
-        }
-
-        using var weights = new StartWeights(options);
-        return weights.Examine();
-    }
 
     /// <summary>The folder in which the run was started, inferred from its directory; null if unknown.</summary>
     private static string? FolderBegunIn(RunFiles files, OutputOptions output)

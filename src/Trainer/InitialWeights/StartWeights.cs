@@ -31,6 +31,19 @@ public sealed class StartWeights : IDisposable
         }
     }
 
+    /// <summary>Examines the weights that a run starts from; null if it starts from none.</summary>
+    /// <inheritdoc cref="Examine()" path="/exception"/>
+    public static StartReport? Examine(RunOptions run)
+    {
+        if (run.Training.StartFrom is null)
+        {
+            return null;
+        }
+
+        using var weights = new StartWeights(run);
+        return weights.Examine();
+    }
+
     /// <summary>Reads all tensors that are used and reports on them.</summary>
     /// <exception cref="WeightsException">The weights cannot be read, or differ from those with which the run began.</exception>
     public StartReport Examine() => new(_weights.Path, Read((_, _) => { }), _plan.Tensors);
@@ -39,7 +52,7 @@ public sealed class StartWeights : IDisposable
     /// Overwrites a host copy of a model's master weights with the tensors taken from the file; rounds to nearest where weights are
     /// bf16.
     /// </summary>
-    /// <inheritdoc cref="Examine" path="/exception"/>
+    /// <inheritdoc cref="Examine()" path="/exception"/>
     public void LoadInto(FlatParameters layout, MasterWeights weights)
     {
         using var guard = no_grad();

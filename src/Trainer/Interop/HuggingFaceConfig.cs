@@ -19,7 +19,7 @@ public static class HuggingFaceConfig
     private const double ClipEpsilon = 1e-5;
     private static readonly (int Code, string Name)[] s_resampling = [(0, "nearest"), (2, "bilinear"), (3, "bicubic")];
 
-    /// <exception cref="Checkpoints.WeightsException">
+    /// <exception cref="WeightsException">
     /// The file is malformed, or describes features that ClipTrain does not have.
     /// </exception>
     internal static ModelOptions Load(string path)
@@ -68,7 +68,7 @@ public static class HuggingFaceConfig
         };
     }
 
-    /// <exception cref="Checkpoints.WeightsException">
+    /// <exception cref="WeightsException">
     /// The file is malformed, or describes preprocessing that open_clip's terms cannot express.
     /// </exception>
     internal static Preprocessing LoadPreprocessing(string path)

@@ -23,7 +23,7 @@ public static class OpenClipConfig
     private const int PooledWidth = 32;
 
     /// <summary>Reads a file with model_cfg and preprocess_cfg, or one of open_clip's own files, which contain only the model.</summary>
-    /// <exception cref="Checkpoints.WeightsException">
+    /// <exception cref="WeightsException">
     /// The file is malformed, or describes features that ClipTrain does not have.
     /// </exception>
     internal static (ModelOptions Model, Preprocessing Preprocessing, bool OwnTokenizer) Load(string path)

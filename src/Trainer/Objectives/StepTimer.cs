@@ -37,6 +37,7 @@ public enum StepPhase
 /// <param name="synchronizes">True to wait for the GPU at the end of each lap.</param>
 public sealed class StepTimer(bool synchronizes = false)
 {
+    private readonly bool _synchronizes = synchronizes;
     private readonly long[] _ticks = new long[Enum.GetValues<StepPhase>().Length];
 
     /// <summary>Time spent in a phase so far.</summary>
@@ -61,6 +62,4 @@ public sealed class StepTimer(bool synchronizes = false)
             timer._ticks[(int)phase] += Stopwatch.GetTimestamp() - began;
         }
     }
-
-    private readonly bool _synchronizes = synchronizes;
 }

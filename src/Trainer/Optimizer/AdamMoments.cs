@@ -14,14 +14,11 @@ public sealed record AdamMoments(MomentBuffer First, MomentBuffer Second) : IDis
     /// <param name="elements">Number of weights.</param>
     /// <param name="type">Storage type.</param>
     /// <param name="device">Device of the buffers.</param>
-    public AdamMoments(long elements, MomentType type, torch.Device device)
-        : this(
+    public static AdamMoments Zeros(long elements, MomentType type, torch.Device device) =>
+        new(
             MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: false),
             MomentBuffer.Zeros(elements, TypeOf(type), device, isSquares: true)
-        )
-    {
-        // Both buffers are all there is.
-    }
+        );
 
     /// <summary>A view of the moments of a range of the weights, in the current dispose scope.</summary>
     public AdamMoments Slice(long offset, long length) => new(First.Slice(offset, length), Second.Slice(offset, length));

@@ -28,7 +28,7 @@ public sealed class AdamW : IDisposable
     {
         (_parameters, _options, _seed) = (parameters, options, seed);
         Held = held ?? parameters.Updated;
-        Moments = new AdamMoments(Held.Length, options.Moments, parameters.Master.device);
+        Moments = AdamMoments.Zeros(Held.Length, options.Moments, parameters.Master.device);
     }
 
     /// <summary>The part of the layout whose moments are held.</summary>

@@ -9,6 +9,19 @@ namespace ClipTrain.Trainer.Runs;
 /// </summary>
 internal static class RunFolder
 {
+    /// <summary>Refuses to start a run in a directory that holds something.</summary>
+    /// <exception cref="UsageException">The run's directory exists and is not empty.</exception>
+    public static void RequireNew(RunFiles files)
+    {
+        if (Directory.Exists(files.Directory) && Directory.EnumerateFileSystemEntries(files.Directory).Any())
+        {
+            throw new UsageException(
+                $"{files.Directory} exists already. Continue it with `cliptrain resume {files.Directory}`, or start another run with "
+                    + "--set name=NAME."
+            );
+        }
+    }
+
     /// <param name="files">Files of the run. Its folder must not exist, or be empty.</param>
     /// <param name="write">Writes the initial files of the run.</param>
     /// <param name="operations">File operations; defaults to those of this machine.</param>

@@ -17,7 +17,7 @@ public sealed class StateSnapshot : IDisposable
     {
         (Parameters, Held, Counters) = (layout.Parameters, held, counters);
         Weights = new MasterWeights(Parameters.Weights.Narrow.numel(), Parameters.Weights.Narrow.numel() + Parameters.Weights.Wide.numel());
-        Moments = new AdamMoments(held.Length, layout.Options.Moments, CPU);
+        Moments = AdamMoments.Zeros(held.Length, layout.Options.Moments, CPU);
     }
 
     public long Step => Counters.Step;

@@ -4,6 +4,7 @@ using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.InitialWeights;
 using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -37,18 +38,21 @@ public sealed class LocalTrainer : IDisposable
         }
 
         Files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
-        if (Directory.Exists(Files.Directory) && Directory.EnumerateFileSystemEntries(Files.Directory).Any())
+        RunFolder.RequireNew(Files);
+        var start = StartWeights.Examine(options);
+        _manifest = RunCorpus.Select(options);
+        if (start is not null)
         {
-            throw new UsageException($"{Files.Directory} already exists. Choose another name.");
+            options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
         }
 
         (_options, _cores) = (options, Environment.ProcessorCount);
-        _manifest = RunCorpus.Select(options);
         _checkpoints = new CheckpointDirectory(Files.Checkpoints);
         RunFolder.Create(
             Files,
             aside =>
             {
+                start?.Save(aside.StartFrom);
                 File.WriteAllText(aside.Config, ConfigWriter.Write(options));
                 _manifest.Save(aside.Manifest);
             }

@@ -10,7 +10,7 @@ public interface IWeights : IDisposable
     IReadOnlyDictionary<string, IReadOnlyList<long>> Shapes { get; }
 
     /// <summary>Reads a tensor's values, row-major and as fp32, into memory of its size.</summary>
-    /// <exception cref="Checkpoints.WeightsException">There is no such tensor, or it has another size or is not numeric.</exception>
+    /// <exception cref="WeightsException">There is no such tensor, or it has another size or is not numeric.</exception>
     void Read(string name, Span<float> destination);
 }
 

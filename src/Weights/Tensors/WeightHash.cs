@@ -10,7 +10,7 @@ public sealed class WeightHash : IDisposable
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
 
     /// <summary>Hash of all tensors, in the order of their names, in lower-case hexadecimal.</summary>
-    /// <exception cref="Checkpoints.WeightsException">The tensors cannot be read.</exception>
+    /// <exception cref="WeightsException">The tensors cannot be read.</exception>
     public static string Of(IWeights weights)
     {
         using var hash = new WeightHash();

@@ -47,7 +47,7 @@ public sealed class StepBenchTests : IDisposable
     [InlineData(StepPhase.ImageBackward, 1, "Bound by the towers in fp32", "up to 2.00 times")]
     public void The_verdict_names_the_largest_cost_and_the_gain_to_expect(StepPhase phase, double share, string cause, string gain)
     {
-        var verdict = StepVerdict.Of(Result(phase, share, bf16: 2e9), Run(Precision.Fp32));
+        var verdict = StepAdvice.Of(Result(phase, share, bf16: 2e9), Run(Precision.Fp32));
 
         Assert.Contains(cause, verdict, StringComparison.Ordinal);
         Assert.Contains(gain, verdict, StringComparison.Ordinal);
@@ -56,7 +56,7 @@ public sealed class StepBenchTests : IDisposable
     [Fact]
     public void Towers_that_compute_in_bf16_are_named_with_the_share_of_the_peak()
     {
-        var verdict = StepVerdict.Of(Result(StepPhase.ImageBackward, 1, bf16: 2e9), Run(Precision.Bf16));
+        var verdict = StepAdvice.Of(Result(StepPhase.ImageBackward, 1, bf16: 2e9), Run(Precision.Bf16));
 
         Assert.Contains("Bound by computing the towers, at 25.0%", verdict, StringComparison.Ordinal);
     }

@@ -7,7 +7,7 @@ using Spectre.Console;
 namespace ClipTrain.Cli.DataTools;
 
 /// <summary>Reads measured steps: a table of phases, what bounds the step, and the change that would help most.</summary>
-internal static class StepVerdict
+internal static class StepAdvice
 {
     private const double MuchData = 0.1,
         MuchLoss = 0.25,
