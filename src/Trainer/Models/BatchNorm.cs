@@ -47,13 +47,12 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
     /// </param>
     public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
     {
-        var x = x_bCHW.to(float32);
         if (statistics?.Has(name + MeanSuffix) != true)
         {
-            return nn.functional.batch_norm(x, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon).to(x_bCHW.dtype);
+            return nn.functional.batch_norm(x_bCHW, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon);
         }
 
-        var count = statistics.OverRanks?.Count(x) ?? x.numel() / x.size(1);
+        var count = statistics.OverRanks?.Count(x_bCHW) ?? x_bCHW.numel() / x_bCHW.size(1);
         if (count == 1)
         {
             throw new InvalidOperationException(
@@ -64,17 +63,20 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
 
         if (statistics.OverRanks is { } ranks)
         {
-            var moments = ranks.Of(name, x);
-            statistics.Observe(name + MeanSuffix, moments.Mean_C, x.size(0));
-            statistics.Observe(name + VarianceSuffix, moments.Variance_C * (count / (count - 1.0)), x.size(0));
-            return SynchronizedNorm.Forward(x, _weight, _bias, moments, count, ranks.Ranks, Epsilon).to(x_bCHW.dtype);
+            var whole = x_bCHW.to(float32).contiguous();
+            var moments = ranks.Of(name, whole);
+            statistics.Observe(name + MeanSuffix, moments.Mean_C, x_bCHW.size(0));
+            statistics.Observe(name + VarianceSuffix, moments.Variance_C * (count / (count - 1.0)), x_bCHW.size(0));
+            return SynchronizedNorm.Forward(whole, _weight, _bias, moments, count, ranks.Ranks, Epsilon).to(x_bCHW.dtype);
         }
 
+        // In fp32, PyTorch sums whole channels in fp64, but channels that lie side by side in fp32.
+        var x = x_bCHW.dtype == float32 ? x_bCHW.contiguous() : x_bCHW;
         // With a momentum of 1, these tensors receive the batch's own statistics.
         var (mean, variance) = (zeros_like(_bias).detach(), zeros_like(_bias).detach());
         var y = nn.functional.batch_norm(x, mean, variance, _weight, _bias, training: true, momentum: 1, eps: Epsilon);
-        statistics.Observe(name + MeanSuffix, mean, x.size(0));
-        statistics.Observe(name + VarianceSuffix, variance, x.size(0));
-        return y.to(x_bCHW.dtype);
+        statistics.Observe(name + MeanSuffix, mean, x_bCHW.size(0));
+        statistics.Observe(name + VarianceSuffix, variance, x_bCHW.size(0));
+        return y;
     }
 }
