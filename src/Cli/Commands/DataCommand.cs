@@ -68,14 +68,14 @@ public static class DataCommand
         var packages = Directory.CreateTempSubdirectory("cliptrain-icons-").FullName;
         try
         {
-            var icons = Path.Combine(NpmPackages.Fetch(Path.Combine(AppContext.BaseDirectory, "npm-demo"), packages), "@iconify-json");
+            var modules = NpmPackages.Fetch(Path.Combine(AppContext.BaseDirectory, "npm-demo"), packages);
             AnsiConsole
                 .Progress()
                 .Start(context =>
                 {
                     var task = context.AddTask("Rendering and packing");
                     DemoCorpus.Build(
-                        icons,
+                        modules,
                         folder,
                         new DirectProgress(progress =>
                         {

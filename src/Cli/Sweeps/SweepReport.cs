@@ -77,7 +77,7 @@ internal static class SweepReport
                         error is { } value ? Readable.Number(value) : opened.Folder.Read(trial.Id).State.ToString().ToLowerInvariant(),
                         error is null ? ""
                         : error >= prediction.Said.Low && error <= prediction.Said.High ? "yes"
-                        : "no",
+                        : "no; what these results cannot tell says why",
                         $"{prediction.In.Made:u}",
                         prediction.In.Hash[..16],
                     ],

@@ -10,7 +10,7 @@ public readonly record struct DemoProgress(int ImagesDone, int Images);
 
 /// <summary>
 /// A small corpus of emoji, drawn by six vendors and captioned with their names, on which a small model learns in minutes. Written to one
-/// folder: three Parquet files with the columns image, text, vendor and label (the emoji's category), a vocabulary learned from the
+/// folder: three Parquet files with the columns image, text, vendor, label (the emoji's category) and keywords, a vocabulary learned from the
 /// training captions, and the drawings' licences. Reproducible byte for byte.
 /// </summary>
 public static class DemoCorpus
@@ -37,18 +37,18 @@ public static class DemoCorpus
     private static readonly string[] TrainVendors = [.. NamingVendors, "openmoji", "emojione", "fxemoji"];
 
     /// <summary>Builds the corpus.</summary>
-    /// <param name="iconsRoot">Folder with the @iconify-json packages that npm installs from scripts/npm-demo.</param>
+    /// <param name="packagesRoot">The folder node_modules with the packages that npm installs from scripts/npm-demo.</param>
     /// <param name="outputDirectory">Created if it does not exist; files of an earlier build are replaced.</param>
     /// <param name="progress">Called after every image.</param>
     /// <exception cref="InvalidDataException">A package is missing or damaged; the message names the file.</exception>
-    public static void Build(string iconsRoot, string outputDirectory, IProgress<DemoProgress>? progress = null)
+    public static void Build(string packagesRoot, string outputDirectory, IProgress<DemoProgress>? progress = null)
     {
         var sets = new Dictionary<string, EmojiSet>(StringComparer.Ordinal);
         try
         {
             foreach (var vendor in (string[])[.. TrainVendors, HeldOutVendor])
             {
-                sets.Add(vendor, EmojiSet.Load(iconsRoot, vendor));
+                sets.Add(vendor, EmojiSet.Load(Path.Combine(packagesRoot, "@iconify-json"), vendor));
             }
 
             var concepts = new EmojiConcepts([.. NamingVendors.Select(v => sets[v])], [.. sets.Values]);
@@ -56,8 +56,7 @@ public static class DemoCorpus
             Directory.CreateDirectory(Path.Combine(outputDirectory, VendorsFolder));
 
             var writer = new SplitWriter(
-                sets,
-                concepts,
+                new Sources(sets, concepts, EmojiKeywords.Load(packagesRoot)),
                 outputDirectory,
                 progress,
                 splits.Train.Count + splits.HeldOutVendor.Count + splits.HeldOutConcepts.Count
@@ -109,14 +108,10 @@ public static class DemoCorpus
         return text.ToString();
     }
 
+    private sealed record Sources(Dictionary<string, EmojiSet> Sets, EmojiConcepts Concepts, EmojiKeywords Keywords);
+
     /// <summary>Draws the rows of a split in parallel, and writes them in order.</summary>
-    private sealed class SplitWriter(
-        Dictionary<string, EmojiSet> sets,
-        EmojiConcepts concepts,
-        string directory,
-        IProgress<DemoProgress>? progress,
-        int images
-    )
+    private sealed class SplitWriter(Sources emoji, string directory, IProgress<DemoProgress>? progress, int images)
     {
         private int _done;
 
@@ -142,10 +137,10 @@ public static class DemoCorpus
 
         public void Write(string file, IReadOnlyList<(DemoRow Row, byte[] Jpeg)> drawings)
         {
-            using var corpus = new CorpusWriter(Path.Combine(directory, file), RowGroupRows, extraColumns: ["vendor", "label"]);
+            using var corpus = new CorpusWriter(Path.Combine(directory, file), RowGroupRows, extraColumns: ["vendor", "label", "keywords"]);
             foreach (var (row, jpeg) in drawings)
             {
-                corpus.Add(jpeg, EmojiConcepts.Caption(row.Concept), [row.Vendor, Label(row.Concept)]);
+                corpus.Add(jpeg, EmojiConcepts.Caption(row.Concept), [row.Vendor, Label(row.Concept), emoji.Keywords.Of(row.Concept)]);
             }
 
             corpus.Complete();
@@ -154,12 +149,12 @@ public static class DemoCorpus
         /// <summary>The concept's category, from the first naming set that contains the concept.</summary>
         private string? Label(string concept) =>
             NamingVendors
-                .Select(v => concepts.Drawing(concept, v) is { } name ? sets[v].Category(name) : null)
+                .Select(v => emoji.Concepts.Drawing(concept, v) is { } name ? emoji.Sets[v].Category(name) : null)
                 .FirstOrDefault(c => c is not null);
 
         private byte[] Draw(DemoRow row, PixelBuffer image)
         {
-            var (set, name) = (sets[row.Vendor], concepts.Drawing(row.Concept, row.Vendor)!);
+            var (set, name) = (emoji.Sets[row.Vendor], emoji.Concepts.Drawing(row.Concept, row.Vendor)!);
             var frame = set.Frame(name);
             Rasterize(frame);
             // Vendors use different margins, which would reveal the vendor and distract from the concept: unify them.

@@ -100,15 +100,10 @@ internal static class Doubts
             yield return "isoflop: fewer than two budgets have a parabola with a minimum: widen the range of model sizes.";
         }
 
-        if (
-            fit is { HeldoutError: { } heldOut, Deviations.Length: > 0 }
-            && Math.Sqrt(fit.Deviations.Average(r => r * r)) is var usual
-            && heldOut > 3 * usual
-            && heldOut > 0.01
-        )
+        if (fit.ExtrapolationError > 0)
         {
-            yield return $"{fit.Law}: fitted without the largest trials, it misses them by {Text(100 * heldOut)}%, but others by "
-                + $"{Text(100 * usual)}%: it extrapolates poorly.";
+            yield return $"{fit.Law}: fitted without the largest trials, it misses them by {Text(100 * fit.HeldoutError!.Value)}%, but "
+                + $"others by {Text(100 * fit.UsualDeviation)}%: it extrapolates poorly, and predictions beyond the data allow for as much.";
         }
     }
 

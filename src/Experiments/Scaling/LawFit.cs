@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>A value with its 95% interval, which is null if undetermined.</summary>
@@ -24,6 +26,19 @@ public sealed record LawFit
     /// few are left.
     /// </summary>
     public required double? HeldoutError { get; init; }
+
+    /// <summary>
+    /// The part of <see cref="HeldoutError"/> that noise does not explain, if it is more than twice the usual deviation; else 0.
+    /// </summary>
+    [JsonIgnore]
+    public double ExtrapolationError =>
+        HeldoutError is { } heldOut && Deviations.Length > 0 && heldOut > 0.01 && heldOut > 2 * UsualDeviation
+            ? Math.Sqrt((heldOut * heldOut) - (UsualDeviation * UsualDeviation))
+            : 0;
+
+    /// <summary>Root mean square of the logarithmic deviations.</summary>
+    [JsonIgnore]
+    public double UsualDeviation => Math.Sqrt(Deviations.Average(r => r * r));
 
     /// <summary>Number of fitted observations.</summary>
     public required int Points { get; init; }

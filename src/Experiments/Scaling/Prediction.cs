@@ -1,9 +1,13 @@
+using MathNet.Numerics.Distributions;
+
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>A law's prediction for a trial.</summary>
 /// <param name="Value">The law's value.</param>
 /// <param name="Law">95% interval of the value.</param>
-/// <param name="Trial">90% interval of a single trial, including its noise.</param>
+/// <param name="Trial">
+/// 90% interval of a single trial, including its noise and, beyond the data, <see cref="LawFit.ExtrapolationError"/>.
+/// </param>
 public sealed record Prediction(double Value, (double Low, double High)? Law, (double Low, double High)? Trial)
 {
     /// <summary>Predicts a law's value at x.</summary>
@@ -16,15 +20,23 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
         }
 
         var law = Laws.Create(fit.Law, fit.Centre);
-        return law is not ParametricLaw parametric ? Of(fit, at => law.LogAt(Math.Log(x), at))
+        return law is not ParametricLaw parametric ? Of(fit, Math.Log(x), at => law.LogAt(Math.Log(x), at))
             : fit.LogCost is not { } cost ? null
-            : Of(fit, at => parametric.Optimum(Math.Log(x) - cost, at) is var (n, d) ? parametric.LogAt(n, d, at) : double.NaN);
+            : Of(
+                fit,
+                Math.Log(x),
+                at => parametric.Optimum(Math.Log(x) - cost, at) is var (n, d) ? parametric.LogAt(n, d, at) : double.NaN
+            );
     }
 
     /// <summary>Predicts a parametric law's value for a model and a number of distinct samples; null for other laws.</summary>
     public static Prediction? At(LawFit fit, double parameters, double data) =>
         fit.Law is "parametric" or "repeated" && Laws.Create(fit.Law, fit.Centre) is ParametricLaw law
-            ? Of(fit, at => law.LogAt(Math.Log(parameters), Math.Log(data), at))
+            ? Of(
+                fit,
+                Math.Log(parameters) + Math.Log(data) + (fit.LogCost ?? double.PositiveInfinity),
+                at => law.LogAt(Math.Log(parameters), Math.Log(data), at)
+            )
             : null;
 
     /// <summary>The best model and number of samples for an amount of compute; null if the law does not determine them.</summary>
@@ -53,7 +65,7 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
         );
     }
 
-    private static Prediction Of(LawFit fit, Func<double[], double> log)
+    private static Prediction Of(LawFit fit, double logX, Func<double[], double> log)
     {
         double[] drawn = [.. fit.Draws.Select(log).Where(double.IsFinite)];
         if (drawn.Length == 0)
@@ -62,7 +74,8 @@ public sealed record Prediction(double Value, (double Low, double High)? Law, (d
         }
 
         var random = new Random(1);
-        double[] trials = [.. drawn.Select(value => value + fit.Deviations[random.Next(fit.Deviations.Length)]).Order()];
+        var beyond = new Normal(0, logX > fit.Range.Most ? fit.ExtrapolationError : 0, random);
+        double[] trials = [.. drawn.Select(value => value + fit.Deviations[random.Next(fit.Deviations.Length)] + beyond.Sample()).Order()];
         Array.Sort(drawn);
         return new Prediction(Math.Exp(log(fit.At)), Between(drawn, 0.025), Between(trials, 0.05));
     }

@@ -65,6 +65,14 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
     }
 
     [Fact]
+    public void Keywords_are_words_that_the_name_lacks_or_null()
+    {
+        var keywords = Captions(Vendor).Zip(Column(Vendor, "keywords")).ToArray();
+        Assert.NotEmpty(keywords);
+        Assert.All(keywords, row => Assert.Equal(int.Parse(row.First![^3..]) % 3 == 0 ? "found by me" : null, row.Second));
+    }
+
+    [Fact]
     public void Images_are_drawings_of_96_pixels_on_white()
     {
         using var decoder = new ImageDecoder();

@@ -77,22 +77,22 @@ public sealed class EmojiConceptsTests : IDisposable
     public void A_missing_file_is_named()
     {
         _packages.Add("noto", ["bear"]);
-        var file = Path.Combine(_packages.Root, "noto", "info.json");
+        var file = Path.Combine(_packages.Icons, "noto", "info.json");
         File.WriteAllText(file, "{");
         Assert.StartsWith(
             file,
-            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "noto")).Message,
+            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Icons, "noto")).Message,
             StringComparison.Ordinal
         );
         File.Delete(file);
         Assert.StartsWith(
             file,
-            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "noto")).Message,
+            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Icons, "noto")).Message,
             StringComparison.Ordinal
         );
         Assert.Contains(
             "@iconify-json/twemoji",
-            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Root, "twemoji")).Message,
+            Assert.Throws<InvalidDataException>(() => EmojiSet.Load(_packages.Icons, "twemoji")).Message,
             StringComparison.Ordinal
         );
     }
@@ -100,7 +100,7 @@ public sealed class EmojiConceptsTests : IDisposable
     /// <summary>The first two vendors name the concepts.</summary>
     private EmojiConcepts Concepts(params string[] vendors)
     {
-        var sets = vendors.Select(v => EmojiSet.Load(_packages.Root, v)).ToArray();
+        var sets = vendors.Select(v => EmojiSet.Load(_packages.Icons, v)).ToArray();
         var concepts = new EmojiConcepts(sets[..2], sets);
         foreach (var set in sets)
         {

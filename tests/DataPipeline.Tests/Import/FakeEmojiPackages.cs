@@ -2,12 +2,15 @@ using System.Text.Json;
 
 namespace ClipTrain.DataPipeline.Tests.Import;
 
-/// <summary>Small Iconify packages in a temporary folder.</summary>
+/// <summary>Small packages of emoji and of their keywords in a temporary folder.</summary>
 internal sealed class FakeEmojiPackages : IDisposable
 {
     public static readonly string[] Vendors = ["noto", "twemoji", "openmoji", "emojione", "fxemoji", "fluent-emoji"];
 
     public string Root { get; } = Directory.CreateTempSubdirectory("cliptrain-emoji-").FullName;
+
+    /// <summary>The Iconify packages.</summary>
+    public string Icons => Path.Combine(Root, "@iconify-json");
 
     /// <summary>Writes one package; every drawing is a square whose colour depends on its name and vendor.</summary>
     public void Add(
@@ -50,9 +53,22 @@ internal sealed class FakeEmojiPackages : IDisposable
         Write(vendor, "package.json", new { version = "1.2.3" });
     }
 
-    /// <summary>The same names from every vendor.</summary>
+    /// <summary>Writes the package of keywords.</summary>
+    /// <param name="emoji">For each emoji its name, with underscores, and its keywords.</param>
+    public void AddKeywords(Dictionary<string, string[]> emoji)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(Root, "emojilib", "dist")).FullName;
+        File.WriteAllText(Path.Combine(folder, "emoji-en-US.json"), JsonSerializer.Serialize(emoji));
+    }
+
+    /// <summary>The same names from every vendor; every third has keywords.</summary>
     public void AddAll(IReadOnlyList<string> names)
     {
+        AddKeywords(
+            names
+                .Where((_, i) => i % 3 == 0)
+                .ToDictionary(n => "emoji of " + n, n => (string[])[n.Replace('-', '_'), "found", "by_me"], StringComparer.Ordinal)
+        );
         foreach (var vendor in Vendors)
         {
             Add(
@@ -73,7 +89,7 @@ internal sealed class FakeEmojiPackages : IDisposable
 
     private void Write(string vendor, string file, object content)
     {
-        Directory.CreateDirectory(Path.Combine(Root, vendor));
-        File.WriteAllText(Path.Combine(Root, vendor, file), JsonSerializer.Serialize(content));
+        Directory.CreateDirectory(Path.Combine(Icons, vendor));
+        File.WriteAllText(Path.Combine(Icons, vendor, file), JsonSerializer.Serialize(content));
     }
 }

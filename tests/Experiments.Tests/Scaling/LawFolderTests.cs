@@ -67,6 +67,21 @@ public sealed class LawFolderTests : IDisposable
     }
 
     [Fact]
+    public void A_prediction_beyond_the_data_allows_for_what_the_law_misses_there()
+    {
+        // Errors fall faster and faster, as when a model begins to learn.
+        static double Errors(double x) => 0.98 - (0.004 * Math.Sqrt(x / 1e6));
+        var fit = LawFitter.FitOne("power", "", Sample.Of(Synthetic.Curve(Errors, (1e2, 1e10), 40, 0.01, 1)), 200)!;
+        Assert.InRange(fit.ExtrapolationError, 0.03, 1);
+        var (within, beyond) = (Prediction.At(fit, 9.9e9)!.Trial!.Value, Prediction.At(fit, 1.2e10)!.Trial!.Value);
+        Assert.True(beyond.High / beyond.Low > 1.05 * (within.High / within.Low));
+        Assert.InRange(Errors(1.2e10), beyond.Low, beyond.High);
+
+        var right = LawFitter.FitOne("power", "", Sample.Of(Synthetic.Curve(x => 20 * Math.Pow(x, -0.16), (1e6, 1e10), 30, 0.01, 1)), 200)!;
+        Assert.Equal(0, right.ExtrapolationError);
+    }
+
+    [Fact]
     public void The_report_draws_each_chart_and_says_what_the_results_cannot_tell()
     {
         var path = Path.Combine(_folder, "report.html");
