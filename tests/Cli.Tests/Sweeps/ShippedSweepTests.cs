@@ -16,7 +16,7 @@ public sealed class ShippedSweepTests
             { "demo-scaling", (4 * 4 * 3) + 2 },
             { "objectives", 4 * 3 * 5 },
             { "patch-size", 4 * 3 * 2 },
-            { "quickstart-recipe", 5 * 3 * 2 * 2 },
+            { "quickstart-recipe", 5 * 3 * 2 * 3 },
         };
 
     [Theory, MemberData(nameof(Sweeps))]
