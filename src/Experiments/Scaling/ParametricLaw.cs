@@ -47,7 +47,10 @@ public sealed class ParametricLaw : Law
     {
         if (start is not null)
         {
-            return Refine(sample, start);
+            // A floor of almost nothing has no gradient: whether a draw has a floor can only be seen from above.
+            var floor = sample.LogY.Min() - Math.Log(2);
+            double[][] starts = start[2] < floor - Math.Log(1000) ? [start, [.. start[..2], floor, .. start[3..]]] : [start];
+            return Best(starts.Select(from => Refine(sample, from)));
         }
 
         var effective = _repeats ? Effective(sample, Math.Log(PublishedRepeats)) : sample.LogData!;
@@ -60,7 +63,7 @@ public sealed class ParametricLaw : Law
         var best = begun
             .Select(found => Lbfgs.Minimize((at, gradient) => Huber(sample, effective, at, gradient), found.At))
             .MinBy(found => found.Value);
-        return double.IsFinite(best.Value) ? Refine(sample, _repeats ? [.. best.At, Math.Log(PublishedRepeats)] : best.At) : null;
+        return double.IsFinite(best.Value) ? Best([Refine(sample, _repeats ? [.. best.At, Math.Log(PublishedRepeats)] : best.At)]) : null;
     }
 
     public override double LogAt(Sample sample, int row, double[] at) =>
@@ -102,18 +105,20 @@ public sealed class ParametricLaw : Law
         from b in Factors
         select new[] { a - (alpha * _logParams), b - (beta * _logData), e, alpha, beta };
 
-    private double[]? Refine(Sample sample, double[] start)
+    private static double[]? Best(IEnumerable<(double[] At, double Value)> found)
+    {
+        var best = found.MinBy(fit => double.IsFinite(fit.Value) ? fit.Value : double.PositiveInfinity);
+        return double.IsFinite(best.Value) ? best.At : null;
+    }
+
+    private (double[] At, double Value) Refine(Sample sample, double[] start)
     {
         if (!_repeats)
         {
-            return
-                Lbfgs.Minimize((at, gradient) => Huber(sample, sample.LogData!, at, gradient), start) is var (found, value)
-                && double.IsFinite(value)
-                ? found
-                : null;
+            return Lbfgs.Minimize((at, gradient) => Huber(sample, sample.LogData!, at, gradient), start);
         }
 
-        var (at6, value6) = Lbfgs.Minimize(
+        return Lbfgs.Minimize(
             (at, gradient) =>
             {
                 // Central differences for the sixth derivative; the others are exact at each R*.
@@ -128,7 +133,6 @@ public sealed class ParametricLaw : Law
             },
             start
         );
-        return double.IsFinite(value6) ? at6 : null;
     }
 
     /// <summary>The sum of Huber losses and its gradient.</summary>
