@@ -8,6 +8,7 @@ using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.InitialWeights;
 using Serilog;
+using Serilog.Core;
 using Serilog.Extensions.Logging;
 using Spectre.Console;
 
@@ -63,7 +64,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     /// <exception cref="CoordinatorStartException">Another coordinator hosts the run, or the port is unavailable.</exception>
     public async Task<int> RunAsync()
     {
-        await using var log = LogSetup.Create(AnsiConsole.Console, run.Files.Log);
+        await using var log = OpenLog(AnsiConsole.Console);
         using var @lock = RunLock.Acquire(run.Files.CoordinatorLock, TimeProvider.System);
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
         var from = Begin(isContinued, log);
@@ -109,7 +110,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     {
         // Nobody reads the output of a standby.
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
-        await using var log = LogSetup.Create(console, run.Files.Log);
+        await using var log = OpenLog(console);
         var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
@@ -129,6 +130,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         node?.Start();
         return await ServeAsync(silo, host, node, standby);
     }
+
+    private Logger OpenLog(IAnsiConsole console) =>
+        LogSetup.Create(console, run.Files.Log, jsonFile: run.Options.Output.LogJson ? run.Files.JsonLog : null);
 
     private async Task<int> ServeAsync(CoordinatorSilo silo, RunHost host, Companion? node, Companion standby)
     {

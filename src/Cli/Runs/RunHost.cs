@@ -110,7 +110,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     private int Conclude(RunOutcome outcome)
     {
         _records?.Dispose();
-        _otlp?.Dispose();
+        // Also sends the span of the final evaluation.
+        using var otlp = _otlp;
         run.Checkpoints.RemoveLeftovers();
         if (outcome.Kind != OutcomeKind.Completed)
         {
@@ -123,7 +124,13 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
             log.Information("{Verdict:l}", verdict.Text);
         }
 
+        if (_records?.Phases is { } phases)
+        {
+            log.Information("{Phases:l}", phases.Text);
+        }
+
         log.Information("Training took {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
+        using var span = _records?.Traces.Evaluation("final");
         return RunReport.EvaluateAndWrite(run.Files, run.Options, log);
     }
 }

@@ -79,6 +79,7 @@ public sealed class RunAlerts(AlertContext context)
             Straggler(recent),
             CutCaptions(recent),
             BadSamples(recent),
+            .. _learned > LearningSteps ? TowerRules.Causes(_steps) : [],
         ];
         return causes.OfType<(string, string)>();
     }

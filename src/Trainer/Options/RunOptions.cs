@@ -54,6 +54,9 @@ public sealed record OutputOptions
     )]
     public string Otlp { get; init; } = "";
 
+    [Description("Write the log as JSON lines to run.log.jsonl in addition to run.log.")]
+    public bool LogJson { get; init; }
+
     [Description("Number of steps between lines of metrics.jsonl."), Minimum(1)]
     public int LogEverySteps { get; init; } = 1;
 }

@@ -69,5 +69,8 @@ public sealed record RunFiles(string Directory)
 
     public string Log => Path.Combine(Directory, LogName);
 
+    /// <summary>The log as JSON lines, if output.log_json is set.</summary>
+    public string JsonLog => Log + ".jsonl";
+
     public string Summary => Path.Combine(Directory, SummaryName);
 }
