@@ -21,7 +21,7 @@ internal sealed class RunTraces(TimeProvider time) : IDisposable
     /// <summary>Ends the last generation's span and begins another.</summary>
     public void BeginGeneration(int generation, int workers, long startStep)
     {
-        _generation?.Dispose();
+        Dispose();
         _generation = Start("generation", parent: default);
         _generation?.SetTag("cliptrain.generation", generation).SetTag("cliptrain.workers", workers).SetTag("cliptrain.step", startStep);
     }
@@ -49,7 +49,8 @@ internal sealed class RunTraces(TimeProvider time) : IDisposable
     /// <param name="checkpoint">Name of the checkpoint.</param>
     public IDisposable? Evaluation(string checkpoint) => Start("evaluation", Parent)?.SetTag("cliptrain.checkpoint", checkpoint);
 
-    public void Dispose() => _generation?.Dispose();
+    /// <summary>Ends the last generation's span.</summary>
+    public void Dispose() => End(_generation);
 
     private ActivityContext Parent => _generation?.Context ?? default;
 
@@ -59,8 +60,16 @@ internal sealed class RunTraces(TimeProvider time) : IDisposable
         {
             span.SetTag("cliptrain.step", step);
             span.SetEndTime(ended.UtcDateTime);
-            span.Dispose();
+            End(span);
         }
+    }
+
+    /// <summary>Ends a span and leaves the calling thread's own span current.</summary>
+    private static void End(Activity? span)
+    {
+        var current = Activity.Current;
+        span?.Dispose();
+        Activity.Current = current;
     }
 
     /// <summary>Time at which the first file of a folder was created; null if it cannot be told.</summary>

@@ -96,7 +96,9 @@ public static class ProbeFile
             && probe.Captions.All(caption => caption is not null)
             && probe.Images.All(image => image is not null && System.Buffers.Text.Base64.IsValid(image))
             && probe.Steps.All(step =>
-                step?.Similarity is not null && step.Similarity.Count == pairs && step.Similarity.All(row => row is not null && row.Count == pairs)
+                step?.Similarity is not null
+                && step.Similarity.Count == pairs
+                && step.Similarity.All(row => row is not null && row.Count == pairs)
             );
     }
 }

@@ -36,7 +36,10 @@ public sealed record StepPhases(IReadOnlyList<PhaseShare> Shares, double? Mfu)
     {
         get
         {
-            var shares = string.Join(", ", Shares.Where(phase => phase.Share >= Small).Select(phase => $"{phase.Name} {Percent(phase.Share)}"));
+            var shares = string.Join(
+                ", ",
+                Shares.Where(phase => phase.Share >= Small).Select(phase => $"{phase.Name} {Percent(phase.Share)}")
+            );
             var mfu = Mfu is { } utilisation ? $"{Percent(utilisation)} of the machine's peak in matrix products (MFU)" : "";
             return (shares.Length, mfu.Length) switch
             {
@@ -50,20 +53,29 @@ public sealed record StepPhases(IReadOnlyList<PhaseShare> Shares, double? Mfu)
     /// <summary>The mean of the measurements among some steps; null if there is none.</summary>
     public static StepPhases? Of(IEnumerable<StepRecord> steps)
     {
-        StepMetrics[] measured = [.. steps.Select(step => step.Metrics).Where(metrics => metrics.Phases is not null || metrics.Mfu is not null)];
+        StepMetrics[] measured =
+        [
+            .. steps.Select(step => step.Metrics).Where(metrics => metrics.Phases is not null || metrics.Mfu is not null),
+        ];
         if (measured.Length == 0)
         {
             return null;
         }
 
         double[] utilisations = [.. measured.Select(metrics => metrics.Mfu).OfType<double>()];
-        IReadOnlyDictionary<string, double>[] phases = [.. measured.Select(metrics => metrics.Phases).OfType<IReadOnlyDictionary<string, double>>()];
+        IReadOnlyDictionary<string, double>[] phases =
+        [
+            .. measured.Select(metrics => metrics.Phases).OfType<IReadOnlyDictionary<string, double>>(),
+        ];
         PhaseShare[] shares =
         [
             .. phases
                 .SelectMany(step => step)
                 .GroupBy(phase => phase.Key, StringComparer.Ordinal)
-                .Select(phase => new PhaseShare(s_names.GetValueOrDefault(phase.Key, phase.Key), phase.Sum(step => step.Value) / phases.Length))
+                .Select(phase => new PhaseShare(
+                    s_names.GetValueOrDefault(phase.Key, phase.Key),
+                    phase.Sum(step => step.Value) / phases.Length
+                ))
                 .OrderByDescending(phase => phase.Share),
         ];
         return new StepPhases(

@@ -59,13 +59,17 @@ public sealed class TrainingLoop(
         group,
         new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps),
         // On a GPU a phase would end when its work is launched, not when it is done.
-        state.Model.Parameters.Master.device_type == DeviceType.CPU ? new StepTimer() : null
+        state.Model.Parameters.Master.device_type == DeviceType.CPU
+            ? new StepTimer()
+            : null
     );
 
     private readonly StepProfile _profile = new(
         ModelCost.StepFlops(state.Model),
         // One rank is enough: the others would slow its measurement down.
-        group.Rank == 0 ? () => MachinePeak.Of(options.Training.Precision, state.Model.Parameters.Master.device) : null
+        group.Rank == 0
+            ? () => MachinePeak.Of(options.Training.Precision, state.Model.Parameters.Master.device)
+            : null
     );
 
     private readonly ImageInput _images = RunPlan.Images(options);

@@ -115,11 +115,7 @@ public sealed class TrainingStep(
     }
 
     /// <summary>State of the towers, by <see cref="Tower"/>, before the update. With sharded gradients, all ranks call it together.</summary>
-    private TowerMetrics?[] Measure(
-        torch.Tensor gradients,
-        bool overflows,
-        (torch.Tensor Images_bD, torch.Tensor Texts_bD)? embeddings
-    )
+    private TowerMetrics?[] Measure(torch.Tensor gradients, bool overflows, (torch.Tensor Images_bD, torch.Tensor Texts_bD)? embeddings)
     {
         var norms = _norms.Of(gradients, state.Optimizer.Held, state.Optimizer.HoldsAll ? null : group);
         return

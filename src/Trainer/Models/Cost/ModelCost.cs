@@ -32,7 +32,8 @@ public static class ModelCost
     /// Floating-point operations of a tower for one image or caption in a training step: two for each multiply-accumulate, and backward
     /// has two products for each one of forward.
     /// </summary>
-    public static double StepFlops(ModelOptions model, string tower) => 6.0 * Of(model).Where(part => part.Tower == tower).Sum(part => part.Macs);
+    public static double StepFlops(ModelOptions model, string tower) =>
+        6.0 * Of(model).Where(part => part.Tower == tower).Sum(part => part.Macs);
 
     /// <summary>Operations of a model's towers for one pair in a training step; null for a caption decoder, whose cost is not known.</summary>
     public static double? StepFlops(ClipModel model)
