@@ -60,6 +60,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
 
     private int _stops;
 
+    /// <summary>The steps at which the run diverged, once it has ended here; null if it did not.</summary>
+    public StepRange? Divergence { get; private set; }
+
     /// <summary>Hosts the run from start to end. Returns the exit code.</summary>
     /// <exception cref="CoordinatorStartException">Another coordinator hosts the run, or the port is unavailable.</exception>
     public async Task<int> RunAsync()
@@ -92,7 +95,10 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             );
         }
 
-        return await ServeAsync(silo, host, node, standby);
+        _ = StopAtDivergenceAsync(silo, host);
+        var exit = await ServeAsync(silo, host, node, standby);
+        Divergence = host.Divergence;
+        return exit;
     }
 
     /// <summary>
@@ -146,6 +152,13 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var exit = await host.Concluded;
         await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
+    }
+
+    /// <summary>Stops a run that diverges at once: its newest state is not worth a checkpoint.</summary>
+    private static async Task StopAtDivergenceAsync(CoordinatorSilo silo, RunHost host)
+    {
+        var cause = await host.Diverging;
+        await StopAsync(silo, $"the loss, which has risen since step {cause.First}", atOnce: true);
     }
 
     private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
@@ -306,6 +319,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
                 (double)workers / lanes,
                 workers
             );
+        }
+
+        if (run.PassedOver.Count > 0)
+        {
+            log.Warning("Steps passed over because the run diverged at them: {Steps:l}.", Rollback.Describe(run.PassedOver));
         }
 
         if (from is null && File.Exists(run.Files.StartFrom))

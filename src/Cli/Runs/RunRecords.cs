@@ -107,6 +107,9 @@ public sealed class RunRecords : IRunRecords
 
     public IRunObserver Observer => _observer;
 
+    /// <summary>The alert rules; null if alerts are disabled.</summary>
+    public RunAlerting? Alerting => _alerting;
+
     /// <summary>True once the run is over.</summary>
     public bool HasEnded => _observer.HasEnded;
 

@@ -96,6 +96,8 @@ public sealed class WorkerProgram(
             catch (Exception error)
                 when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
             {
+                // The ledger has all steps before the failed one.
+                await control.LeaveAsync();
                 await client.ReportAsync(
                     new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep)
                     {

@@ -20,6 +20,17 @@ public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyL
     /// <summary><see cref="Shard.Digest"/> of each rank's shard, by rank; null in ledgers of versions without shards.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ulong>? Shards { get; init; }
+
+    /// <summary>Steps that change no weight, because the run diverged at them before; null if there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<StepRange>? PassedOver { get; init; }
+}
+
+/// <summary>Consecutive steps, both ends included.</summary>
+[method: JsonConstructor]
+public readonly record struct StepRange(long First, long Last)
+{
+    public bool Contains(long step) => step >= First && step <= Last;
 }
 
 /// <summary>Metrics of one optimizer step; only times differ between ranks. Seconds are wall-clock time; rates count all workers.</summary>

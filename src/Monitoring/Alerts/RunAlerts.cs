@@ -22,6 +22,9 @@ public sealed record AlertContext(int GlobalBatch, double PeakLearningRate, doub
 /// </summary>
 public sealed class RunAlerts(AlertContext context)
 {
+    /// <summary>Kind of the alert about a loss that rises.</summary>
+    public const string LossSpike = "loss-spike";
+
     /// <summary>Number of steps over which figures are averaged; rules apply after this many steps.</summary>
     private const int Window = 50;
 
@@ -39,6 +42,12 @@ public sealed class RunAlerts(AlertContext context)
     /// <summary>Processes a step and returns new alerts.</summary>
     public IReadOnlyList<Alert> Observe(StepRecord record)
     {
+        // A step that changed no weight repeats the loss before it.
+        if (record.Metrics is { GradientNorm: 0, LearningRate: 0 })
+        {
+            return [];
+        }
+
         _steps.Enqueue(record);
         if (_steps.Count > 2 * Window)
         {
@@ -98,7 +107,7 @@ public sealed class RunAlerts(AlertContext context)
         var slack = Math.Max(0.2 * Math.Max(_lowestLoss, 0.25 * Math.Log(Math.Max(2, context.GlobalBatch))), 6 * noise);
         return now > _lowestLoss + slack || !double.IsFinite(now)
             ? (
-                "loss-spike",
+                LossSpike,
                 $"The loss has risen to {Of(now)} from {Of(_lowestLoss)}: lower training.learning_rate or lengthen "
                     + "training.warmup_steps, set training.gradient_clip, or resume from an earlier checkpoint."
             )

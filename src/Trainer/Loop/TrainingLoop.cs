@@ -26,6 +26,9 @@ public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Gener
     private const int Looks = 100,
         LeastSteps = 10;
 
+    /// <summary>Steps whose batches are read and recorded, but change no weight; null if there are none.</summary>
+    public IReadOnlyList<StepRange>? PassedOver { get; init; }
+
     /// <summary>
     /// Looks at the model after some steps, given their number, and changes nothing of it. Called on rank 0 before the first step and
     /// after each hundredth of the run; null for nothing.
@@ -157,8 +160,9 @@ public sealed class TrainingLoop(
 
         StepShare[] shares = [.. ranks.Select(rank => rank.Share)];
         // All ranks see the same counts; no rank may enter a collective if there are no samples.
-        var result = ranks.All(rank => rank.Samples == 0)
-            ? Skip(batch, shares)
+        var result =
+            ranks.All(rank => rank.Samples == 0) ? Skip(batch, shares)
+            : plan.PassedOver?.Any(steps => steps.Contains(state.Step + 1)) == true ? PassOver(ranks)
             : _step.Take(Wrap(batch), [.. ranks.Select(rank => rank.Samples)]);
         _last = result;
         state.BadSamples += shares.Sum(share => share.BadSamples);
@@ -227,8 +231,22 @@ public sealed class TrainingLoop(
         }
 
         state.Step++;
-        return _last with { GradientNorm = 0, LearningRate = 0, ImageTower = null, TextTower = null };
+        return WithoutChange();
     }
+
+    /// <summary>
+    /// Counts a step at which the run diverged before. As after an overflow in fp16, its samples count as seen and Adam does not count
+    /// it; the step's record repeats the previous loss.
+    /// </summary>
+    private StepResult PassOver(StepExchange[] ranks)
+    {
+        state.Step++;
+        state.SkippedSteps++;
+        state.Samples += ranks.Sum(rank => rank.Samples);
+        return WithoutChange();
+    }
+
+    private StepResult WithoutChange() => _last with { GradientNorm = 0, LearningRate = 0, ImageTower = null, TextTower = null };
 
     private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated)
     {

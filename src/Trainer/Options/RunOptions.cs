@@ -97,4 +97,15 @@ public sealed record CheckpointOptions
 
     [Description("Number of checkpoints to keep; older ones are deleted."), Minimum(1)]
     public int Keep { get; init; } = 2;
+
+    [
+        Description(
+            "Number of times that `cliptrain train` or `resume` answers divergence (a loss or gradient that is not "
+                + "finite, or the alert loss-spike) by going back to the last checkpoint before it and passing over the "
+                + "batches at which the run diverged; 0 leaves it to you."
+        ),
+        Minimum(0),
+        Maximum(100)
+    ]
+    public int Rollbacks { get; init; }
 }

@@ -44,6 +44,9 @@ public sealed record RunFiles(string Directory)
 
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 
+    /// <summary>Steps that change no weight, because the run diverged at them before.</summary>
+    public string PassedOver => Path.Combine(Directory, "passed-over.json");
+
     /// <summary>Records of steps that were rolled back and repeated.</summary>
     public string SetAside => Path.Combine(Directory, "set-aside");
 

@@ -122,7 +122,11 @@ public sealed class WorkerTraining(
         );
         using var loop = new TrainingLoop(
             options,
-            new TrainingPlan(total, manifest.SampleCount, assignment.Generation, MixtureEpochs.Of(manifest, options)) { Probe = Probe },
+            new TrainingPlan(total, manifest.SampleCount, assignment.Generation, MixtureEpochs.Of(manifest, options))
+            {
+                Probe = Probe,
+                PassedOver = assignment.PassedOver,
+            },
             _state,
             group,
             loader,
