@@ -66,7 +66,7 @@ internal static class TowerRules
 
     /// <summary>A tower locked by configuration has no gradient norm and cannot be dead; neither can the only tower that trains.</summary>
     private static (string, string)? Dead(string name, TowerMetrics?[] tower, string otherName, TowerMetrics?[] other) =>
-        tower.Zip(other).All(step => step.Second?.GradientNorm > 0 && step.First?.GradientNorm < NoGradient * step.Second.GradientNorm)
+        tower.Zip(other).All(step => step.Second?.GradientNorm > 0 && step.First?.GradientNorm < NoGradient * step.Second!.GradientNorm)
             ? (
                 "dead-tower",
                 $"The {name} tower gets hardly any gradient (norm {Of(tower[^1]!.GradientNorm)}, the {otherName} tower "

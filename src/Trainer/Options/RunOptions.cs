@@ -49,8 +49,8 @@ public sealed record OutputOptions
     public bool Page { get; init; } = true;
 
     [Description(
-        "Address of an OpenTelemetry collector, as in http://localhost:4317, that receives metrics of the run "
-            + "and of Orleans by OTLP; none if empty."
+        "Address of an OpenTelemetry collector, as in http://localhost:4317, that receives metrics and "
+            + "traces of the run and metrics of Orleans by OTLP; none if empty."
     )]
     public string Otlp { get; init; } = "";
 
@@ -66,8 +66,8 @@ public sealed record AlertOptions
 {
     [Description(
         "Check every step for a rising loss, a loss at chance level, exploding gradients, a logit scale at its "
-            + "bound, waits for data, slow ranks, truncated captions, bad samples, a disk that fills up and a run that "
-            + "stalls. Alerts appear in the log and on the live page."
+            + "bound, collapsing embeddings, a tower without gradient, waits for data, slow ranks, truncated captions, "
+            + "bad samples, a disk that fills up and a run that stalls. Alerts appear in the log and on the live page."
     )]
     public bool Enabled { get; init; } = true;
 
