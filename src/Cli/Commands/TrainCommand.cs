@@ -51,7 +51,7 @@ public static class TrainCommand
                 return exit;
             }
 
-            run = again;
+            (run, hosting) = (again, hosting with { OpensPage = false });
         }
     }
 

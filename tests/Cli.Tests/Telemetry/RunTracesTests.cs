@@ -4,9 +4,12 @@ using ClipTrain.Tests.Shared;
 
 namespace ClipTrain.Cli.Tests.Telemetry;
 
-/// <summary>Spans are process-wide, so these tests run one after another.</summary>
+/// <summary>Listeners hear the spans of the whole process, so tests with spans run one after another.</summary>
+[Collection(Spans)]
 public sealed class RunTracesTests : IDisposable
 {
+    public const string Spans = "spans";
+
     private readonly List<Activity> _spans = [];
     private readonly ActivityListener _listener;
     private readonly TemporaryFolder _folder = new();
