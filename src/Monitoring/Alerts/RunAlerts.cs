@@ -35,6 +35,7 @@ public sealed class RunAlerts(AlertContext context)
     private const double LearningSteps = 100;
 
     private readonly Queue<StepRecord> _steps = new();
+    private readonly TowerRules _towers = new();
     private readonly Dictionary<string, long> _lastSeen = new(StringComparer.Ordinal);
     private double _lowestLoss = double.PositiveInfinity,
         _learned;
@@ -88,7 +89,7 @@ public sealed class RunAlerts(AlertContext context)
             Straggler(recent),
             CutCaptions(recent),
             BadSamples(recent),
-            .. _learned > LearningSteps ? TowerRules.Causes(_steps) : [],
+            .. _learned > LearningSteps ? _towers.Causes(_steps) : [],
         ];
         return causes.OfType<(string, string)>();
     }

@@ -4,10 +4,10 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Monitoring.Alerts;
 
 /// <summary>
-/// Rules over the measurements of the towers. A cause must last for <see cref="Measurements"/> measurements, and counts only once the
-/// model has had time to learn: embeddings of random weights are nearly equal.
+/// Rules over the measurements of the towers. A cause must last for <see cref="Measurements"/> measurements. Apply them once the model
+/// has had time to learn: embeddings of random weights are nearly equal, and first spread along a few directions.
 /// </summary>
-internal static class TowerRules
+internal sealed class TowerRules
 {
     /// <summary>Number of consecutive measurements that must agree.</summary>
     private const int Measurements = 5;
@@ -15,51 +15,53 @@ internal static class TowerRules
     /// <summary>Mean cosine above which embeddings hardly differ.</summary>
     private const double SameDirection = 0.98;
 
-    /// <summary>Number of directions below which embeddings lie on a line.</summary>
-    private const double OneDirection = 1.5;
-
-    /// <summary>Number of samples below which a small effective rank means nothing.</summary>
-    private const int FewSamples = 16;
+    /// <summary>Effective ranks between which embeddings collapse to a line.</summary>
+    private const double SeveralDirections = 3,
+        OneDirection = 1.5;
 
     /// <summary>Smallest share of the other tower's gradient norm that a living tower has.</summary>
     private const double NoGradient = 1e-4;
 
+    private double _highestImageRank,
+        _highestTextRank;
+
     /// <summary>Causes in the newest measurements, by kind of alert.</summary>
     /// <param name="steps">The newest steps, in order.</param>
-    public static IEnumerable<(string Kind, string Text)?> Causes(IEnumerable<StepRecord> steps)
+    public IEnumerable<(string Kind, string Text)?> Causes(IEnumerable<StepRecord> steps)
     {
-        StepRecord[] measured =
+        StepMetrics[] measured =
         [
-            .. steps.Where(step => (step.Metrics.ImageTower ?? step.Metrics.TextTower) is not null).TakeLast(Measurements),
+            .. steps.Select(step => step.Metrics).Where(step => (step.ImageTower ?? step.TextTower) is not null).TakeLast(Measurements),
         ];
         if (measured.Length < Measurements)
         {
             return [];
         }
 
-        TowerMetrics?[] images = [.. measured.Select(step => step.Metrics.ImageTower)],
-            texts = [.. measured.Select(step => step.Metrics.TextTower)];
-        var samples = measured.Min(step => step.Shares.Count > 0 ? step.Shares.Min(share => share.Samples - share.BadSamples) : 0);
+        TowerMetrics?[] images = [.. measured.Select(step => step.ImageTower)],
+            texts = [.. measured.Select(step => step.TextTower)];
+        _highestImageRank = Math.Max(_highestImageRank, images[^1]?.EffectiveRank ?? 0);
+        _highestTextRank = Math.Max(_highestTextRank, texts[^1]?.EffectiveRank ?? 0);
         return
         [
-            Collapse("image", images, samples),
-            Collapse("text", texts, samples),
+            Collapse("image", images, _highestImageRank),
+            Collapse("text", texts, _highestTextRank),
             Dead("image", images, "text", texts),
             Dead("text", texts, "image", images),
         ];
     }
 
-    private static (string, string)? Collapse(string name, TowerMetrics?[] tower, int samples)
+    private static (string, string)? Collapse(string name, TowerMetrics?[] tower, double highestRank)
     {
         var isSame = tower.All(step => step?.MeanCosine > SameDirection);
-        var isLine = samples >= FewSamples && tower.All(step => step?.EffectiveRank < OneDirection);
+        var isLine = highestRank > SeveralDirections && tower.All(step => step?.EffectiveRank < OneDirection);
         return isSame || isLine
             ? (
                 "embedding-collapse",
                 $"The {name} embeddings hardly differ (mean cosine {Of(tower[^1]!.MeanCosine)}, effective rank "
                     + $"{Of(tower[^1]!.EffectiveRank)}): lower training.learning_rate or lengthen training.warmup_steps and resume from an "
-                    + $"earlier checkpoint, and check that the corpus' {(name == "image" ? "images" : "captions")} differ (cliptrain data "
-                    + "view)."
+                    + $"earlier checkpoint, and check that the {(name == "image" ? "images" : "captions")} of the corpus differ (cliptrain "
+                    + "data view)."
             )
             : null;
     }
