@@ -53,7 +53,7 @@ public sealed class TrainingStep(
     /// <summary>Number of steps between measurements of the towers.</summary>
     public const int MeasuredEvery = 10;
 
-    private readonly TowerNorms _norms = new(state.Model);
+    private readonly TowerNorms _norms = new(state.Model.Parameters, state.Model.Options);
     private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group, timer);
 
     // Reduce-scatter runs once after backward instead of bucket by bucket.

@@ -1,5 +1,5 @@
 using ClipTrain.Trainer.Distributed;
-using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 
@@ -10,7 +10,8 @@ internal sealed class TowerNorms
 {
     private readonly FlatSlice[][] _slices;
 
-    public TowerNorms(ClipModel model) => _slices = [.. Enum.GetValues<Tower>().Select(tower => Slices(model, tower))];
+    public TowerNorms(FlatParameters parameters, ModelOptions model) =>
+        _slices = [.. Enum.GetValues<Tower>().Select(tower => Slices(parameters, model, tower))];
 
     /// <summary>Norms by <see cref="Tower"/>; null for a tower without trained parameters. With slices, all ranks call it together.</summary>
     /// <param name="gradients">The whole gradient, or this rank's slice of it.</param>
@@ -35,17 +36,17 @@ internal sealed class TowerNorms
     }
 
     /// <summary>The tower's parts of the layout, adjacent ones merged.</summary>
-    private static FlatSlice[] Slices(ClipModel model, Tower tower)
+    private static FlatSlice[] Slices(FlatParameters parameters, ModelOptions model, Tower tower)
     {
         var slices = new List<FlatSlice>();
-        foreach (var spec in model.Parameters.Specs.Where(spec => spec is { IsLocked: false, IsStatistic: false }))
+        foreach (var spec in parameters.Specs.Where(spec => spec is { IsLocked: false, IsStatistic: false }))
         {
-            if (TowerGroups.Of(model.Options, spec.Name)?.Tower != tower)
+            if (TowerGroups.Of(model, spec.Name)?.Tower != tower)
             {
                 continue;
             }
 
-            var place = model.Parameters.PlaceOf(spec.Name);
+            var place = parameters.PlaceOf(spec.Name);
             if (slices.Count > 0 && slices[^1].End == place.Offset)
             {
                 slices[^1] = slices[^1] with { Length = slices[^1].Length + place.Length };
