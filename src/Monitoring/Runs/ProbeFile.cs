@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using ClipTrain.Coordinator.Protocol;
 
@@ -83,7 +82,7 @@ public static class ProbeFile
         }
 
         var path = Path.Combine(directory, Name);
-        File.WriteAllText(path + ".partial", JsonSerializer.Serialize(new Probe(captions, images, steps), s_json), Encoding.UTF8);
+        File.WriteAllText(path + ".partial", JsonSerializer.Serialize(new Probe(captions, images, steps), s_json));
         File.Move(path + ".partial", path, overwrite: true);
     }
 
