@@ -35,4 +35,8 @@ internal static class Records
             },
             [.. (busy ?? [seconds]).Select(share => new StepShare(Batch / (busy?.Length ?? 1), bad, 0, share))]
         );
+
+    /// <summary>Adds the state of the towers at every tenth step, as runs measure them.</summary>
+    public static StepRecord WithTowers(StepRecord record, TowerMetrics? image, TowerMetrics? text) =>
+        record.Metrics.Step % 10 != 0 ? record : record with { Metrics = record.Metrics with { ImageTower = image, TextTower = text } };
 }

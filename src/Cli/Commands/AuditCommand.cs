@@ -106,6 +106,11 @@ public static class AuditCommand
             Console.WriteLine($"fault: {fault}");
         }
 
+        if (report.Generations.LastOrDefault()?.PassedOver is { } passedOver)
+        {
+            Console.WriteLine($"Steps that changed no weight, because the run diverged at them before: {Rollback.Describe(passedOver)}.");
+        }
+
         Console.WriteLine(
             report.Faults.Count == 0
                 ? $"{report.Steps} committed steps; every sample was consumed exactly once. {report.BadSamples} bad samples; "

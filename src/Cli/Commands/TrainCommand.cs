@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
 using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
@@ -25,7 +26,10 @@ public static class TrainCommand
         return command;
     }
 
-    /// <summary>Hosts a run with local worker processes. Returns the exit code.</summary>
+    /// <summary>
+    /// Hosts a run with local worker processes, and again from an earlier checkpoint if it diverges and checkpoint.rollbacks allows it.
+    /// Returns the exit code.
+    /// </summary>
     internal static async Task<int> HostAsync(Func<PreparedRun> prepare, bool endsWithTerminal = false, bool opensPage = false)
     {
         using var signals = new StopSignals(endsWithTerminal);
@@ -38,7 +42,17 @@ public static class TrainCommand
             StartsWorkers = true,
             OpensPage = opensPage,
         };
-        return await new CoordinatorProcess(run, hosting, signals).RunAsync();
+        while (true)
+        {
+            var process = new CoordinatorProcess(run, hosting, signals);
+            var exit = await process.RunAsync();
+            if (signals.ExitCode != ExitCodes.Ok || process.Divergence is not { } cause || Rollback.After(run, cause) is not { } again)
+            {
+                return exit;
+            }
+
+            (run, hosting) = (again, hosting with { OpensPage = false });
+        }
     }
 
     internal static Option<bool> EndsWithTerminalOption() =>

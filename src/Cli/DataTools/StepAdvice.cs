@@ -102,6 +102,7 @@ internal static class StepAdvice
         phase switch
         {
             StepPhase.DataWait => "waiting for data",
+            StepPhase.OtherRanks => "waiting for other ranks",
             StepPhase.Copy => "copies",
             StepPhase.TextForward => "text tower, forward",
             StepPhase.ImageForward => "image tower, forward",

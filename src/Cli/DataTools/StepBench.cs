@@ -44,7 +44,6 @@ internal sealed record StepBenchResult(
 internal sealed class StepBench(RunOptions options, CorpusManifest manifest, int cores)
 {
     private const int WarmUpSteps = 2;
-    private const int PeakSize = 1024;
 
     /// <summary>Takes steps for at least the duration, and at least three.</summary>
     public StepBenchResult Run(TimeSpan duration, CancellationToken cancellation)
@@ -71,15 +70,14 @@ internal sealed class StepBench(RunOptions options, CorpusManifest manifest, int
         }
 
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds / steps;
-        var cost = ModelCost.Of(options.Model);
         return new StepBenchResult(
             steps,
             pairs / steps,
             seconds,
             Enum.GetValues<StepPhase>().ToDictionary(phase => phase, phase => timer[phase].TotalSeconds / steps),
             Flops("image"),
-            state.Model.Trains(Tower.Text) ? Flops("text") : 0,
-            new[] { Precision.Fp32, Precision.Bf16 }.ToDictionary(precision => precision, precision => PeakOf(precision, device))
+            state.Model.HasTextTower && state.Model.Trains(Tower.Text) ? Flops("text") : 0,
+            new[] { Precision.Fp32, Precision.Bf16 }.ToDictionary(precision => precision, precision => MachinePeak.Of(precision, device))
         );
 
         long Take()
@@ -102,30 +100,6 @@ internal sealed class StepBench(RunOptions options, CorpusManifest manifest, int
             return batch.Count;
         }
 
-        // Two operations a multiplication; backward is two products for each one of forward.
-        double Flops(string tower) => 6.0 * pairs / steps * cost.Where(part => part.Tower == tower).Sum(part => part.Macs);
-    }
-
-    /// <summary>The best of several products of square matrices, in operations a second.</summary>
-    private static double PeakOf(Precision precision, TorchSharp.torch.Device device)
-    {
-        using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        var matrix = rand([PeakSize, PeakSize], precision == Precision.Bf16 ? bfloat16 : float32, device);
-        var best = 0.0;
-        for (var i = 0; i < 8; i++)
-        {
-            using var product = NewDisposeScope();
-            var began = Stopwatch.GetTimestamp();
-            _ = matrix.MatMul(matrix);
-            if (device.type != TorchSharp.DeviceType.CPU)
-            {
-                cuda.synchronize();
-            }
-
-            best = Math.Max(best, 2.0 * PeakSize * PeakSize * PeakSize / Stopwatch.GetElapsedTime(began).TotalSeconds);
-        }
-
-        return best;
+        double Flops(string tower) => (double)pairs / steps * ModelCost.StepFlops(options.Model, tower);
     }
 }

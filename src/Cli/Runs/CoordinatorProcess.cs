@@ -8,6 +8,7 @@ using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.InitialWeights;
 using Serilog;
+using Serilog.Core;
 using Serilog.Extensions.Logging;
 using Spectre.Console;
 
@@ -59,11 +60,14 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
 
     private int _stops;
 
+    /// <summary>The steps at which the run diverged, once it has ended here; null if it did not.</summary>
+    public StepRange? Divergence { get; private set; }
+
     /// <summary>Hosts the run from start to end. Returns the exit code.</summary>
     /// <exception cref="CoordinatorStartException">Another coordinator hosts the run, or the port is unavailable.</exception>
     public async Task<int> RunAsync()
     {
-        await using var log = LogSetup.Create(AnsiConsole.Console, run.Files.Log);
+        await using var log = OpenLog(AnsiConsole.Console);
         using var @lock = RunLock.Acquire(run.Files.CoordinatorLock, TimeProvider.System);
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
         var from = Begin(isContinued, log);
@@ -91,7 +95,10 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             );
         }
 
-        return await ServeAsync(silo, host, node, standby);
+        _ = StopAtDivergenceAsync(silo, host);
+        var exit = await ServeAsync(silo, host, node, standby);
+        Divergence = host.Divergence;
+        return exit;
     }
 
     /// <summary>
@@ -109,7 +116,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     {
         // Nobody reads the output of a standby.
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
-        await using var log = LogSetup.Create(console, run.Files.Log);
+        await using var log = OpenLog(console);
         var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
@@ -130,6 +137,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         return await ServeAsync(silo, host, node, standby);
     }
 
+    private Logger OpenLog(IAnsiConsole console) =>
+        LogSetup.Create(console, run.Files.Log, jsonFile: run.Options.Output.LogJson ? run.Files.JsonLog : null);
+
     private async Task<int> ServeAsync(CoordinatorSilo silo, RunHost host, Companion? node, Companion standby)
     {
         signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
@@ -142,6 +152,13 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var exit = await host.Concluded;
         await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
+    }
+
+    /// <summary>Stops a run that diverges at once: its newest state is not worth a checkpoint.</summary>
+    private static async Task StopAtDivergenceAsync(CoordinatorSilo silo, RunHost host)
+    {
+        var cause = await host.Diverging;
+        await StopAsync(silo, $"the loss, which has risen since step {cause.First}", atOnce: true);
     }
 
     private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>
@@ -302,6 +319,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
                 (double)workers / lanes,
                 workers
             );
+        }
+
+        if (run.PassedOver.Count > 0)
+        {
+            log.Warning("Steps passed over because the run diverged at them: {Steps:l}.", Rollback.Describe(run.PassedOver));
         }
 
         if (from is null && File.Exists(run.Files.StartFrom))

@@ -22,6 +22,9 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
     /// <summary>Step of the checkpoint that the user chose to resume from; null for the newest.</summary>
     public long? WantedStep { get; init; }
 
+    /// <summary>Steps that change no weight, because the run diverged at them before.</summary>
+    public IReadOnlyList<StepRange> PassedOver { get; init; } = [];
+
     public CheckpointDirectory Checkpoints { get; } = new(Files.Checkpoints);
 
     /// <summary>Length of the run in steps.</summary>
@@ -97,7 +100,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
                             + "`cliptrain data verify --checksums` compares all bytes."
                     )
             );
-            return new PreparedRun(files, options, manifest) { WantedStep = step };
+            return new PreparedRun(files, options, manifest) { WantedStep = step, PassedOver = Rollback.Read(files) };
         }
         catch (CorpusException e) when (FolderBegunIn(files, options.Output) is { } folder && folder != Environment.CurrentDirectory)
         {
@@ -152,6 +155,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
             TotalSteps = TotalSteps,
             GlobalBatch = Options.Training.GlobalBatch,
             ResumeAs = Files.Directory,
+            PassedOver = PassedOver.Count > 0 ? PassedOver : null,
             Timeouts = new RunTimeouts
             {
                 Forming = TimeSpan.FromSeconds(Options.Cluster.FormingTimeoutSeconds),

@@ -46,6 +46,9 @@ public sealed class RunAlerting : IDisposable
         _timer = time.CreateTimer(_ => Look(), state: null, s_look, s_look);
     }
 
+    /// <summary>Called at each alert, after it is logged.</summary>
+    public Action<Alert>? OnAlert { get; set; }
+
     public void Observe(StepRecord step)
     {
         lock (_lock)
@@ -113,6 +116,7 @@ public sealed class RunAlerting : IDisposable
     private void Raise(Alert alert)
     {
         _log($"Alert: step {alert.Step}: {alert.Text}");
+        OnAlert?.Invoke(alert);
         if (_options.Alerts.Command.Length > 0)
         {
             _ = TellAsync("alerts.command", () => StartAsync(alert));

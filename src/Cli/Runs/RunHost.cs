@@ -3,6 +3,7 @@ using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Monitoring.Alerts;
 using ClipTrain.Monitoring.Page;
 using Serilog;
 using Serilog.Events;
@@ -22,6 +23,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 {
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<StepRange> _diverging = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _started = TimeProvider.System.GetTimestamp();
     private RunRecords? _records;
     private OtlpExport? _otlp;
@@ -33,6 +35,12 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
     /// <summary>Exit code of a run that ended here. Faults if the final evaluation fails.</summary>
     public Task<int> Concluded => _concluded.Task;
+
+    /// <summary>Completes with the steps at which the run diverged, if a rise of the loss says so while it trains.</summary>
+    public Task<StepRange> Diverging => _diverging.Task;
+
+    /// <summary>The steps at which the run diverged; null if it did not.</summary>
+    public StepRange? Divergence { get; private set; }
 
     /// <summary>Exit code after a stop, given by the signal that requested it.</summary>
     public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
@@ -54,6 +62,11 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     public IRunRecords Open(long epoch, RunState state)
     {
         _records = new RunRecords(run, epoch, state, console, log);
+        if (_records.Alerting is { } alerting)
+        {
+            alerting.OnAlert = alert => Respond(alert);
+        }
+
         _opened.TrySetResult();
         _otlp ??= OtlpExport.Start(run.Options, () => LastStep);
         if (run.Options.Output.Page && _page is null)
@@ -107,10 +120,29 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         }
     }
 
+    private long FirstUnrecorded => 1 + Math.Max(LastStep?.Step ?? 0, _records?.StartStep ?? 0);
+
+    private void Respond(Alert alert)
+    {
+        if (alert.Kind == RunAlerts.LossSpike && run.PassedOver.Count < run.Options.Checkpoint.Rollbacks && Divergence is null)
+        {
+            Divergence = Rollback.CauseOf(alert.Step);
+            _diverging.TrySetResult(Divergence.Value);
+        }
+    }
+
     private int Conclude(RunOutcome outcome)
     {
+        Divergence = outcome switch
+        {
+            { Kind: OutcomeKind.Stopped } => Divergence,
+            // The failed step is the first one without a record.
+            { Kind: OutcomeKind.Failed, ExitCode: ExitCodes.TrainingFailed } => new StepRange(FirstUnrecorded, FirstUnrecorded),
+            _ => null,
+        };
         _records?.Dispose();
-        _otlp?.Dispose();
+        // Also sends the span of the final evaluation.
+        using var otlp = _otlp;
         run.Checkpoints.RemoveLeftovers();
         if (outcome.Kind != OutcomeKind.Completed)
         {
@@ -123,7 +155,13 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
             log.Information("{Verdict:l}", verdict.Text);
         }
 
+        if (_records?.Phases is { } phases)
+        {
+            log.Information("{Phases:l}", phases.Text);
+        }
+
         log.Information("Training took {Seconds:F0} s; evaluating.", TimeProvider.System.GetElapsedTime(_started).TotalSeconds);
+        using var span = _records?.Traces.Evaluation("final");
         return RunReport.EvaluateAndWrite(run.Files, run.Options, log);
     }
 }

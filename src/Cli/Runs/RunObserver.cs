@@ -9,7 +9,7 @@ namespace ClipTrain.Cli.Runs;
 
 /// <summary>Records a run's steps in its metrics files and shows its progress.</summary>
 /// <param name="known">Checkpoint that the run resumed from, which is not reported again.</param>
-public sealed class RunObserver(
+internal sealed class RunObserver(
     IProgressView view,
     MetricsFile metricsFile,
     TensorBoardWriter? tensorBoard,
@@ -25,8 +25,11 @@ public sealed class RunObserver(
     /// <summary>True once training is over and only the final evaluation remains.</summary>
     public bool HasEnded => _hasEnded;
 
-    /// <summary>Metrics of the newest step; null before the first.</summary>
+    /// <summary>Metrics of the newest step, with the newest measurements, which few steps have; null before the first step.</summary>
     public StepMetrics? LastStep { get; private set; }
+
+    /// <summary>Spans of the run.</summary>
+    public RunTraces Traces { get; } = new(TimeProvider.System);
 
     /// <summary>Alert rules applied to each step; null if alerts are disabled.</summary>
     public RunAlerting? Alerts { get; init; }
@@ -34,12 +37,16 @@ public sealed class RunObserver(
     /// <summary>Bottleneck of the run, estimated from its recent steps; null if there are too few.</summary>
     public StepVerdict? Verdict => _recent.Verdict;
 
+    /// <summary>Where the time of the recent steps went; null if none was measured.</summary>
+    public StepPhases? Phases => _recent.Phases;
+
     public void OnSteps(IReadOnlyList<StepRecord> steps)
     {
         Write([.. steps.Select(step => step.Metrics)]);
         foreach (var step in steps)
         {
             Alerts?.Observe(step);
+            Traces.Step(step.Metrics);
             _recent.Add(step);
         }
     }
@@ -50,7 +57,13 @@ public sealed class RunObserver(
         foreach (var step in metrics)
         {
             view.Step(step);
-            LastStep = step;
+            LastStep = step with
+            {
+                Phases = step.Phases ?? LastStep?.Phases,
+                Mfu = step.Mfu ?? LastStep?.Mfu,
+                ImageTower = step.ImageTower ?? LastStep?.ImageTower,
+                TextTower = step.TextTower ?? LastStep?.TextTower,
+            };
             if (step.Step % logEverySteps != 0)
             {
                 continue;
@@ -70,6 +83,7 @@ public sealed class RunObserver(
         if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } place)
         {
             _generation = state.Generation;
+            Traces.BeginGeneration(place.Generation, place.WorldSize, Math.Max(place.StartStep, state.RecordedStep));
             view.Message(
                 LogEventLevel.Information,
                 $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step "
@@ -80,6 +94,7 @@ public sealed class RunObserver(
         if (state.LastCheckpoint is { } checkpoint && checkpoint != _checkpoint)
         {
             _checkpoint = checkpoint;
+            Traces.Checkpoint(checkpoint.Step, checkpoint.Directory);
             Evaluations?.Offer(checkpoint.Step);
             view.Message(LogEventLevel.Information, $"Checkpoint of step {checkpoint.Step} written.");
         }

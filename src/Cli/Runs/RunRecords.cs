@@ -70,7 +70,11 @@ public sealed class RunRecords : IRunRecords
             _evaluations = new CheckpointEvaluations(
                 run.Files,
                 run.Options.Evaluation,
-                (checkpoint, output) => EvaluationProcess.RunAsync(run.Options.Evaluation, run.Files.Config, checkpoint, output),
+                async (checkpoint, output) =>
+                {
+                    using var span = Traces.Evaluation(Path.GetFileName(checkpoint));
+                    return await EvaluationProcess.RunAsync(run.Options.Evaluation, run.Files.Config, checkpoint, output);
+                },
                 _view.Message,
                 (step, rows) =>
                     _evaluationBoard?.Write(step, rows.Select(row => ($"{row.Set}/{row.Task} {row.Metric}".Replace(' ', '_'), row.Value)))
@@ -95,7 +99,16 @@ public sealed class RunRecords : IRunRecords
     /// <summary>Bottleneck of the run; null if too few steps were recorded here.</summary>
     public StepVerdict? Verdict => _observer.Verdict;
 
+    /// <summary>Where the time of the recent steps went; null if none was measured here.</summary>
+    public StepPhases? Phases => _observer.Phases;
+
+    /// <summary>Spans of the run.</summary>
+    internal RunTraces Traces => _observer.Traces;
+
     public IRunObserver Observer => _observer;
+
+    /// <summary>The alert rules; null if alerts are disabled.</summary>
+    public RunAlerting? Alerting => _alerting;
 
     /// <summary>True once the run is over.</summary>
     public bool HasEnded => _observer.HasEnded;
@@ -115,6 +128,7 @@ public sealed class RunRecords : IRunRecords
 
         _isDisposed = true;
         _evaluations?.Dispose();
+        Traces.Dispose();
         _evaluationBoard?.Dispose();
         _alerting?.Dispose();
         _view.Stop();

@@ -3,6 +3,7 @@ using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
+using Serilog.Formatting.Compact;
 using Serilog.Formatting.Display;
 using Spectre.Console;
 
@@ -15,7 +16,13 @@ public static class LogSetup
     /// <param name="console">Console for the log lines. The progress display must use the same one, so that its panel
     /// and log lines do not overwrite each other.</param>
     /// <param name="logFile">File to append to as well; its folder is created. Null for commands without a run.</param>
-    public static Logger Create(IAnsiConsole console, string? logFile = null, LogEventLevel level = LogEventLevel.Information)
+    /// <param name="jsonFile">File to append to as JSON lines as well; null for none.</param>
+    public static Logger Create(
+        IAnsiConsole console,
+        string? logFile = null,
+        LogEventLevel level = LogEventLevel.Information,
+        string? jsonFile = null
+    )
     {
         var configuration = new LoggerConfiguration()
             .MinimumLevel.Is(level)
@@ -27,6 +34,11 @@ public static class LogSetup
                 logFile,
                 fileSizeLimitBytes: null
             );
+        }
+
+        if (jsonFile is not null)
+        {
+            configuration.WriteTo.File(new RenderedCompactJsonFormatter(), jsonFile, fileSizeLimitBytes: null);
         }
 
         return configuration.CreateLogger();

@@ -45,6 +45,10 @@ public sealed class TensorBoardWriter : IDisposable
                     ("data/truncated_captions", metrics.TruncatedCaptions),
                     .. metrics.CorpusEpochs?.Select(corpus => ($"data/epochs/{corpus.Key}", corpus.Value)) ?? [],
                     .. Loader(metrics.Loader),
+                    .. Optional("throughput/mfu", metrics.Mfu),
+                    .. metrics.Phases?.Select(phase => ($"phases/{phase.Key}", phase.Value)) ?? [],
+                    .. Tower("image_tower", metrics.ImageTower),
+                    .. Tower("text_tower", metrics.TextTower),
                 ]
             )
         );
@@ -57,6 +61,13 @@ public sealed class TensorBoardWriter : IDisposable
 
     private static IEnumerable<(string Name, double Value)> Optional(string name, double? value) =>
         value is { } number ? [(name, number)] : [];
+
+    private static IEnumerable<(string Name, double Value)> Tower(string name, TowerMetrics? tower) =>
+        [
+            .. Optional($"{name}/gradient_norm", tower?.GradientNorm),
+            .. Optional($"{name}/mean_cosine", tower?.MeanCosine),
+            .. Optional($"{name}/effective_rank", tower?.EffectiveRank),
+        ];
 
     private static IEnumerable<(string Name, double Value)> Loader(LoaderMetrics? loader)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using ClipTrain.Cli.Evaluation;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Processes;
@@ -38,7 +39,10 @@ public sealed class WorkerProgram(
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         using var writer = new CheckpointWriter(checkpoints, ConfigHash.Of(options), manifest.Hash, options.Checkpoint.Keep, control);
         using var torchThread = new TorchThread();
-        var training = new WorkerTraining(options, manifest, identity, client, control, writer, checkpoints);
+        var training = new WorkerTraining(options, manifest, identity, client, control, writer, checkpoints)
+        {
+            Probe = new ProbeBatch(options, manifest, files.Directory, control.Warn).Look,
+        };
         try
         {
             return await RunAsync(client, control, torchThread, training);
@@ -92,6 +96,8 @@ public sealed class WorkerProgram(
             catch (Exception error)
                 when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
             {
+                // The ledger has all steps before the failed one.
+                await control.LeaveAsync();
                 await client.ReportAsync(
                     new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep)
                     {

@@ -42,6 +42,14 @@ internal static class PrometheusText
                 Gauge("training_logit_scale", "Factor on the cosine similarities.", scale);
             }
 
+            if (step.Mfu is { } mfu)
+            {
+                Gauge("training_mfu_ratio", "Model FLOPs utilisation of rank 0.", mfu);
+            }
+
+            Towers("gradient_norm", "Norm of a tower's gradient before clipping.", tower => tower.GradientNorm);
+            Towers("mean_cosine", "Mean cosine similarity of two samples' embeddings.", tower => tower.MeanCosine);
+            Towers("effective_rank", "Number of directions over which embeddings spread.", tower => tower.EffectiveRank);
             Add("training_samples_total", "counter", "Samples trained on.", step.Samples);
             Add("training_bad_samples_total", "counter", "Samples that could not be used.", step.BadSamples);
         }
@@ -50,11 +58,40 @@ internal static class PrometheusText
 
         void Gauge(string name, string help, double value) => Add(name, "gauge", help, value);
 
-        void Add(string name, string kind, string help, double value) =>
-            text.Append(
-                CultureInfo.InvariantCulture,
-                $"# HELP cliptrain_{name} {help}\n# TYPE cliptrain_{name} {kind}\ncliptrain_{name}{{run=\"{label}\"}} {Number(value)}\n"
-            );
+        void Add(string name, string kind, string help, double value)
+        {
+            Describe(name, kind, help);
+            Sample(name, "", value);
+        }
+
+        void Towers(string name, string help, Func<TowerMetrics, double?> figure)
+        {
+            (string Tower, double? Value)[] known =
+            [
+                .. new[] { ("image", step?.ImageTower), ("text", step?.TextTower) }.Select(tower =>
+                    (tower.Item1, tower.Item2 is { } metrics ? figure(metrics) : null)
+                ),
+            ];
+            if (known.All(tower => tower.Value is null))
+            {
+                return;
+            }
+
+            Describe($"training_tower_{name}", "gauge", help);
+            foreach (var (tower, value) in known)
+            {
+                if (value is { } number)
+                {
+                    Sample($"training_tower_{name}", $",tower=\"{tower}\"", number);
+                }
+            }
+        }
+
+        void Describe(string name, string kind, string help) =>
+            text.Append(CultureInfo.InvariantCulture, $"# HELP cliptrain_{name} {help}\n# TYPE cliptrain_{name} {kind}\n");
+
+        void Sample(string name, string labels, double value) =>
+            text.Append(CultureInfo.InvariantCulture, $"cliptrain_{name}{{run=\"{label}\"{labels}}} {Number(value)}\n");
     }
 
     private static string Number(double value) =>

@@ -58,6 +58,9 @@ public sealed record Assignment(int Generation, int Rank, int WorldSize, long St
 
     /// <summary>True if some rank lacks the state, in which case all ranks take part in the transfer.</summary>
     public bool NeedsTransfer { get; init; }
+
+    /// <summary>Steps whose batches are read and recorded, but change no weight; null if there are none.</summary>
+    public IReadOnlyList<StepRange>? PassedOver { get; init; }
 }
 
 /// <summary>The answer to a join: an assignment, or a directive (SaveAloneAndExit, Abort).</summary>

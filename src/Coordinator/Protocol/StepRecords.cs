@@ -20,6 +20,17 @@ public sealed record GenerationRecord(int Generation, long StartStep, IReadOnlyL
     /// <summary><see cref="Shard.Digest"/> of each rank's shard, by rank; null in ledgers of versions without shards.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ulong>? Shards { get; init; }
+
+    /// <summary>Steps that change no weight, because the run diverged at them before; null if there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<StepRange>? PassedOver { get; init; }
+}
+
+/// <summary>Consecutive steps, both ends included.</summary>
+[method: JsonConstructor]
+public readonly record struct StepRange(long First, long Last)
+{
+    public bool Contains(long step) => step >= First && step <= Last;
 }
 
 /// <summary>Metrics of one optimizer step; only times differ between ranks. Seconds are wall-clock time; rates count all workers.</summary>
@@ -76,7 +87,34 @@ public sealed record StepMetrics
     /// <summary>Steps of the run so far that changed no weight because gradients overflowed in fp16; null for other types.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? SkippedSteps { get; init; }
+
+    /// <summary>Share of the time of the last steps by phase, on the reporting rank; null between measurements and on GPUs.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, double>? Phases { get; init; }
+
+    /// <summary>
+    /// Model FLOPs utilisation of the reporting rank over the last steps: operations of the towers as a share of what a large matrix
+    /// product reaches on its device. Null between measurements.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Mfu { get; init; }
+
+    /// <summary>State of the image tower; null between measurements.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public TowerMetrics? ImageTower { get; init; }
+
+    /// <summary>State of the text tower; null between measurements, and if the objective has none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public TowerMetrics? TextTower { get; init; }
 }
+
+/// <summary>State of a tower at one step. Embeddings are those of some samples of the reporting rank.</summary>
+/// <param name="GradientNorm">
+/// Norm of the tower's gradient over all ranks, before clipping; null if all its parameters are locked or a gradient overflowed.
+/// </param>
+/// <param name="MeanCosine">Mean cosine similarity of two samples; null without embeddings.</param>
+/// <param name="EffectiveRank">Number of directions over which the embeddings spread; null without embeddings.</param>
+public sealed record TowerMetrics(double? GradientNorm, double? MeanCosine, double? EffectiveRank);
 
 /// <summary>Recent activity of one stage of the data loader.</summary>
 /// <param name="Rate">Samples per second.</param>

@@ -120,7 +120,10 @@ internal static class Formation
             .State.Members.Where(member => member.IsAssigned)
             .OrderBy(member => member.Rank)
             .Select(member => member.WorkerId);
-        return new GenerationRecord(turn.State.Generation, turn.State.Assignment!.StartStep, [.. workers], turn.Now);
+        return new GenerationRecord(turn.State.Generation, turn.State.Assignment!.StartStep, [.. workers], turn.Now)
+        {
+            PassedOver = turn.State.Spec.PassedOver,
+        };
     }
 
     private static void SayThatItWaits(TurnContext turn, int joined)

@@ -6,7 +6,8 @@ namespace ClipTrain.Coordinator.Rules;
 /// <summary>Detects impossible step records. Records that pass go to the ledger for good.</summary>
 internal static class RecordChecks
 {
-    private const int MaxCorpora = 1_024;
+    private const int MaxCorpora = 1_024,
+        MaxPhases = 64;
 
     public static string? Of(TurnContext turn, IReadOnlyList<StepRecord> records)
     {
@@ -66,6 +67,15 @@ internal static class RecordChecks
             ?? Negative("number of bad samples", metrics.BadSamples)
             ?? Negative("number of truncated captions", metrics.TruncatedCaptions)
             ?? OfLoader(metrics.Loader)
+            ?? Negative("utilisation", metrics.Mfu ?? 0)
+            ?? OfTower("image", metrics.ImageTower)
+            ?? OfTower("text", metrics.TextTower)
+            ?? (
+                metrics.Phases is { } phases
+                && (phases.Count > MaxPhases || phases.Any(phase => !PlainText.IsName(phase.Key) || !IsCount(phase.Value)))
+                    ? "its shares of phases are not well formed"
+                    : null
+            )
             ?? (
                 metrics.Objective is { } objective && !PlainText.IsName(objective)
                     ? "the name of its objective is too long or has control characters"
@@ -82,6 +92,11 @@ internal static class RecordChecks
             double.IsFinite(value) ? null : FormattableString.Invariant($"the {what} is {value}");
 
         static string? Negative(string what, double value) => IsCount(value) ? null : FormattableString.Invariant($"the {what} is {value}");
+
+        static string? OfTower(string name, TowerMetrics? tower) =>
+            IsCount(tower?.GradientNorm ?? 0) && double.IsFinite(tower?.MeanCosine ?? 0) && IsCount(tower?.EffectiveRank ?? 0)
+                ? null
+                : $"the figures of its {name} tower are not well formed";
 
         static string? OfLoader(LoaderMetrics? loader) =>
             loader is null

@@ -39,6 +39,7 @@ internal static class StateSource
         {
             SourceRank = sourceRank,
             Checkpoint = sourceRank is null ? checkpoint : null,
+            PassedOver = state.Spec.PassedOver,
             NeedsTransfer = taken.Count > 1 && !isFresh && taken.Any(member => member.HeldStep != start),
         };
     }

@@ -1,3 +1,5 @@
+using ClipTrain.Coordinator.Protocol;
+
 namespace ClipTrain.Coordinator.State;
 
 /// <summary>The fixed parameters of a run. They contain no secret, since they are written to disk with the state.</summary>
@@ -24,6 +26,9 @@ public sealed record RunSpec(string RunId, int Workers, string CodeVersion, stri
 
     /// <summary>Global batch size in samples; null if unknown.</summary>
     public int? GlobalBatch { get; init; }
+
+    /// <summary>Steps that change no weight, because the run diverged at them before; null if there are none.</summary>
+    public IReadOnlyList<StepRange>? PassedOver { get; init; }
 
     /// <summary>Number of consecutive generations without a committed step after which the run fails.</summary>
     public int MaxFruitlessGenerations { get; init; } = 5;

@@ -39,16 +39,7 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
     public byte[] Augmented(ReadOnlySpan<byte> encoded, CounterRandom random)
     {
         _transform.Train(encoded, ref random, _chw);
-        var size = _transform.Size;
-        _picture.Resize(size, size);
-        for (var c = 0; c < 3; c++)
-        {
-            for (var i = 0; i < size * size; i++)
-            {
-                _picture.Pixels[(i * PixelBuffer.BytesPerPixel) + c] = _chw[(c * size * size) + i];
-            }
-        }
-
+        Thumbnail.Fill(_picture, _chw, _transform.Size);
         return JpegEncoder.Encode(_picture, Quality);
     }
 

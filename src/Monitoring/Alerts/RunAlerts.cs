@@ -22,6 +22,9 @@ public sealed record AlertContext(int GlobalBatch, double PeakLearningRate, doub
 /// </summary>
 public sealed class RunAlerts(AlertContext context)
 {
+    /// <summary>Kind of the alert about a loss that rises.</summary>
+    public const string LossSpike = "loss-spike";
+
     /// <summary>Number of steps over which figures are averaged; rules apply after this many steps.</summary>
     private const int Window = 50;
 
@@ -32,6 +35,7 @@ public sealed class RunAlerts(AlertContext context)
     private const double LearningSteps = 100;
 
     private readonly Queue<StepRecord> _steps = new();
+    private readonly TowerRules _towers = new();
     private readonly Dictionary<string, long> _lastSeen = new(StringComparer.Ordinal);
     private double _lowestLoss = double.PositiveInfinity,
         _learned;
@@ -39,6 +43,12 @@ public sealed class RunAlerts(AlertContext context)
     /// <summary>Processes a step and returns new alerts.</summary>
     public IReadOnlyList<Alert> Observe(StepRecord record)
     {
+        // A step that changed no weight repeats the loss before it.
+        if (record.Metrics is { GradientNorm: 0, LearningRate: 0 })
+        {
+            return [];
+        }
+
         _steps.Enqueue(record);
         if (_steps.Count > 2 * Window)
         {
@@ -79,6 +89,7 @@ public sealed class RunAlerts(AlertContext context)
             Straggler(recent),
             CutCaptions(recent),
             BadSamples(recent),
+            .. _learned > LearningSteps ? _towers.Causes(_steps) : [],
         ];
         return causes.OfType<(string, string)>();
     }
@@ -97,7 +108,7 @@ public sealed class RunAlerts(AlertContext context)
         var slack = Math.Max(0.2 * Math.Max(_lowestLoss, 0.25 * Math.Log(Math.Max(2, context.GlobalBatch))), 6 * noise);
         return now > _lowestLoss + slack || !double.IsFinite(now)
             ? (
-                "loss-spike",
+                LossSpike,
                 $"The loss has risen to {Of(now)} from {Of(_lowestLoss)}: lower training.learning_rate or lengthen "
                     + "training.warmup_steps, set training.gradient_clip, or resume from an earlier checkpoint."
             )

@@ -42,6 +42,8 @@ internal static class PageJson
             run.Phase,
             run.Ranks,
             run.Verdict,
+            run.Phases,
+            run.ProbeTime,
             run.Events,
             run.Figures,
         };

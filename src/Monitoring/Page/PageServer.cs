@@ -99,6 +99,10 @@ public sealed class PageServer : IAsyncDisposable
                 context => WriteJsonAsync(context, board.Look(Query(context, "run"), run => PageJson.Of(PageJson.Details(run))))
             )
         );
+        app.MapGet(
+            "/api/probe",
+            (RequestDelegate)(context => WriteJsonAsync(context, board.Look(Query(context, "run"), run => PageJson.Of(run.Probe))))
+        );
         app.MapGet("/api/series", (RequestDelegate)(context => WriteJsonAsync(context, Series(context, board))));
         app.MapGet("/api/events", (RequestDelegate)(context => FollowAsync(context, board)));
     }

@@ -18,6 +18,7 @@ public static class RunReportPage
                     {
                         Runs = runs.Select(run => PageJson.Summary(run.Key, run.Value)),
                         Details = runs.ToDictionary(run => run.Key, run => PageJson.Details(run.Value), StringComparer.Ordinal),
+                        Probes = runs.ToDictionary(run => run.Key, run => run.Value.Probe, StringComparer.Ordinal),
                         Series = runs.ToDictionary(
                             run => run.Key,
                             run => PageJson.Series(run.Value, run.Value.Metrics.Slice(0, double.MaxValue, Points)),

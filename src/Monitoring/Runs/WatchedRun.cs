@@ -40,10 +40,20 @@ public sealed class WatchedRun(string directory, TimeProvider time)
     /// <summary>The bottleneck of the run over its last steps; null if there are too few.</summary>
     public StepVerdict? Verdict => _ranks.Verdict;
 
+    /// <summary>Where the time of the last steps went; null if none was measured.</summary>
+    public StepPhases? Phases => _ranks.Phases;
+
     public IReadOnlyDictionary<string, string> Configuration { get; } = RunConfiguration.Read(Path.Combine(directory, "config.yaml"));
 
     /// <summary>The numbers of summary.json; empty before the run ends.</summary>
     public IReadOnlyList<KeyValuePair<string, double>> Figures => RunConfiguration.Figures(SummaryPath);
+
+    /// <summary>Time of the newest look at the probe batch; null if there is none.</summary>
+    public DateTime? ProbeTime =>
+        new FileInfo(Path.Combine(directory, ProbeFile.Name)) is { Exists: true } file ? file.LastWriteTimeUtc : null;
+
+    /// <summary>The run's probe batch, read on access; null if there is none.</summary>
+    public Probe? Probe => ProbeFile.Read(directory);
 
     public RunPhaseOnDisk Phase =>
         HasSummary ? RunPhaseOnDisk.Completed

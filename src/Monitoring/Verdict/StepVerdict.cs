@@ -17,6 +17,9 @@ public sealed class RecentSteps
     /// <summary>The bottleneck of the run over these steps; null if there are too few.</summary>
     public StepVerdict? Verdict => StepVerdict.Of(OfLastGeneration);
 
+    /// <summary>Where the time of these steps went; null if none was measured.</summary>
+    public StepPhases? Phases => StepPhases.Of(OfLastGeneration);
+
     public void Add(StepRecord step)
     {
         if (_steps.Count == Most)

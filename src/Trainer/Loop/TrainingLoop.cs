@@ -4,11 +4,14 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Models.Cost;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.State;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Loop;
@@ -18,7 +21,23 @@ namespace ClipTrain.Trainer.Loop;
 /// <param name="CorpusSamples">Samples in the corpus, for the epoch count.</param>
 /// <param name="Generation">The generation that takes these steps.</param>
 /// <param name="Mixture">Epochs of each corpus; null unless the run trains on a mixture.</param>
-public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation, MixtureEpochs? Mixture = null);
+public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation, MixtureEpochs? Mixture = null)
+{
+    private const int Looks = 100,
+        LeastSteps = 10;
+
+    /// <summary>Steps whose batches are read and recorded, but change no weight; null if there are none.</summary>
+    public IReadOnlyList<StepRange>? PassedOver { get; init; }
+
+    /// <summary>
+    /// Looks at the model after some steps, given their number, and changes nothing of it. Called on rank 0 before the first step and
+    /// after each hundredth of the run; null for nothing.
+    /// </summary>
+    public Action<ClipModel, long>? Probe { get; init; }
+
+    /// <summary>True if the probe looks after this step.</summary>
+    public bool IsProbed(long step) => step == TotalSteps || step % Math.Max(LeastSteps, TotalSteps / Looks) == 0;
+}
 
 /// <summary>
 /// The training steps of one generation: from the state's step to the end of the run or the next regrouping. Runs on the torch
@@ -41,7 +60,19 @@ public sealed class TrainingLoop(
         state,
         options.Training,
         group,
-        new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps)
+        new LearningRateSchedule(options.Training.LearningRate, options.Training.WarmupSteps, plan.TotalSteps),
+        // On a GPU a phase would end when its work is launched, not when it is done.
+        state.Model.Parameters.Master.device_type == DeviceType.CPU
+            ? new StepTimer()
+            : null
+    );
+
+    private readonly StepProfile _profile = new(
+        ModelCost.StepFlops(state.Model),
+        // One rank is enough: the others would slow its measurement down.
+        group.Rank == 0
+            ? () => MachinePeak.Of(options.Training.Precision, state.Model.Parameters.Master.device)
+            : null
     );
 
     private readonly ImageInput _images = RunPlan.Images(options);
@@ -60,10 +91,12 @@ public sealed class TrainingLoop(
             writer.Finish();
         }
 
+        Probe();
         while (state.Step < plan.TotalSteps)
         {
             writer.ThrowIfFailed();
             var asked = TakeStep(cancellation);
+            Probe();
             var last = state.Step == plan.TotalSteps;
             // Sharded moments survive a regrouping only on disk.
             var leaves = asked == Directive.Stop || (asked == Directive.Regroup && options.Training.ShardOptimizer);
@@ -88,6 +121,14 @@ public sealed class TrainingLoop(
 
     public void Dispose() => _step.Dispose();
 
+    private void Probe()
+    {
+        if (group.Rank == 0 && plan.IsProbed(state.Step))
+        {
+            plan.Probe?.Invoke(state.Model, state.Step);
+        }
+    }
+
     /// <summary>Takes one step. Returns the strongest directive of any rank, which is the same on all ranks.</summary>
     private Directive TakeStep(CancellationToken cancellation)
     {
@@ -105,7 +146,12 @@ public sealed class TrainingLoop(
             directive = Directive.Checkpoint;
         }
 
-        StepExchange[] ranks = [.. group.AllGather(StepExchange.Of(batch, directive, _busy).ToRow()).Select(StepExchange.FromRow)];
+        StepExchange[] ranks;
+        using (_step.Timer?.Measure(StepPhase.OtherRanks))
+        {
+            ranks = [.. group.AllGather(StepExchange.Of(batch, directive, _busy).ToRow()).Select(StepExchange.FromRow)];
+        }
+
         // One rank that stops without a batch stops every rank before this step.
         if (batch is null || ranks.Any(rank => rank.IsWithoutBatch))
         {
@@ -114,18 +160,17 @@ public sealed class TrainingLoop(
 
         StepShare[] shares = [.. ranks.Select(rank => rank.Share)];
         // All ranks see the same counts; no rank may enter a collective if there are no samples.
-        var result = ranks.All(rank => rank.Samples == 0)
-            ? Skip(batch, shares)
-            : _step.Take(
-                TrainingBatch.Of(batch, _images, options.Model, options.Seed, options.Data.LabelColumn is not null),
-                [.. ranks.Select(rank => rank.Samples)]
-            );
+        var result =
+            ranks.All(rank => rank.Samples == 0) ? Skip(batch, shares)
+            : plan.PassedOver?.Any(steps => steps.Contains(state.Step + 1)) == true ? PassOver(ranks)
+            : _step.Take(Wrap(batch), [.. ranks.Select(rank => rank.Samples)]);
         _last = result;
         state.BadSamples += shares.Sum(share => share.BadSamples);
 
         var elapsed = time.GetElapsedTime(started);
         _busy = elapsed - (group.Waited - waited);
         state.TrainingSeconds += elapsed.TotalSeconds;
+        _profile.Add(elapsed, batch.Count);
         control.StepCommitted(
             new StepRecord(
                 plan.Generation,
@@ -147,6 +192,7 @@ public sealed class TrainingLoop(
     /// </summary>
     private Batch? TakeBatch(out Directive directive, CancellationToken cancellation)
     {
+        using var lap = _step.Timer?.Measure(StepPhase.DataWait);
         directive = control.TakeDirective();
         while (!loader.Wait(LookForStop, cancellation))
         {
@@ -158,6 +204,12 @@ public sealed class TrainingLoop(
         }
 
         return loader.Take(cancellation);
+    }
+
+    private TrainingBatch Wrap(Batch batch)
+    {
+        using var lap = _step.Timer?.Measure(StepPhase.Copy);
+        return TrainingBatch.Of(batch, _images, options.Model, options.Seed, options.Data.LabelColumn is not null);
     }
 
     /// <summary>
@@ -179,11 +231,27 @@ public sealed class TrainingLoop(
         }
 
         state.Step++;
-        return _last with { GradientNorm = 0, LearningRate = 0 };
+        return WithoutChange();
     }
 
-    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated) =>
-        new()
+    /// <summary>
+    /// Counts a step at which the run diverged before. As after an overflow in fp16, its samples count as seen and Adam does not count
+    /// it; the step's record repeats the previous loss.
+    /// </summary>
+    private StepResult PassOver(StepExchange[] ranks)
+    {
+        state.Step++;
+        state.SkippedSteps++;
+        state.Samples += ranks.Sum(rank => rank.Samples);
+        return WithoutChange();
+    }
+
+    private StepResult WithoutChange() => _last with { GradientNorm = 0, LearningRate = 0, ImageTower = null, TextTower = null };
+
+    private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated)
+    {
+        var (phases, mfu) = state.Step % TrainingStep.MeasuredEvery == 0 ? _profile.Take(_step.Timer) : (null, null);
+        return new()
         {
             Step = state.Step,
             Samples = state.Samples,
@@ -203,7 +271,12 @@ public sealed class TrainingLoop(
             CorpusEpochs = plan.Mixture?.After(state.Step),
             LossScale = result.LossScale,
             SkippedSteps = result.LossScale is null ? null : state.SkippedSteps,
+            Phases = phases,
+            Mfu = mfu,
+            ImageTower = result.ImageTower,
+            TextTower = result.TextTower,
         };
+    }
 
     private bool IsPeriodic() => options.Checkpoint.EverySteps > 0 && state.Step % options.Checkpoint.EverySteps == 0;
 

@@ -1,9 +1,11 @@
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Optimizer;
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 using ClipTrain.Trainer.State;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -21,7 +23,14 @@ public sealed record StepResult(
     double? LogitScale,
     double? LogitBias,
     double? LossScale = null
-);
+)
+{
+    /// <summary>State of the image tower; null between measurements, see <see cref="TrainingStep.MeasuredEvery"/>.</summary>
+    public TowerMetrics? ImageTower { get; init; }
+
+    /// <summary>State of the text tower; null between measurements, and if the objective has none.</summary>
+    public TowerMetrics? TextTower { get; init; }
+}
 
 /// <summary>
 /// One optimizer step: loss over the global batch, gradients, update. Gradients are all-reduced while backward is still running.
@@ -41,6 +50,10 @@ public sealed class TrainingStep(
     StepTimer? timer = null
 ) : IDisposable
 {
+    /// <summary>Number of steps between measurements of the towers.</summary>
+    public const int MeasuredEvery = 10;
+
+    private readonly TowerNorms _norms = new(state.Model.Parameters, state.Model.Options);
     private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group, timer);
 
     // Reduce-scatter runs once after backward instead of bucket by bucket.
@@ -48,6 +61,9 @@ public sealed class TrainingStep(
     private readonly GradientReducer _reducer = state.Model.Parameters.NewReducer(
         !state.Optimizer.HoldsAll && group.ScattersSums ? new RankGroup() : group
     );
+
+    /// <summary>Time of each phase; null if it is not measured.</summary>
+    public StepTimer? Timer => timer;
 
     /// <summary>Takes the next step and increments <see cref="TrainingState.Step"/>.</summary>
     /// <param name="batch">This rank's part of the global batch.</param>
@@ -72,6 +88,7 @@ public sealed class TrainingStep(
             overflows ? 0 : scaledNorm / state.LossScale.Factor,
             overflows ? 0 : schedule.At(state.Step)
         );
+        var towers = (state.Step + 1) % MeasuredEvery == 0 ? Measure(gradients, overflows, result.Embeddings) : [null, null];
         if (overflows)
         {
             state.SkippedSteps++;
@@ -90,7 +107,28 @@ public sealed class TrainingStep(
             state.Samples += count;
         }
 
-        return new StepResult(result.Loss, norm, rate, result.LogitScale, result.LogitBias, isScaled ? scale.Factor : null);
+        return new StepResult(result.Loss, norm, rate, result.LogitScale, result.LogitBias, isScaled ? scale.Factor : null)
+        {
+            ImageTower = towers[(int)Tower.Image],
+            TextTower = towers[(int)Tower.Text],
+        };
+    }
+
+    /// <summary>State of the towers, by <see cref="Tower"/>, before the update. With sharded gradients, all ranks call it together.</summary>
+    private TowerMetrics?[] Measure(torch.Tensor gradients, bool overflows, (torch.Tensor Images_bD, torch.Tensor Texts_bD)? embeddings)
+    {
+        var norms = _norms.Of(gradients, state.Optimizer.Held, state.Optimizer.HoldsAll ? null : group);
+        return
+        [
+            Of(Tower.Image, embeddings is { } images ? EmbeddingSpread.Of(images.Images_bD) : null),
+            Of(Tower.Text, embeddings is { } texts ? EmbeddingSpread.Of(texts.Texts_bD) : null),
+        ];
+
+        TowerMetrics? Of(Tower tower, EmbeddingSpread? spread)
+        {
+            var norm = overflows ? null : norms[(int)tower] / state.LossScale.Factor;
+            return norm is null && spread is null ? null : new TowerMetrics(norm, spread?.MeanCosine, spread?.EffectiveRank);
+        }
     }
 
     private void Update(torch.Tensor gradients, in OptimizerStep step)

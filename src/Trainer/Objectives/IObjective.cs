@@ -16,6 +16,9 @@ internal sealed record ObjectiveResult(double Loss, IReadOnlyList<(string Name, 
 
     /// <summary>Bias added to the logits; null if the objective has none.</summary>
     public double? LogitBias { get; init; }
+
+    /// <summary>This rank's embeddings; null if the objective has none.</summary>
+    public (torch.Tensor Images_bD, torch.Tensor Texts_bD)? Embeddings { get; init; }
 }
 
 /// <summary>A training objective: computes the loss over the global batch and the gradients of the parameters.</summary>

@@ -37,6 +37,7 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         {
             LogitScale = scale,
             LogitBias = bias,
+            Embeddings = (images_bD, texts_bD),
         };
     }
 

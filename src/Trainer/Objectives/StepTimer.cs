@@ -9,6 +9,9 @@ public enum StepPhase
     /// <summary>Waiting for the loader's next batch.</summary>
     DataWait,
 
+    /// <summary>Waiting for the other ranks to be ready for the step.</summary>
+    OtherRanks,
+
     /// <summary>Wrapping the batch and moving it to the device.</summary>
     Copy,
 
@@ -32,7 +35,7 @@ public enum StepPhase
 
 /// <summary>
 /// Wall time by phase of the steps of one thread. Phases do not nest. On a GPU each lap waits for the device, so that its time is
-/// that of the work and not of the launch: measure with it, do not train with it.
+/// that of the work and not of the launch: measure with it, do not train with it. On a CPU a lap costs two readings of the clock.
 /// </summary>
 /// <param name="synchronizes">True to wait for the GPU at the end of each lap.</param>
 public sealed class StepTimer(bool synchronizes = false)

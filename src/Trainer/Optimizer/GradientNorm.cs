@@ -32,7 +32,8 @@ public static class GradientNorm
 
     private static double Root(IEnumerable<double> sums) => Math.Sqrt(sums.Aggregate(0.0, (total, sum) => total + sum));
 
-    private static double SumOfSquares(torch.Tensor flat, FlatSlice slice)
+    /// <summary>Sum of squares of a part of a flat buffer.</summary>
+    internal static double SumOfSquares(torch.Tensor flat, FlatSlice slice)
     {
         using var scope = NewDisposeScope();
         double sum = 0;

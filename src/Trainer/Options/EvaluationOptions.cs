@@ -34,6 +34,16 @@ public sealed record EvaluationOptions
     )]
     public string? BestFigure { get; init; }
 
+    [
+        Description(
+            "Number of pairs in the probe batch, whose similarities the live page shows by step: the first pairs of the "
+                + "first retrieval split, or of the training corpus if there is none. 0 disables it."
+        ),
+        Minimum(0),
+        Maximum(32)
+    ]
+    public int ProbePairs { get; init; } = 16;
+
     [Description("Number of images embedded at once."), Minimum(1), Maximum(65536)]
     public int Batch { get; init; } = 256;
 }

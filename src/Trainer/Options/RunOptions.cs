@@ -49,10 +49,13 @@ public sealed record OutputOptions
     public bool Page { get; init; } = true;
 
     [Description(
-        "Address of an OpenTelemetry collector, as in http://localhost:4317, that receives metrics of the run "
-            + "and of Orleans by OTLP; none if empty."
+        "Address of an OpenTelemetry collector, as in http://localhost:4317, that receives metrics and "
+            + "traces of the run and metrics of Orleans by OTLP; none if empty."
     )]
     public string Otlp { get; init; } = "";
+
+    [Description("Write the log as JSON lines to run.log.jsonl in addition to run.log.")]
+    public bool LogJson { get; init; }
 
     [Description("Number of steps between lines of metrics.jsonl."), Minimum(1)]
     public int LogEverySteps { get; init; } = 1;
@@ -63,8 +66,8 @@ public sealed record AlertOptions
 {
     [Description(
         "Check every step for a rising loss, a loss at chance level, exploding gradients, a logit scale at its "
-            + "bound, waits for data, slow ranks, truncated captions, bad samples, a disk that fills up and a run that "
-            + "stalls. Alerts appear in the log and on the live page."
+            + "bound, collapsing embeddings, a tower without gradient, waits for data, slow ranks, truncated captions, "
+            + "bad samples, a disk that fills up and a run that stalls. Alerts appear in the log and on the live page."
     )]
     public bool Enabled { get; init; } = true;
 
@@ -94,4 +97,15 @@ public sealed record CheckpointOptions
 
     [Description("Number of checkpoints to keep; older ones are deleted."), Minimum(1)]
     public int Keep { get; init; } = 2;
+
+    [
+        Description(
+            "Number of times that `cliptrain train` or `resume` answers divergence (a loss or gradient that is not "
+                + "finite, or the alert loss-spike) by going back to the last checkpoint before it and passing over the "
+                + "batches at which the run diverged; 0 leaves it to you."
+        ),
+        Minimum(0),
+        Maximum(100)
+    ]
+    public int Rollbacks { get; init; }
 }

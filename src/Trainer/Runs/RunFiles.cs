@@ -44,6 +44,9 @@ public sealed record RunFiles(string Directory)
 
     public string Checkpoints => Path.Combine(Directory, "checkpoints");
 
+    /// <summary>Steps that change no weight, because the run diverged at them before.</summary>
+    public string PassedOver => Path.Combine(Directory, "passed-over.json");
+
     /// <summary>Records of steps that were rolled back and repeated.</summary>
     public string SetAside => Path.Combine(Directory, "set-aside");
 
@@ -68,6 +71,9 @@ public sealed record RunFiles(string Directory)
     public string TensorBoard => Path.Combine(Directory, "tensorboard");
 
     public string Log => Path.Combine(Directory, LogName);
+
+    /// <summary>The log as JSON lines, if output.log_json is set.</summary>
+    public string JsonLog => Log + ".jsonl";
 
     public string Summary => Path.Combine(Directory, SummaryName);
 }

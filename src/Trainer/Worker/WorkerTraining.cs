@@ -7,6 +7,7 @@ using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.State;
@@ -30,6 +31,9 @@ public sealed class WorkerTraining(
     private readonly string _configHash = ConfigHash.Of(options);
     private TrainingState? _state;
     private RankGroup? _left;
+
+    /// <summary>See <see cref="TrainingPlan.Probe"/>.</summary>
+    public Action<ClipModel, long>? Probe { get; init; }
 
     /// <summary>Step of the complete state in memory; null if there is no usable one.</summary>
     public long? HeldStep { get; private set; }
@@ -118,7 +122,11 @@ public sealed class WorkerTraining(
         );
         using var loop = new TrainingLoop(
             options,
-            new TrainingPlan(total, manifest.SampleCount, assignment.Generation, MixtureEpochs.Of(manifest, options)),
+            new TrainingPlan(total, manifest.SampleCount, assignment.Generation, MixtureEpochs.Of(manifest, options))
+            {
+                Probe = Probe,
+                PassedOver = assignment.PassedOver,
+            },
             _state,
             group,
             loader,

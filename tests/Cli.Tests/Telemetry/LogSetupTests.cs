@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Tests.Shared;
 using Serilog.Events;
@@ -22,6 +24,23 @@ public sealed class LogSetupTests : IDisposable
 
         Assert.Matches(@"^\d\d:\d\d:\d\d WRN 3 bad rows in a\.parquet\n$", output.ToString());
         Assert.Matches(@"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [+-]\d\d:\d\d WRN 3 bad rows in a\.parquet\n$", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void The_log_is_written_as_json_lines_on_request()
+    {
+        var path = _folder.File("run.log.jsonl");
+        using (var logger = LogSetup.Create(Consoles.Plain(TextWriter.Null), jsonFile: path))
+        {
+            logger.Warning("{Count} bad rows in {File:l}", 3, "a\n\u001b[2J.parquet");
+            logger.Information("{Text:l}", "second");
+        }
+
+        var lines = File.ReadAllLines(path).Select(line => JsonNode.Parse(line)!).ToArray();
+        Assert.Equal(2, lines.Length);
+        Assert.Equal(("3 bad rows in a\n\u001b[2J.parquet", "Warning"), ((string?)lines[0]["@m"], (string?)lines[0]["@l"]));
+        Assert.Equal(3, (int?)lines[0]["Count"]);
+        Assert.True(DateTimeOffset.TryParse((string?)lines[1]["@t"], CultureInfo.InvariantCulture, out _));
     }
 
     [Fact]

@@ -43,6 +43,13 @@ public sealed class MessageCheckTests
                     }
                 )
             },
+            { "the utilisation is -1", With(metrics => metrics with { Mfu = -1 }) },
+            { "its image tower", With(metrics => metrics with { ImageTower = new TowerMetrics(double.NaN, null, null) }) },
+            { "its text tower", With(metrics => metrics with { TextTower = new TowerMetrics(1, double.PositiveInfinity, 1) }) },
+            {
+                "its shares of phases",
+                With(metrics => metrics with { Phases = new Dictionary<string, double>(StringComparer.Ordinal) { ["loss\n"] = 0.5 } })
+            },
             { "does not follow that of step 0", With(metrics => metrics with { Step = 0 }) },
             { "does not follow that of step 0", With(metrics => metrics with { Step = -3 }) },
             { "is beyond the run's last step, 100", With(metrics => metrics with { Step = 101 }) },

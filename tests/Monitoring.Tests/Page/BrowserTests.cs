@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
 using ClipTrain.Monitoring.Page;
+using ClipTrain.Monitoring.Runs;
 
 namespace ClipTrain.Monitoring.Tests.Page;
 
@@ -14,6 +15,9 @@ public sealed partial class BrowserTests : IDisposable
           document.body.dataset.axe = found.length === 0 ? 'none' : found.join('; ');
         }, 2000));
         """;
+
+    /// <summary>Bytes that stand for a JPEG; the browser need not decode them.</summary>
+    private const string Pixel = "/9j/4AAQ";
 
     private readonly RunFolder _run = new();
     private readonly RunFolder _other = new("other");
@@ -40,6 +44,51 @@ public sealed partial class BrowserTests : IDisposable
         );
         Assert.NotEmpty(Canvas().Matches(page));
         Assert.Contains("500 / 100", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--window-size=1400,2000")]
+    [InlineData("--window-size=390,800")]
+    public async Task The_probe_batch_is_a_picture_with_the_nearest_captions_of_each_image(string size)
+    {
+        _run.Append(1, 20);
+        _other.Append(1, 20);
+        string[] captions = ["a cat", "<script>document.body.dataset.broken = 1</script>"];
+        foreach (var folder in new[] { _run, _other })
+        {
+            ProbeFile.Add(
+                folder.Directory,
+                captions,
+                [Pixel, Pixel + "AA=="],
+                new ProbeStep(
+                    0,
+                    [
+                        [0.5, 0.5],
+                        [0.5, 0.5],
+                    ]
+                )
+            );
+            ProbeFile.Add(
+                folder.Directory,
+                captions,
+                [Pixel, Pixel + "AA=="],
+                new ProbeStep(
+                    20,
+                    [
+                        [0.9, 0.1],
+                        [0.2, 0.8],
+                    ]
+                )
+            );
+        }
+
+        var page = await DumpAsync(size);
+
+        Assert.Contains("data-axe=\"none\"", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("data-broken", page, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 images are nearest to their own caption", page, StringComparison.Ordinal);
+        Assert.Contains("aria-label=\"Similarity of 2 images with 2 captions.", page, StringComparison.Ordinal);
+        Assert.Contains("<b>&lt;script&gt;document.body.dataset.broken = 1&lt;/script&gt; ✓</b>", page, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 using ClipTrain.Monitoring.Page;
+using ClipTrain.Monitoring.Runs;
 
 namespace ClipTrain.Monitoring.Tests.Page;
 
@@ -39,6 +40,33 @@ public sealed class PageServerTests : IDisposable
         );
         Assert.Equal(3, events[1].GetProperty("step").GetInt32());
         Assert.Equal(HttpStatusCode.NotFound, (await client.GetAsync("/api/series?run=other")).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_probe_batch_is_served_with_the_time_of_its_newest_look()
+    {
+        _run.Append(1, 1);
+        await using var page = await StartAsync();
+        using var client = new HttpClient { BaseAddress = page.Address };
+        Assert.Equal(JsonValueKind.Null, (await JsonAsync(client, "/api/probe?run=run")).ValueKind);
+        Assert.Equal(JsonValueKind.Null, (await JsonAsync(client, "/api/details?run=run")).GetProperty("probeTime").ValueKind);
+
+        ProbeFile.Add(
+            _run.Directory,
+            ["a </script> cat"],
+            ["AAAA"],
+            new ProbeStep(
+                5,
+                [
+                    [0.125],
+                ]
+            )
+        );
+
+        var probe = await JsonAsync(client, "/api/probe?run=run");
+        Assert.Equal("a </script> cat", probe.GetProperty("captions")[0].GetString());
+        Assert.Equal(0.125, probe.GetProperty("steps")[0].GetProperty("similarity")[0][0].GetDouble());
+        Assert.Equal(JsonValueKind.String, (await JsonAsync(client, "/api/details?run=run")).GetProperty("probeTime").ValueKind);
     }
 
     [Fact]

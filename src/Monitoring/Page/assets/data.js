@@ -12,12 +12,14 @@ const source = isReport
   ? {
       runs: async () => REPORT.runs,
       details: async run => REPORT.details[run],
+      probe: async run => REPORT.probes[run],
       series: async (run, names, from, to) => cut(REPORT.series[run], from, to),
       follow() {},
     }
   : {
       runs: () => ask('api/runs', {}),
       details: run => ask('api/details', { run }),
+      probe: run => ask('api/probe', { run }),
       series: (run, names, from, to) => ask('api/series', { run, names: names.join(), from: from ?? 0, to: to ?? Number.MAX_VALUE, points: POINTS }),
       follow(onNews, onState) {
         const events = new EventSource('api/events');

@@ -1,5 +1,6 @@
 'use strict';
-const DEFAULT_CHARTS = ['loss', 'learning_rate', 'gradient_norm', 'logit_scale', 'images_per_second', 'data_wait_share'];
+const DEFAULT_CHARTS = ['loss', 'learning_rate', 'gradient_norm', 'logit_scale', 'images_per_second', 'data_wait_share',
+  'image_tower.effective_rank', 'text_tower.effective_rank', 'image_tower.gradient_norm', 'text_tower.gradient_norm'];
 const X_AXES = ['samples', 'epoch', 'seconds'];
 const MOST_CHOSEN = 8;
 
@@ -125,19 +126,28 @@ async function drawDetails() {
     make('td', { textContent: event.kind }), make('td', { className: 'number', textContent: event.step ?? '' }), make('td', { className: 'wrap', textContent: event.text })));
   const figures = details.figures.map(figure => make('tr', {}, ...cells([figure.key, figure.value])));
   const configuration = Object.entries(run?.configuration ?? {}).map(([key, value]) => make('tr', {}, make('td', { textContent: key }), make('td', { className: 'wrap', textContent: value })));
+  const phases = (details.phases?.shares ?? []).map(phase => make('tr', {}, ...cells([phase.name, bar(phase.share, `${Math.round(100 * phase.share)} % of a step`), `${(100 * phase.share).toFixed(1)} %`])));
+  const mfu = details.phases?.mfu == null ? [] : [make('p', { className: 'soft', textContent: `The towers reach ${(100 * details.phases.mfu).toFixed(0)} % of this machine's peak in matrix products (MFU).` })];
   const verdict = details.verdict ? [make('p', {}, make('b', { textContent: 'What bounds it: ' }), details.verdict.text)] : [];
-  $('details').replaceChildren(...verdict, make('div', { className: 'columns' },
+  $('details').replaceChildren(...verdict, ...mfu, make('div', { className: 'columns' },
+    table('Time of a step on rank 0', ['phase', 'share', ''], phases),
     table('Ranks over the last 100 steps', ['rank', 'worker', 'busy', 'busy s/step', 'waits s/step', 'samples/step', 'bad'], ranks),
     table('What happened', ['time', 'kind', 'step', 'text'], events),
     table('Figures', ['figure', 'value'], figures),
     table('Configuration', ['key', 'value'], configuration)));
+  await drawProbeOf(name, details.probeTime);
 }
 
 function busy(rank) {
-  const share = rank.busySeconds / (rank.busySeconds + rank.waitingSeconds), bar = make('div', { className: 'busy' }, make('span', {}));
-  bar.firstChild.style.width = `${100 * (isFinite(share) ? share : 0)}%`;
+  const share = rank.busySeconds / (rank.busySeconds + rank.waitingSeconds);
+  return isFinite(share) ? bar(share, `${Math.round(100 * share)} % busy`) : bar(0, 'not known');
+}
+
+function bar(share, label) {
+  const bar = make('div', { className: 'busy' }, make('span', {}));
+  bar.firstChild.style.width = `${100 * share}%`;
   bar.setAttribute('role', 'img');
-  bar.setAttribute('aria-label', isFinite(share) ? `${Math.round(100 * share)} % busy` : 'not known');
+  bar.setAttribute('aria-label', label);
   return bar;
 }
 
@@ -188,6 +198,7 @@ async function start() {
   $('more').onchange = () => { open($('more').value); load(); };
   $('whole').onclick = () => zoom();
   $('run').onchange = drawDetails;
+  $('probe-step').oninput = drawProbe;
   addEventListener('resize', () => { for (const chart of charts.values()) chart.resize(); });
   await reload();
   await load();

@@ -1,4 +1,5 @@
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
@@ -25,6 +26,24 @@ public static class ModelCost
 
         ModelPart Part(string tower, (string Name, long Tokens, long Macs, Activations Activations) part) =>
             new(tower, part.Name, part.Tokens, parameters.GetValueOrDefault($"{tower} {part.Name}"), part.Macs, part.Activations);
+    }
+
+    /// <summary>
+    /// Floating-point operations of a tower for one image or caption in a training step: two for each multiply-accumulate, and backward
+    /// has two products for each one of forward.
+    /// </summary>
+    public static double StepFlops(ModelOptions model, string tower) =>
+        6.0 * Of(model).Where(part => part.Tower == tower).Sum(part => part.Macs);
+
+    /// <summary>Operations of a model's towers for one pair in a training step; null for a caption decoder, whose cost is not known.</summary>
+    public static double? StepFlops(ClipModel model)
+    {
+        return model.Objective == Objective.Captioning
+            ? null
+            : OfTower(Tower.Image, "image") + (model.HasTextTower ? OfTower(Tower.Text, "text") : 0);
+
+        // A locked tower has no backward pass.
+        double OfTower(Tower tower, string name) => StepFlops(model.Options, name) / (model.Trains(tower) ? 1 : 3);
     }
 
     private static IEnumerable<(string Name, long Tokens, long Macs, Activations Activations)> Text(ModelOptions model)

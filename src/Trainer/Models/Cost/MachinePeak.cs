@@ -1,0 +1,52 @@
+using System.Diagnostics;
+using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Options;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Trainer.Models.Cost;
+
+/// <summary>Peak of a device in practice: the best rate of several products of large square matrices.</summary>
+public static class MachinePeak
+{
+    /// <summary>Seed of the matrix. The generator is its own, so that no other random number changes.</summary>
+    private const long Seed = 1;
+
+    private const int Repeats = 4;
+
+    /// <summary>Floating-point operations a second with the current number of threads. Takes some 50 ms.</summary>
+    /// <param name="precision">fp32, or one of the half precisions, which are measured as bf16 on a CPU.</param>
+    /// <param name="device">The device.</param>
+    public static double Of(Precision precision, torch.Device device)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var isCpu = device.type == DeviceType.CPU;
+        // A small product would measure the launch of a kernel on a GPU.
+        var size = isCpu ? 1024 : 4096;
+        using var generator = new torch.Generator();
+        generator.manual_seed(Seed);
+        var type = precision switch
+        {
+            Precision.Fp32 => float32,
+            Precision.Fp16 when !isCpu => float16,
+            _ => bfloat16,
+        };
+        var matrix = rand([size, size], float32, generator: generator).to(type).to(device);
+        var best = 0.0;
+        for (var i = 0; i < Repeats; i++)
+        {
+            using var product = NewDisposeScope();
+            var began = Stopwatch.GetTimestamp();
+            _ = matrix.MatMul(matrix);
+            if (!isCpu)
+            {
+                cuda.synchronize();
+            }
+
+            best = Math.Max(best, 2.0 * size * size * size / Stopwatch.GetElapsedTime(began).TotalSeconds);
+        }
+
+        return best;
+    }
+}

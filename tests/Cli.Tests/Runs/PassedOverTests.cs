@@ -1,0 +1,89 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.EndToEnd.Tests;
+using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.State;
+
+namespace ClipTrain.Cli.Tests.Runs;
+
+public sealed class PassedOverTests : IDisposable
+{
+    private readonly TinyCorpus _corpus = new();
+
+    public void Dispose() => _corpus.Dispose();
+
+    [Fact]
+    public void A_step_that_is_passed_over_is_recorded_with_its_samples_and_changes_no_weight()
+    {
+        var options = RunConfig
+            .Load(
+                _corpus.PathOf(_corpus.RunFile),
+                [
+                    $"data.train=[{_corpus.PathOf("train.parquet")}]",
+                    $"data.merges={_corpus.PathOf("merges.txt")}",
+                    "cluster.workers=1",
+                    "training.steps=4",
+                    "evaluation={}",
+                ]
+            )
+            .Options;
+        var manifest = RunCorpus.Select(options);
+        using var state = new TrainingState(options);
+        var control = new Recorder(state);
+        using var writer = new CheckpointWriter(new CheckpointDirectory(_corpus.PathOf("checkpoints")), "", "", keep: 1, control);
+        using var loader = RunPlan.OpenLoader(options, manifest, new LoaderShare(0, 1, 1, 0, 4));
+        using var group = new RankGroup();
+        using var loop = new TrainingLoop(
+            options,
+            new TrainingPlan(4, manifest.SampleCount, Generation: 1) { PassedOver = [new StepRange(2, 3)] },
+            state,
+            group,
+            loader,
+            writer,
+            control,
+            TimeProvider.System
+        );
+
+        Assert.Equal(LoopEnd.Completed, loop.Run(CancellationToken.None));
+
+        var (weights, records) = (control.Weights, control.Records);
+        Assert.Equal(weights[0], weights[1]);
+        Assert.Equal(weights[0], weights[2]);
+        Assert.NotEqual(weights[2], weights[3]);
+        foreach (var passed in records.Skip(1).Take(2))
+        {
+            Assert.Equal((0, 0), (passed.Metrics.GradientNorm, passed.Metrics.LearningRate));
+            Assert.Equal(records[0].Metrics.Loss, passed.Metrics.Loss);
+        }
+
+        var order = RunPlan.Order(manifest, options);
+        Assert.Equal(
+            Enumerable.Range(0, 4).Select(step => DataPipeline.Ordering.SampleDigest.Of(order.GlobalBatch(step))),
+            records.Select(record => record.Shares[0].Digest)
+        );
+        Assert.Equal((4, 2, 40), (state.Step, state.SkippedSteps, state.Samples));
+    }
+
+    /// <summary>Keeps the weights after each step, and its record.</summary>
+    private sealed class Recorder(TrainingState state) : ITrainingControl
+    {
+        public List<float[]> Weights { get; } = [];
+
+        public List<StepRecord> Records { get; } = [];
+
+        public Directive TakeDirective() => Directive.Continue;
+
+        public void StepCommitted(StepRecord record)
+        {
+            Weights.Add(state.Model.Parameters.Master.AsSpan<float>().ToArray());
+            Records.Add(record);
+        }
+
+        public IReadOnlyList<StepRecord> Unrecorded(long upToStep) => [];
+
+        public void CheckpointWritten(long step, string directory) { }
+    }
+}
