@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ClipTrain.Tests.Shared;
+using ClipTrain.EndToEnd.Tests.Cluster;
 
 namespace ClipTrain.EndToEnd.Tests;
 
@@ -9,31 +9,31 @@ public sealed class SetupTests : IDisposable
     /// <summary>The programs of every machine that can run the script.</summary>
     private static readonly string[] s_usual = ["bash", "cat", "dirname", "flock", "grep", "id", "ln", "mkdir", "mv", "rm", "sed", "tail"];
 
-    private readonly TemporaryFolder _folder = new();
+    private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-setup-").FullName;
 
-    public void Dispose() => _folder.Dispose();
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
     public void A_machine_without_packages_compiler_and_npm_is_told_what_it_goes_without()
     {
         foreach (var path in new[] { "scripts/setup", "scripts/unpack", "scripts/environment", "src/Torch/native/gloo.cpp" })
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(_folder.File(path))!);
-            File.Copy(Path.Combine(Repository.Root, path), _folder.File(path));
+            Directory.CreateDirectory(Path.GetDirectoryName(Place(path))!);
+            File.Copy(Path.Combine(Repository.Root, path), Place(path));
         }
 
-        Directory.CreateDirectory(_folder.File("bin"));
+        Directory.CreateDirectory(Place("bin"));
         foreach (var program in s_usual)
         {
-            File.CreateSymbolicLink(_folder.File($"bin/{program}"), Find(program));
+            File.CreateSymbolicLink(Place($"bin/{program}"), Find(program));
         }
 
         using var setup = Process.Start(
-            new ProcessStartInfo(_folder.File("bin/bash"), [_folder.File("scripts/setup")])
+            new ProcessStartInfo(Place("bin/bash"), [Place("scripts/setup")])
             {
                 RedirectStandardError = true,
                 UseShellExecute = false,
-                Environment = { ["PATH"] = _folder.File("bin"), ["HOME"] = _folder.File("home") },
+                Environment = { ["PATH"] = Place("bin"), ["HOME"] = Place("home") },
             }
         )!;
         var said = setup.StandardError.ReadToEnd();
@@ -44,6 +44,8 @@ public sealed class SetupTests : IDisposable
         Assert.Contains("without npm quickstart and data demo cannot fetch", said, StringComparison.Ordinal);
         Assert.Contains("without g++ libgloo-dev a run has one worker (--set cluster.workers=1)", said, StringComparison.Ordinal);
     }
+
+    private string Place(string path) => Path.Combine(_folder, path);
 
     private static string Find(string program) =>
         Environment.GetEnvironmentVariable("PATH")!.Split(':').Select(folder => Path.Combine(folder, program)).First(File.Exists);
