@@ -42,8 +42,7 @@ public sealed unsafe class NativeLifetimeTests
     private static (nint[] Memory, WeakReference[] Tensors) Forget()
     {
         var tensors = Enumerable.Range(0, Tensors).Select(_ => full([Elements], 7f)).ToArray();
-        var result = (tensors.Select(tensor => tensor.DataPointer()).ToArray(), tensors.Select(tensor => new WeakReference(tensor)).ToArray());
-        GC.KeepAlive(tensors);
-        return result;
+        var memory = tensors.Select(tensor => tensor.DataPointer()).ToArray();
+        return (memory, [.. tensors.Select(tensor => new WeakReference(tensor))]);
     }
 }

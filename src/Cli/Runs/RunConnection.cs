@@ -73,7 +73,9 @@ public sealed class RunConnection : IAsyncDisposable
             new ClusterClientOptions(security, remote.Patience)
             {
                 OnWaiting = reason =>
-                    remote.Tell?.Invoke($"Waiting up to {remote.Patience.TotalSeconds:0} s for a coordinator at {remote.Coordinator}: {reason}"),
+                    remote.Tell?.Invoke(
+                        $"Waiting up to {remote.Patience.TotalSeconds:0} s for a coordinator at {remote.Coordinator}: {reason}"
+                    ),
             },
             cancellationToken
         );

@@ -8,8 +8,12 @@ namespace ClipTrain.Torch.Loading;
 /// collector may finalize while the operator still reads them, which under load causes wrong numbers, "Unknown scalar type" or a
 /// segmentation fault. Dispose scopes prevent this for tensors; nothing else does for numbers.
 /// </summary>
-internal static unsafe class NativeLifetime
+internal static unsafe partial class NativeLifetime
 {
+    /// <summary>PR_GET_NAME, and the length of a thread's name on Linux.</summary>
+    private const int GetName = 16,
+        NameLength = 16;
+
     /// <summary>Time by which an operator has ended, or a number has been read, even on a busy machine.</summary>
     private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(30);
 
@@ -17,7 +21,7 @@ internal static unsafe class NativeLifetime
     private static delegate* unmanaged<nint, int> s_deleteTensor;
 
     [ThreadStatic]
-    private static bool t_isFinalizer;
+    private static bool? t_isFinalizer;
 
     /// <param name="library">libtorch.</param>
     /// <param name="binding">TorchSharp's native library.</param>
@@ -25,7 +29,6 @@ internal static unsafe class NativeLifetime
     public static void Extend(nint library, nint binding)
     {
         s_deleteTensor = (delegate* unmanaged<nint, int>)NativeLibrary.GetExport(library, "aoti_torch_delete_tensor_object");
-        _ = new Finalized();
         Redirect(binding, "THSTorch_dispose_scalar", &ReleaseScalar);
         Redirect(binding, "THSTensor_dispose", &ReleaseTensor);
     }
@@ -48,7 +51,7 @@ internal static unsafe class NativeLifetime
     [UnmanagedCallersOnly]
     private static void ReleaseTensor(nint tensor)
     {
-        if (t_isFinalizer)
+        if (t_isFinalizer ??= IsFinalizer())
         {
             ReleaseLater(tensor, isTensor: true);
         }
@@ -78,9 +81,13 @@ internal static unsafe class NativeLifetime
         }
     }
 
-    /// <summary>Garbage from the start: the first collection runs its finalizer, which marks the thread that runs all of them.</summary>
-    private sealed class Finalized
+    /// <summary>True on the runtime's thread that runs all finalizers, which it names.</summary>
+    private static bool IsFinalizer()
     {
-        ~Finalized() => t_isFinalizer = true;
+        var name = stackalloc byte[NameLength];
+        return prctl(GetName, name) == 0 && MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name).SequenceEqual(".NET Finalizer"u8);
     }
+
+    [LibraryImport("libc")]
+    private static partial int prctl(int option, byte* name);
 }
