@@ -72,9 +72,9 @@ public sealed partial class FuzzReport
         return kind.Length <= LongestReason ? kind : kind[..LongestReason] + "…";
     }
 
-    [GeneratedRegex("(?:0x)?[0-9a-f]*[0-9]+[0-9a-f]*", RegexOptions.None, 1000)]
+    [GeneratedRegex("(?:0x)?[0-9a-f]*[0-9]+[0-9a-f]*", RegexOptions.None, 60_000)]
     private static partial Regex Numbers();
 
-    [GeneratedRegex("['\"“][^'\"”]*['\"”]", RegexOptions.None, 1000)]
+    [GeneratedRegex("['\"“][^'\"”]*['\"”]", RegexOptions.None, 60_000)]
     private static partial Regex Quoted();
 }
