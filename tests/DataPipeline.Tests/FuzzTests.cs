@@ -11,6 +11,7 @@ public sealed class FuzzTests
         Assert.Empty(report.Violations);
         Assert.Equal(300, report.Mutated);
         Assert.InRange(report.Accepted, 10, 200);
+        Assert.InRange(report.PeakMemory, 1 << 20, 2L << 30);
         Assert.All(report.Reasons.Keys, Assert.NotEmpty);
     }
 }

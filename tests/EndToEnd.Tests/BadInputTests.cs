@@ -45,6 +45,17 @@ public sealed class BadInputTests : IDisposable
         AssertFails(2, [$"{port}", "in use"], $"cluster.port={port}");
     }
 
+    [Theory]
+    [InlineData("DOTNET_EnableAVX2=0", "This processor has no AVX2")]
+    [InlineData("LIBTORCH=/nowhere", "There is no libtorch_cpu.so in /nowhere. LIBTORCH must name a folder of libtorch 2.10")]
+    public void A_machine_that_cannot_compute_is_told_why(string variable, string reason)
+    {
+        using var run = ProgramRun.StartBy(["env", variable], _corpus.Folder, "train", _corpus.RunFile);
+
+        Assert.True(run.WaitForExit() == 3, run.Output);
+        Assert.Contains(reason, run.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Broken_images_and_empty_captions_are_skipped_counted_and_named()
     {

@@ -39,6 +39,27 @@ public sealed class ImportTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_with_a_metadata_table_is_imported_by_its_file_names()
+    {
+        foreach (var folder in new[] { "set", "other" })
+        {
+            Directory.CreateDirectory(_corpus.PathOf(folder, "deep"));
+            File.WriteAllBytes(_corpus.PathOf(folder, "deep", "a.jpg"), TinyCorpus.Picture(1));
+        }
+
+        File.WriteAllText(_corpus.PathOf("set", "metadata.csv"), "path,file_name,text,title\nx,deep/a.jpg,short,a longer one\n");
+
+        AssertRuns(0, ["data", "import", "folder", "set", "-o", "imported"]);
+        AssertRuns(0, ["data", "import", "folder", "set", "-o", "chosen", "--caption", "title"]);
+        Assert.Equal(
+            ["short", "a longer one"],
+            CorpusCaptions.Read(CorpusManifest.Create([_corpus.PathOf("imported"), _corpus.PathOf("chosen")])),
+            StringComparer.Ordinal
+        );
+        AssertRuns(2, ["data", "import", "folder", "set", "other", "-o", "both"], "import folders of both kinds separately");
+    }
+
+    [Fact]
     public void A_table_and_folders_of_classes_are_imported()
     {
         Directory.CreateDirectory(_corpus.PathOf("classes", "red_square"));

@@ -69,7 +69,7 @@ public sealed class MixtureTests : IDisposable
     }
 
     private static Regex Row(string epoch, int samples) =>
-        new($"{epoch}\\W+{samples}\\W+{samples}\\W+0\\W+0\\W", RegexOptions.None, TimeSpan.FromSeconds(1));
+        new($"{epoch}\\W+{samples}\\W+{samples}\\W+0\\W+0\\W", RegexOptions.None, TimeSpan.FromMinutes(1));
 
     private void Train(string name, params string[] sets)
     {

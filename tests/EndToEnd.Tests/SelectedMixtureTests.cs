@@ -85,6 +85,6 @@ public sealed partial class SelectedMixtureTests : IDisposable
         return output;
     }
 
-    [GeneratedRegex(@"(?<corpus>few|train)\.parquet:(?<row>\d+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<corpus>few|train)\.parquet:(?<row>\d+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Place();
 }

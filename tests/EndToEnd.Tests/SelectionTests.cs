@@ -107,6 +107,6 @@ public sealed partial class SelectionTests : IDisposable
         Assert.All(texts, text => Assert.Contains(text, output, StringComparison.Ordinal));
     }
 
-    [GeneratedRegex(@"train\.parquet:(?<row>\d+)", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"train\.parquet:(?<row>\d+)", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Place();
 }

@@ -75,6 +75,6 @@ public sealed partial class WatchTests : IDisposable
         Assert.Contains(text, output, StringComparison.Ordinal);
     }
 
-    [GeneratedRegex(@"http://127\.0\.0\.1:\d+/", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"http://127\.0\.0\.1:\d+/", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Address();
 }

@@ -67,6 +67,18 @@ public sealed class SuiteTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_with_a_metadata_table_is_read_as_Hugging_Faces_imagefolder()
+    {
+        _folder.Csv(
+            "metadata.csv",
+            "path,file_name,label,text\nx,red.png,red,so red\nx,green.png,green,so green\nx,blue.png,blue,so blue\n"
+        );
+        var result = Run(Set(_folder.Path));
+        Assert.Equal((1.0, 3L), Figure(result, "zero_shot", "top1"));
+        Assert.Equal((1.0, 3L), Figure(result, "retrieval image_to_text", "r1"));
+    }
+
+    [Fact]
     public void Rows_of_one_key_are_one_image_with_all_their_captions()
     {
         var set = Set(

@@ -1,10 +1,11 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace ClipTrain.Fuzz;
 
 /// <summary>
 /// The process that is allowed to die. Reports on standard output each start (<c>begin N</c>), each end (<c>end N REASON…</c>, separated
-/// by tabs), and its memory (<c>memory BYTES</c>) after each hundred.
+/// by tabs) with the most memory so far (<c>peak BYTES</c>), and the memory in use (<c>memory BYTES</c>) after each hundred.
 /// </summary>
 internal static class Child
 {
@@ -23,6 +24,7 @@ internal static class Child
                 var (bytes, isParquet) = seeds.Mutated(i);
                 var reasons = trial.Reasons(bytes, isParquet, i).Select(reason => reason.ReplaceLineEndings(" ").Replace('\t', ' '));
                 Say(string.Join('\t', [$"end {i}", .. reasons]));
+                Say($"peak {Peak()}");
                 if ((i - first) % MemoryEvery == MemoryEvery - 1)
                 {
                     Say($"memory {Held()}");
@@ -41,6 +43,15 @@ internal static class Child
         using var process = Process.GetCurrentProcess();
         return process.WorkingSet64;
     }
+
+    /// <summary>The largest resident memory of this process so far, however short it was held.</summary>
+    private static long Peak() =>
+        long.Parse(
+            File.ReadLines("/proc/self/status")
+                .First(line => line.StartsWith("VmHWM:", StringComparison.Ordinal))
+                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+            CultureInfo.InvariantCulture
+        ) << 10;
 
     private static void Say(string line)
     {

@@ -15,6 +15,9 @@ public sealed partial class FuzzReport
     /// <summary>Files that were read as if nothing were wrong.</summary>
     public long Accepted { get; private set; }
 
+    /// <summary>The most resident memory of a child, in bytes.</summary>
+    public long PeakMemory { get; set; }
+
     /// <summary>Crashes, hangs, leaks and exceptions that name nothing, each with the number of its file.</summary>
     public List<string> Violations { get; } = [];
 
@@ -58,7 +61,7 @@ public sealed partial class FuzzReport
 
         output.WriteLine(
             $"{Mutated} mutated, {Accepted} accepted, {Mutated - Accepted - Violations.Count} failures of {_reasons.Count} named kinds, "
-                + $"{Violations.Count} crashes, hangs or leaks"
+                + $"{Violations.Count} crashes, hangs or leaks, at most {PeakMemory >> 20} MiB"
         );
     }
 
@@ -69,9 +72,9 @@ public sealed partial class FuzzReport
         return kind.Length <= LongestReason ? kind : kind[..LongestReason] + "…";
     }
 
-    [GeneratedRegex("(?:0x)?[0-9a-f]*[0-9]+[0-9a-f]*", RegexOptions.None, 1000)]
+    [GeneratedRegex("(?:0x)?[0-9a-f]*[0-9]+[0-9a-f]*", RegexOptions.None, 60_000)]
     private static partial Regex Numbers();
 
-    [GeneratedRegex("['\"“][^'\"”]*['\"”]", RegexOptions.None, 1000)]
+    [GeneratedRegex("['\"“][^'\"”]*['\"”]", RegexOptions.None, 60_000)]
     private static partial Regex Quoted();
 }

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -20,7 +21,8 @@ public static class FuzzRun
 
     private const long LeakLimit = 128L << 20;
 
-    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(20),
+        HangLimit = TimeSpan.FromMinutes(5);
 
     /// <summary>Tries files [0, mutations) of a seed on several processes at once.</summary>
     public static FuzzReport Run(long mutations, ulong seed, int jobs)
@@ -90,6 +92,19 @@ public static class FuzzRun
             {
                 memory.Add(number);
             }
+            else if (kind == "peak")
+            {
+                if (AddPeak(report, number) is { } excess)
+                {
+                    child.Kill();
+                    lock (report)
+                    {
+                        report.Violations.Add($"file {current} of seed {seed}: {excess}");
+                    }
+
+                    return current + 1;
+                }
+            }
             else
             {
                 Add(report, words[1..]);
@@ -122,12 +137,26 @@ public static class FuzzRun
         }
     }
 
-    /// <summary>The child's next line, null at its end; while it is awaited, time and memory are watched.</summary>
+    /// <summary>Notes the most memory of a child; returns the problem if that is beyond the limit.</summary>
+    private static string? AddPeak(FuzzReport report, long bytes)
+    {
+        lock (report)
+        {
+            report.PeakMemory = Math.Max(report.PeakMemory, bytes);
+        }
+
+        return bytes > MemoryLimit ? $"{bytes >> 20} MiB at its peak, more than {MemoryLimit >> 20} MiB" : null;
+    }
+
+    /// <summary>
+    /// The child's next line, null at its end; while it is awaited, time and memory are watched. Time is the child's processor time, so
+    /// that a busy machine makes no file slow; a child that waits for ever uses none.
+    /// </summary>
     private static string? ReadLine(Process child, out string? problem)
     {
         problem = null;
         var reading = child.StandardOutput.ReadLineAsync();
-        var started = Stopwatch.GetTimestamp();
+        var (started, used) = (Stopwatch.GetTimestamp(), UsedBy(child));
         while (!reading.Wait(TimeSpan.FromMilliseconds(100)))
         {
             child.Refresh();
@@ -135,9 +164,9 @@ public static class FuzzRun
             {
                 problem = $"more than {MemoryLimit >> 20} MiB";
             }
-            else if (Stopwatch.GetElapsedTime(started) > TimeLimit)
+            else if (UsedBy(child) - used > TimeLimit || Stopwatch.GetElapsedTime(started) > HangLimit)
             {
-                problem = $"no answer within {TimeLimit.TotalSeconds:0} s";
+                problem = $"no answer within {TimeLimit.TotalSeconds:0} s of processor time or {HangLimit.TotalSeconds:0} s";
             }
 
             if (problem is not null)
@@ -147,6 +176,19 @@ public static class FuzzRun
         }
 
         return reading.Result;
+    }
+
+    private static TimeSpan UsedBy(Process child)
+    {
+        try
+        {
+            return child.TotalProcessorTime;
+        }
+        catch (Exception error) when (error is InvalidOperationException or Win32Exception)
+        {
+            // It has ended, and its output ends with it.
+            return TimeSpan.Zero;
+        }
     }
 
     private static string FirstLine(string text) =>

@@ -38,6 +38,12 @@ public sealed class LoadingTests
             File.WriteAllText(file, "no library");
             Assert.Contains("could not be loaded", Refusal(), StringComparison.Ordinal);
 
+            Assert.Contains(
+                $"no libtorch_cpu.so in {file}",
+                Assert.Throws<DllNotFoundException>(() => NativeTorch.OpenLibrary(file)).Message,
+                StringComparison.Ordinal
+            );
+
             // A library, but no libtorch of this version. Once it is loaded its file must stay as it is.
             File.Copy(Path.Combine(Shipped, "libc10.so"), file, overwrite: true);
             Assert.Contains("a version before 2.10", Refusal(), StringComparison.Ordinal);

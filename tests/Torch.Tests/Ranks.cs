@@ -13,13 +13,13 @@ internal static class Ranks
     public const string Loopback = "127.0.0.1";
 
     /// <summary>Runs <paramref name="body"/> as every rank of one group; the first exception is thrown here.</summary>
-    public static void Run(int worldSize, Action<ProcessGroup> body, TimeSpan? timeout = null) =>
+    public static void Run(int worldSize, Action<ProcessGroup> body) =>
         Run(
             worldSize,
             (rank, store) =>
             {
                 using var scope = NewDisposeScope();
-                using var group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, timeout ?? Patience);
+                using var group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, Patience);
                 body(group);
             }
         );

@@ -136,7 +136,7 @@ internal sealed class HostingArguments
                 parsed.GetValue(_advertise) is not { } address ? null
                 : IPAddress.TryParse(address, out var advertised) ? advertised
                 : throw new UsageException($"--advertise must be an IP address such as 10.0.0.1, not '{address}'."),
-            Token = AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile)),
+            Token = AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile), Console.Error.WriteLine),
             TokenFile = parsed.GetValue(_tokenFile),
             Tls = new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority)),
         };

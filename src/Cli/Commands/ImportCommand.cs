@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Csv;
 using ClipTrain.DataPipeline.Import.Folders;
 using ClipTrain.DataPipeline.Import.Tar;
@@ -9,6 +10,10 @@ namespace ClipTrain.Cli.Commands;
 /// <summary><c>cliptrain data import csv|folder|tar|classes … -o DIR</c></summary>
 public static class ImportCommand
 {
+    /// <summary>Table of Hugging Face's imagefolder, and its column of paths.</summary>
+    private const string Metadata = "metadata.csv",
+        MetadataImage = "file_name";
+
     public static Command Create() =>
         new("import", "Import images and captions into a corpus of Parquet files (also readable by Hugging Face datasets).")
         {
@@ -69,7 +74,10 @@ public static class ImportCommand
 
     private static Command Folder()
     {
-        var folders = Inputs("DIR", "Folders of images, each image with a .txt or .json file of the same name.");
+        var folders = Inputs(
+            "DIR",
+            $"Folders of images, each image with a .txt or .json file of the same name; or with all captions in {Metadata}."
+        );
         var caption = Caption();
         var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
         var shared = new ImportArguments();
@@ -77,10 +85,29 @@ public static class ImportCommand
         command.SetAction(parsed =>
             ImportRunner.Run(
                 shared.Read(parsed),
-                () => new FolderSource(parsed.GetRequiredValue(folders), parsed.GetValue(caption), parsed.GetValue(lines))
+                () => OpenFolders(parsed.GetRequiredValue(folders), parsed.GetValue(caption), parsed.GetValue(lines))
             )
         );
         return command;
+    }
+
+    /// <summary>Hugging Face's imagefolder has its captions in a table; other folders have them beside the images.</summary>
+    private static ImportSource OpenFolders(string[] folders, string? caption, bool isLineEach)
+    {
+        var tables = Array.ConvertAll(folders, folder => Path.Combine(folder, Metadata));
+        if (Array.Find(tables, File.Exists) is not { } table)
+        {
+            return new FolderSource(folders, caption, isLineEach);
+        }
+
+        if (Array.Find(tables, path => !File.Exists(path)) is { } without)
+        {
+            throw new UsageException($"{table} exists, but {without} does not; import folders of both kinds separately.");
+        }
+
+        return isLineEach
+            ? throw new UsageException($"--caption-lines is for text files beside images; here {table} has the captions.")
+            : new CsvSource(tables, new CsvOptions { ImageColumn = MetadataImage, CaptionColumn = caption });
     }
 
     private static Command Tar()

@@ -33,7 +33,7 @@ public static class NodeCommand
             Description =
                 "Address at which other workers reach this machine. Default: the address of the interface facing the coordinator.",
         };
-        var remote = new RemoteArguments();
+        var remote = new RemoteArguments(waits: true);
         var command = new Command("node", "Start and supervise the workers of this machine.")
         {
             directory,

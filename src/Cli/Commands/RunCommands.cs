@@ -96,8 +96,14 @@ public static class RunCommands
 }
 
 /// <summary>Options for connecting to a coordinator on another machine.</summary>
-internal sealed class RemoteArguments
+/// <param name="waits">True for processes that may start before their coordinator; they get <c>--wait</c>.</param>
+internal sealed class RemoteArguments(bool waits = false)
 {
+    private readonly Option<int> _wait = new("--wait")
+    {
+        Description = "Seconds to wait for a coordinator that does not answer yet.",
+        DefaultValueFactory = _ => 600,
+    };
     private readonly Option<string?> _coordinator = new("--coordinator") { Description = "HOST:PORT of a coordinator." };
     private readonly Option<string?> _token = new("--token")
     {
@@ -117,17 +123,30 @@ internal sealed class RemoteArguments
         {
             command.Add(option);
         }
+
+        if (waits)
+        {
+            command.Add(_wait);
+        }
     }
 
     public bool IsGiven(ParseResult parsed) => parsed.GetValue(_coordinator) is not null;
 
     /// <exception cref="UsageException">The coordinator or the token is missing.</exception>
-    public RemoteOptions Of(ParseResult parsed) =>
-        new(
+    public RemoteOptions Of(ParseResult parsed)
+    {
+        var options = new RemoteOptions(
             parsed.GetValue(_coordinator)
                 ?? throw new UsageException("--coordinator is missing: give --coordinator HOST:PORT, e.g. node1:7700."),
-            AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile))
+            AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile), Console.Error.WriteLine)
                 ?? throw new UsageException($"The run's token is missing: give --token-file FILE, or set {AccessToken.Variable}."),
             new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority))
         );
+        return waits ? options with { Patience = Wait(parsed), Tell = Console.Error.WriteLine } : options;
+    }
+
+    private TimeSpan Wait(ParseResult parsed) =>
+        parsed.GetValue(_wait) is >= 0 and var seconds
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new UsageException($"--wait must be 0 or more seconds, not {parsed.GetValue(_wait)}.");
 }

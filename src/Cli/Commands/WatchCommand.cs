@@ -40,7 +40,7 @@ public static class WatchCommand
                 ServeAsync(
                     Directories(parsed.GetRequiredValue(runs)),
                     Endpoint(parsed.GetRequiredValue(listen)),
-                    AccessToken.Find(null, parsed.GetValue(tokenFile)),
+                    AccessToken.Find(null, parsed.GetValue(tokenFile), Console.Error.WriteLine),
                     parsed.GetValue(opens)
                 )
         );

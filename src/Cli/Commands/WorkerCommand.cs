@@ -30,7 +30,7 @@ public static class WorkerCommand
         var device = new Option<string?>("--device") { Description = "cpu, or cuda:N." };
         var cores = new Option<int?>("--cores") { Description = "Number of cores for this worker. Default: all available cores." };
         var managed = new Option<bool>("--managed") { Description = "Started by a node; exits when the node does.", Hidden = true };
-        var remote = new RemoteArguments();
+        var remote = new RemoteArguments(waits: true);
         var command = new Command("worker", "Join a run as a worker.") { directory, name, address, device, cores, managed };
         remote.AddTo(command);
         command.SetAction(parsed =>

@@ -9,9 +9,15 @@ public static class AccessToken
 {
     public const string Variable = WorkerLaunch.TokenVariable;
 
+    private const UnixFileMode Others =
+        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+
     /// <summary>The token given by the user; null if there is none.</summary>
+    /// <param name="token">Value of <c>--token</c>.</param>
+    /// <param name="file">Value of <c>--token-file</c>.</param>
+    /// <param name="warn">Receives a line if other users can read or change the file.</param>
     /// <exception cref="UsageException">The file cannot be read or is empty.</exception>
-    public static string? Find(string? token, string? file)
+    public static string? Find(string? token, string? file, Action<string> warn)
     {
         if (file is null)
         {
@@ -20,13 +26,22 @@ public static class AccessToken
 
         try
         {
-            return File.ReadAllText(file).Trim() is { Length: > 0 } text
-                ? text
-                : throw new UsageException($"--token-file {file} is empty; it must contain the run's token.");
+            var text = File.ReadAllText(file).Trim();
+            if (text.Length == 0)
+            {
+                throw new UsageException($"--token-file {file} is empty; it must contain the run's token.");
+            }
+
+            if ((File.GetUnixFileMode(file) & Others) != 0)
+            {
+                warn($"Other users of this machine can read or change --token-file {file}, and so control the run: `chmod 600 {file}`.");
+            }
+
+            return text;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new UsageException($"Cannot read --token-file {file}: {error.Message}");
+            throw new UsageException($"Cannot read --token-file {file}: {error.Message} It must be a file that this user can read.");
         }
     }
 

@@ -12,7 +12,14 @@ namespace ClipTrain.Cli.Runs;
 /// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas. The client discovers
 /// the others.</param>
 /// <param name="Tls">Files for mutual TLS, if the coordinator requires it.</param>
-public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tls);
+public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tls)
+{
+    /// <summary>Maximum time to wait for a coordinator that does not answer yet.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Receives a line when the wait begins, and when its reason changes.</summary>
+    public Action<string>? Tell { get; init; }
+}
 
 /// <summary>A connection to the cluster that hosts a run.</summary>
 public sealed class RunConnection : IAsyncDisposable
@@ -58,13 +65,19 @@ public sealed class RunConnection : IAsyncDisposable
     /// <summary>Connects to the run of a coordinator.</summary>
     /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator is unreachable.</exception>
-    public static async Task<RunConnection> ToRemoteAsync(RemoteOptions remote)
+    public static async Task<RunConnection> ToRemoteAsync(RemoteOptions remote, CancellationToken cancellationToken = default)
     {
         var security = RunCluster.Security(remote.Token, remote.Tls);
         var client = await ClusterClient.ConnectAsync(
             SeedGateways.Parse(remote.Coordinator),
-            new ClusterClientOptions(security, Patience),
-            CancellationToken.None
+            new ClusterClientOptions(security, remote.Patience)
+            {
+                OnWaiting = reason =>
+                    remote.Tell?.Invoke(
+                        $"Waiting up to {remote.Patience.TotalSeconds:0} s for a coordinator at {remote.Coordinator}: {reason}"
+                    ),
+            },
+            cancellationToken
         );
         return new RunConnection(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync), remote.Token);
     }

@@ -65,23 +65,9 @@ public static class NodeProgram
         using var leave = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Leave);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Leave);
-        await using var connection = await RunConnection.ToRemoteAsync(node.Connection);
-        var slots = node.Workers ?? Math.Max(1, node.Devices.Count);
-        var cores = Math.Max(1, Environment.ProcessorCount / slots);
-        var options = new NodeOptions(
-            node.Name ?? Environment.MachineName,
-            slots,
-            (workerId, start) => Launch(Arguments(node, workerId, cores), workerId, start, cores, connection.Token),
-            Grace
-        );
         try
         {
-            var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(
-                leave.Token
-            );
-            var exit = Failure.ExitCodeOf(outcome);
-            await (exit == ExitCodes.Ok ? Console.Out : Console.Error).WriteLineAsync($"Run {connection.RunId}: {outcome.Message}");
-            return exit;
+            return await ServeAsync(node, leave.Token);
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
@@ -93,6 +79,23 @@ public static class NodeProgram
             context.Cancel = true;
             leave.Cancel();
         }
+    }
+
+    private static async Task<int> ServeAsync(RemoteNodeOptions node, CancellationToken leave)
+    {
+        await using var connection = await RunConnection.ToRemoteAsync(node.Connection, leave);
+        var slots = node.Workers ?? Math.Max(1, node.Devices.Count);
+        var cores = Math.Max(1, Environment.ProcessorCount / slots);
+        var options = new NodeOptions(
+            node.Name ?? Environment.MachineName,
+            slots,
+            (workerId, start) => Launch(Arguments(node, workerId, cores), workerId, start, cores, connection.Token),
+            Grace
+        );
+        var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(leave);
+        var exit = Failure.ExitCodeOf(outcome);
+        await (exit == ExitCodes.Ok ? Console.Out : Console.Error).WriteLineAsync($"Run {connection.RunId}: {outcome.Message}");
+        return exit;
     }
 
     private static string[] Arguments(RemoteNodeOptions node, string workerId, int cores)

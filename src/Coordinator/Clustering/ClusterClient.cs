@@ -14,6 +14,9 @@ namespace ClipTrain.Coordinator.Clustering;
 /// <param name="Patience">Maximum time to retry while nobody answers.</param>
 public sealed record ClusterClientOptions(ClusterSecurity Security, TimeSpan Patience)
 {
+    /// <summary>Called with the reason when nobody answers, and again when the reason changes.</summary>
+    public Action<string>? OnWaiting { get; init; }
+
     /// <summary>Configures Orleans' own logging; off by default.</summary>
     public Action<ILoggingBuilder>? Logging { get; init; }
 
@@ -115,6 +118,7 @@ public static class ClusterClient
     )
     {
         var reason = "no coordinator process is running";
+        string? told = null;
         while (true)
         {
             HandshakeException? refusal = null;
@@ -152,6 +156,12 @@ public static class ClusterClient
             if (options.Time.GetElapsedTime(start) >= options.Patience)
             {
                 throw Lost(where, options, reason);
+            }
+
+            if (reason != told)
+            {
+                options.OnWaiting?.Invoke(reason);
+                told = reason;
             }
 
             await Task.Delay(Pause, options.Time, cancellationToken);

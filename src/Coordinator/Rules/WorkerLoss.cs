@@ -11,6 +11,9 @@ internal static class WorkerLoss
 
     private const int MaxLines = 100;
 
+    /// <summary>Exit codes from here on are signals.</summary>
+    private const int FirstSignalCode = 128;
+
     /// <summary>The first failures are kept, since the cause is among them.</summary>
     private const int MaxFailures = 64;
 
@@ -93,7 +96,7 @@ internal static class WorkerLoss
     public static void Lose(TurnContext turn, Member gone, FailureKind kind, string text, IReadOnlyList<string> lastLines)
     {
         var before = turn.State.Find(gone.WorkerId)!;
-        Note(turn, gone, kind, text, lastLines);
+        Note(turn, gone, kind, text, lastLines, ReasonToStayOut(gone));
         turn.Change(gone);
         if (turn.State.IsFirstForming && kind == FailureKind.Exited && gone.IsManaged)
         {
@@ -146,6 +149,13 @@ internal static class WorkerLoss
             Placement.StartAgain(turn, member, fruitless);
         }
     }
+
+    /// <summary>
+    /// The exit code of a process that ended by itself before it had a rank, such as that of a missing library: the run ends with it. Null
+    /// for other ends. 0 and 1 give no reason.
+    /// </summary>
+    private static int? ReasonToStayOut(Member gone) =>
+        gone is { Generation: 0, ExitCode: > 1 and < FirstSignalCode } ? gone.ExitCode : null;
 
     private static string When(RunState state, Member member) =>
         member.Generation > 0 ? ""

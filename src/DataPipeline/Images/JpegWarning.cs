@@ -52,17 +52,18 @@ internal static partial class JpegWarning
         return end >= count && !jpeg[(end - count)..end].ContainsAnyExcept(jpeg[end - 1]);
     }
 
+    // The messages are short; a time limit would end a run whose process was suspended.
     [GeneratedRegex(
         "Invalid SOS parameters for sequential JPEG|unknown JFIF revision|Unknown Adobe color transform|bad ICC marker",
         RegexOptions.CultureInvariant,
-        1000
+        Timeout.Infinite
     )]
     private static partial Regex Careless();
 
     [GeneratedRegex(
         "(?<count>[0-9]+) extraneous bytes before marker 0x(?<marker>[0-9a-f]+)",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
-        1000
+        Timeout.Infinite
     )]
     private static partial Regex Extraneous();
 }

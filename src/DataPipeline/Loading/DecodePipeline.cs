@@ -74,7 +74,7 @@ internal sealed class DecodePipeline : IDisposable
 
         _threads.AddRange(transforms.Select(NewThread));
         _threads.ForEach(t => t.Start());
-        _watch = new DecodeWatch(options.ImageTime, Look);
+        _watch = new DecodeWatch(options.ImageTime, options.Time, Look);
     }
 
     /// <summary>True once all batches have been taken.</summary>
@@ -315,6 +315,9 @@ internal sealed record DecodeOptions(int Threads, int Prefetch, int Context, str
 {
     /// <summary>Processor time that one image may take.</summary>
     public TimeSpan ImageTime { get; init; } = DefaultImageTime;
+
+    /// <summary>Clock of the checks on decodes and on waiting.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Called on a pool thread with a message when the consumer has waited long for a batch.</summary>
     public Action<string>? OnLongWait { get; init; }

@@ -18,7 +18,7 @@ internal sealed class DecodeWatch : IDisposable
         _interval,
         _longWait;
     private readonly Action<DecodeWatch> _look;
-    private readonly Timer _timer;
+    private readonly ITimer _timer;
     private readonly Lock _lock = new();
     private long _awaited = -1;
     private int _looks,
@@ -26,13 +26,14 @@ internal sealed class DecodeWatch : IDisposable
     private bool _disposed;
 
     /// <param name="limit">Processor time that one image may take.</param>
+    /// <param name="time">Clock of the checks.</param>
     /// <param name="look">Called at each check, never concurrently and not after disposal.</param>
-    public DecodeWatch(TimeSpan limit, Action<DecodeWatch> look)
+    public DecodeWatch(TimeSpan limit, TimeProvider time, Action<DecodeWatch> look)
     {
         (_limit, _look) = (limit, look);
         _interval = limit / 4 < Often ? limit / 4 : Often;
         _longWait = limit / 2 < LongWait ? limit / 2 : LongWait;
-        _timer = new Timer(_ => Look(), state: null, _interval, _interval);
+        _timer = time.CreateTimer(_ => Look(), state: null, _interval, _interval);
     }
 
     /// <summary>True if a job has taken too long. Call once per check.</summary>

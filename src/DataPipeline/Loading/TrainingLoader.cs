@@ -64,6 +64,7 @@ public sealed class TrainingLoader : IDisposable
             new DecodeOptions(options.Threads, options.Prefetch, tokenizer.ContextLength, options.Labels?.Column)
             {
                 ImageTime = options.ImageTime,
+                Time = options.Time,
                 OnLongWait = options.OnLongWait,
             },
             createTransform,

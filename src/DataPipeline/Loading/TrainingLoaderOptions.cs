@@ -35,6 +35,9 @@ public sealed record TrainingLoaderOptions
     /// <summary>Processor time limit for decoding one image; an image that exceeds it is bad.</summary>
     public TimeSpan ImageTime { get; init; } = DecodeOptions.DefaultImageTime;
 
+    /// <summary>Clock by which the loader checks for images and batches that take long.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     /// <summary>Called on any thread with a message when the consumer has waited long for a batch.</summary>
     public Action<string>? OnLongWait { get; init; }
 

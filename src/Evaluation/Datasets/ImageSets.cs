@@ -9,6 +9,10 @@ public sealed record DefaultColumns(string? Image = null, string? Caption = null
 /// <summary>Opens image sets in any layout.</summary>
 public static class ImageSets
 {
+    /// <summary>Hugging Face's imagefolder: a table in the folder of the images, with their paths in this column.</summary>
+    private const string Metadata = "metadata.csv",
+        MetadataImage = "file_name";
+
     /// <param name="set">The set.</param>
     /// <param name="data">The files of one of the set's splits.</param>
     /// <param name="columns">Columns for a set that does not name its own.</param>
@@ -26,7 +30,7 @@ public static class ImageSets
             {
                 SetLayout.Folders => new FolderSet(set, Single(set, data)),
                 SetLayout.Webdataset => new WebdatasetSet(set, Single(set, data)),
-                SetLayout.Csv => new CsvSet(set, Single(set, data)),
+                SetLayout.Csv => Table(set, Single(set, data)),
                 _ => new ParquetSet(set, data, columns),
             };
         }
@@ -49,6 +53,11 @@ public static class ImageSets
             return SetLayout.Parquet;
         }
 
+        if (File.Exists(Path.Combine(path, Metadata)))
+        {
+            return SetLayout.Csv;
+        }
+
         if (WebdatasetSet.Shards(path, set.Split).Count > 0)
         {
             return SetLayout.Webdataset;
@@ -66,10 +75,15 @@ public static class ImageSets
 
         throw SetError.Of(
             set.Name,
-            $"the folder {path} has no known layout: it has neither .parquet files, nor folders of images named after "
-                + $"classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
+            $"the folder {path} has no known layout: it has neither .parquet files, nor {Metadata}, nor folders of images named "
+                + $"after classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
         );
     }
+
+    private static CsvSet Table(SetOptions set, string path) =>
+        Directory.Exists(path)
+            ? new CsvSet(set with { ImageColumn = set.ImageColumn ?? MetadataImage }, Path.Combine(path, Metadata))
+            : new CsvSet(set, path);
 
     private static string Single(SetOptions set, IReadOnlyList<string> data) =>
         data is [var path]

@@ -43,7 +43,8 @@ public sealed record SetOptions
     public required string Name { get; init; }
 
     [Description(
-        "The test images: Parquet files, folders of them or globs; a folder of class folders; a CLIP_benchmark folder; a CSV file."
+        "The test images: Parquet files, folders of them or globs; a folder of class folders, or with "
+            + "metadata.csv; a CLIP_benchmark folder; a CSV file."
     )]
     public required IReadOnlyList<string> Data { get; init; }
 

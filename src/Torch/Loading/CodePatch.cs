@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace ClipTrain.Torch.Loading;
@@ -38,44 +37,4 @@ internal static unsafe partial class CodePatch
 
     [LibraryImport("libc", EntryPoint = "mprotect")]
     private static partial int Protect(nint address, nuint length, int protection);
-}
-
-/// <summary>
-/// Delays the release of TorchSharp's scalars. TorchSharp 0.107 passes a number to an operator as a native object that the garbage
-/// collector may finalize while the operator still reads it, which under load causes "Unknown scalar type" or a wrong number.
-/// </summary>
-internal static unsafe class ScalarLifetime
-{
-    private const string Release = "THSTorch_dispose_scalar";
-
-    /// <summary>An operator reads its scalars when it starts.</summary>
-    private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(5);
-
-    private static readonly Queue<(long Released, nint Scalar)> s_released = new();
-
-    /// <exception cref="DllNotFoundException">The system does not allow the patch.</exception>
-    public static void Extend(nint binding)
-    {
-        if (!CodePatch.Redirect(NativeLibrary.GetExport(binding, Release), (nint)(delegate* unmanaged<nint, void>)&FreeLater))
-        {
-            throw new DllNotFoundException(
-                $"TorchSharp's {Release} could not be replaced: this system does not let a process change its own code, which ClipTrain "
-                    + "needs for numbers to live as long as they are used."
-            );
-        }
-    }
-
-    // A scalar is plain memory, which libstdc++ allocates with malloc.
-    [UnmanagedCallersOnly]
-    private static void FreeLater(nint scalar)
-    {
-        lock (s_released)
-        {
-            s_released.Enqueue((Stopwatch.GetTimestamp(), scalar));
-            while (Stopwatch.GetElapsedTime(s_released.Peek().Released) > s_delay)
-            {
-                NativeMemory.Free((void*)s_released.Dequeue().Scalar);
-            }
-        }
-    }
 }

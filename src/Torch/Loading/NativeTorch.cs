@@ -139,7 +139,7 @@ public static unsafe partial class NativeTorch
 
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
-        ScalarLifetime.Extend(binding);
+        NativeLifetime.Extend(library, binding);
         return new LoadedTorch(library, binding, folder, mkl, patched);
     }
 

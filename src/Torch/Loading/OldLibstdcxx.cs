@@ -27,6 +27,7 @@ internal static unsafe partial class OldLibstdcxx
     public static bool IsInstalled() =>
         NativeLibrary.TryLoad("libstdc++.so.6", out var library) && !NativeLibrary.TryGetExport(library, Symbol, out _);
 
+    /// <exception cref="DllNotFoundException">The system's libstdc++ lacks more than the one symbol.</exception>
     public static nint LoadCopy(string path)
     {
         var image = File.ReadAllBytes(path);
@@ -41,7 +42,19 @@ internal static unsafe partial class OldLibstdcxx
 
         using var file = new Microsoft.Win32.SafeHandles.SafeFileHandle(descriptor, ownsHandle: true);
         RandomAccess.Write(file, image, 0);
-        return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
+        try
+        {
+            return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
+        }
+        catch (DllNotFoundException error)
+        {
+            var lines = error.Message.Split('\n');
+            var cause = Array.Find(lines, line => line.Contains("not found", StringComparison.Ordinal)) ?? lines[0];
+            throw new DllNotFoundException(
+                $"{path} does not load with this system's libstdc++, which must be GCC 12's or newer, as in Debian 12. ({cause.Trim()})",
+                error
+            );
+        }
     }
 
     /// <summary>Makes the required version weak and replaces the symbol.</summary>

@@ -49,7 +49,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
                 evaluations.Offer(step);
                 Directory.Delete(checkpoint, recursive: true);
                 pruned.Release();
-                Assert.True(SpinWait.SpinUntil(() => _figures.Count == step / 10, TimeSpan.FromMinutes(1)));
+                Assert.True(SpinWait.SpinUntil(() => _figures.Count == step / 10, TimeSpan.FromMinutes(5)));
             }
         }
 

@@ -57,9 +57,26 @@ public sealed class FailureTests : IDisposable
 
         Assert.Contains(
             "--token-file",
-            Assert.Throws<UsageException>(() => AccessToken.Find(token: null, _folder.File("token"))).Message,
+            Assert.Throws<UsageException>(() => AccessToken.Find(token: null, _folder.File("token"), _ => { })).Message,
             StringComparison.Ordinal
         );
+    }
+
+    [Theory]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite, false)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.GroupRead, true)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.OtherRead, true)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.OtherWrite, true)]
+    public void A_token_file_that_other_users_can_read_or_change_is_one_warning_with_its_remedy(UnixFileMode mode, bool isTold)
+    {
+        var file = _folder.File("token");
+        File.WriteAllText(file, "secret\n");
+        File.SetUnixFileMode(file, mode);
+        var told = new List<string>();
+
+        Assert.Equal("secret", AccessToken.Find(token: null, file, told.Add));
+        Assert.Equal(isTold ? 1 : 0, told.Count);
+        Assert.All(told, line => Assert.Contains($"chmod 600 {file}", line, StringComparison.Ordinal));
     }
 
     [Fact]

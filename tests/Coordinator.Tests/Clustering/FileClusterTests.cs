@@ -38,7 +38,7 @@ public sealed class FileCluster : IAsyncLifetime
 public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCluster>
 {
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(400);
-    private static readonly TimeSpan Patient = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patient = TimeSpan.FromMinutes(5);
 
     [Fact]
     public async Task A_client_of_the_run_directory_reaches_grains_with_the_messages_of_the_protocol()
@@ -147,6 +147,37 @@ public sealed class FileClusterTests(FileCluster cluster) : IClassFixture<FileCl
 
         Assert.StartsWith($"No coordinator of {seed} could be reached", error.Message, StringComparison.Ordinal);
         Assert.Contains("refused", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_coordinator_that_starts_late_is_waited_for_and_each_reason_is_told_once()
+    {
+        using var directory = new TemporaryDirectory();
+        var free = SiloEndpoint.OnLoopback("late").WithFreePorts();
+        var told = new List<string>();
+        var waits = new TaskCompletionSource();
+        var connecting = ClusterClient.ConnectAsync(
+            new SeedGateways([new DnsEndPoint("127.0.0.1", free.GatewayPort)]),
+            TestSiloOptions.Client with
+            {
+                OnWaiting = reason =>
+                {
+                    told.Add(reason);
+                    waits.TrySetResult();
+                },
+            },
+            CancellationToken.None
+        );
+        await waits.Task.WaitAsync(Patient);
+        await using var late = await TestSilo.StartAsync(
+            new TestSiloOptions(ClusterIdentity.Open(directory.Path)) { GatewayPort = free.GatewayPort }
+        );
+
+        await using var client = await connecting.WaitAsync(Patient);
+
+        Assert.NotEmpty(await client.Grains.GetGrain<ITestGrain>("where").WhereAsync());
+        Assert.Contains("refused", told[0], StringComparison.Ordinal);
+        Assert.DoesNotContain(told.Zip(told.Skip(1)), pair => pair.First == pair.Second);
     }
 
     [Fact]

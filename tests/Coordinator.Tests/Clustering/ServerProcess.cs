@@ -51,7 +51,7 @@ internal abstract class ServerProcess : IAsyncDisposable
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         _process = process;
-        await isReady.Task.WaitAsync(TimeSpan.FromSeconds(60));
+        await isReady.Task.WaitAsync(TimeSpan.FromMinutes(5));
     }
 
     /// <summary>Shuts down the server in order and keeps its data.</summary>

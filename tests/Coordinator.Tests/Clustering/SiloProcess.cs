@@ -27,7 +27,7 @@ internal sealed class SiloProcess : IDisposable
                 RedirectStandardError = true,
             }
         )!;
-        Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(90)));
+        Assert.Equal("ready", await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(5)));
         return new SiloProcess(process);
     }
 
@@ -56,7 +56,7 @@ internal sealed class SiloProcess : IDisposable
     /// <returns>The process's error output, once it has ended.</returns>
     public async Task<string> EndAsync()
     {
-        var errors = await _process.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(90));
+        var errors = await _process.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(5));
         await _process.WaitForExitAsync();
         return errors;
     }

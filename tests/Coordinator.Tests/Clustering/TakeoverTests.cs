@@ -51,7 +51,7 @@ public sealed class TakeoverTests : IDisposable
             Configure = silo =>
                 silo.Configure<ClusterMembershipOptions>(membership => membership.IAmAliveTablePublishTimeout = TimeSpan.FromHours(1)),
         };
-        await using var next = await TestSilo.StartAsync(options).WaitAsync(TimeSpan.FromSeconds(90));
+        await using var next = await TestSilo.StartAsync(options).WaitAsync(TimeSpan.FromMinutes(5));
 
         await next.UntilActiveAsync("first");
     }
@@ -97,7 +97,7 @@ public sealed class TakeoverTests : IDisposable
         // Which gateway a call takes depends on the grain.
         foreach (var grain in grains)
         {
-            Assert.Equal("first", await GrainCalls.RepeatAsync(grain.WhereAsync, TimeSpan.FromMinutes(1), TimeProvider.System));
+            Assert.Equal("first", await GrainCalls.RepeatAsync(grain.WhereAsync, TimeSpan.FromMinutes(5), TimeProvider.System));
         }
 
         Assert.Equal([answering.Endpoint.GatewayPort], (await gateways.GetGateways()).Select(gateway => gateway.Port));
@@ -123,10 +123,10 @@ public sealed class TakeoverTests : IDisposable
         await Task.WhenAll(there.Select(pair => Assert.ThrowsAsync<TimeoutException>(pair.First.ActivationAsync)));
         stopped.Signal("CONT");
 
-        // Far below the minute for which Orleans keeps answers for a client that has gone.
+        // Far below the hour for which the silos of tests keep answers for a client that has gone.
         foreach (var (grain, activation) in there)
         {
-            Assert.Equal(activation, await GrainCalls.RepeatAsync(grain.ActivationAsync, TimeSpan.FromSeconds(30), TimeProvider.System));
+            Assert.Equal(activation, await GrainCalls.RepeatAsync(grain.ActivationAsync, TimeSpan.FromMinutes(5), TimeProvider.System));
         }
     }
 
@@ -160,15 +160,16 @@ public sealed class TakeoverTests : IDisposable
             )
         );
 
+    /// <summary>Finds a stopped process in seconds, and takes no busy one for stopped.</summary>
     private static void WithEagerProbes(ISiloBuilder silo) =>
         silo.Configure<ClusterMembershipOptions>(options =>
         {
             (options.ProbeTimeout, options.MinProbeTimeout, options.MaxProbeTimeout) = (
-                TimeSpan.FromMilliseconds(300),
-                TimeSpan.FromMilliseconds(300),
-                TimeSpan.FromMilliseconds(300)
+                TimeSpan.FromSeconds(2),
+                TimeSpan.FromSeconds(2),
+                TimeSpan.FromSeconds(2)
             );
-            options.NumMissedProbesLimit = 2;
+            options.NumMissedProbesLimit = 3;
         });
 
     private async Task<SeedGateways> GatewaysAsync() =>
@@ -190,5 +191,5 @@ public sealed class TakeoverTests : IDisposable
 
     /// <summary>Repeats a call that is lost with the dead process.</summary>
     private static Task<T> AnswerAsync<T>(Func<Task<T>> call) =>
-        GrainCalls.RepeatAsync(() => call().WaitAsync(TimeSpan.FromSeconds(3)), TimeSpan.FromMinutes(1), TimeProvider.System);
+        GrainCalls.RepeatAsync(() => call().WaitAsync(TimeSpan.FromSeconds(3)), TimeSpan.FromMinutes(5), TimeProvider.System);
 }

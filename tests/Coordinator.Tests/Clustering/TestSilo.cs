@@ -34,7 +34,7 @@ internal sealed record TestSiloOptions(ClusterIdentity Identity)
 /// <summary>A silo in the test's process.</summary>
 internal sealed class TestSilo : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     private readonly IHost _host;
     private readonly Lines _lines;
@@ -83,7 +83,9 @@ internal sealed class TestSilo : IAsyncDisposable
                 // However busy the machine is, a silo of a test is dead only when the test has ended it.
                 membership.ProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromMinutes(2);
             });
-            silo.Configure<SiloMessagingOptions>(messaging => messaging.ResponseTimeout = TimeSpan.FromMinutes(2));
+            silo.Configure<SiloMessagingOptions>(messaging =>
+                (messaging.ResponseTimeout, messaging.ClientDropTimeout) = (TimeSpan.FromMinutes(2), TimeSpan.FromHours(1))
+            );
             options.Configure?.Invoke(silo);
         });
         return builder.Build();

@@ -15,7 +15,7 @@ namespace ClipTrain.Coordinator.Tests.Grains;
 /// <summary>Silos that host one run, with shared storage and a manual clock.</summary>
 internal sealed class RunCluster : IAsyncDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     private readonly InProcessTestCluster _cluster;
 

@@ -9,7 +9,7 @@ namespace ClipTrain.Coordinator.Tests.Grains;
 /// <summary>A run whose host dies, or is declared dead, at the worst moment.</summary>
 public sealed class RunTakeoverTests
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
     [Fact]
     public async Task Workers_train_through_the_death_of_the_run_s_host_and_no_step_is_lost_or_doubled()

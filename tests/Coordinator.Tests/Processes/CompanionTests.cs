@@ -6,7 +6,7 @@ namespace ClipTrain.Coordinator.Tests.Processes;
 
 public sealed class CompanionTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60),
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5),
         Pause = TimeSpan.FromSeconds(1);
 
     private readonly TemporaryDirectory _directory = new();

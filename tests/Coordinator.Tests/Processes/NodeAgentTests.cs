@@ -8,7 +8,7 @@ namespace ClipTrain.Coordinator.Tests.Processes;
 /// <summary>A node whose workers are processes, and whose coordinator is the test.</summary>
 public sealed class NodeAgentTests : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60),
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5),
         Grace = TimeSpan.FromSeconds(30);
 
     private readonly FakeCoordinator _coordinator = new();

@@ -135,9 +135,23 @@ public sealed class FormationTests
             "worker-1 exited with code 7 before the run was formed\n  | bad config\nno checkpoint was written",
             run.Outcome!.Message
         );
+        Assert.Equal(7, run.Outcome.ExitCode);
         Assert.Equal(RefusalKind.WrongPhase, Assert.IsType<RunReply.Refused>(run.AnswerTo(0)).Kind);
         Assert.Equal(["worker-0", "worker-2"], run.Effects.OfType<RunEffect.KillWorker>().Select(kill => kill.WorkerId));
         Assert.DoesNotContain(run.Effects, effect => effect is RunEffect.StartWorker);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(137)]
+    public void An_end_that_gives_no_reason_gives_the_run_no_exit_code(int code)
+    {
+        var run = new RunScript(2);
+        run.Exit(1, code);
+
+        Assert.Equal(OutcomeKind.Failed, run.Outcome!.Kind);
+        Assert.Null(run.Outcome.ExitCode);
     }
 
     [Fact]

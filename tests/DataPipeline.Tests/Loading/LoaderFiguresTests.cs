@@ -56,7 +56,7 @@ public sealed class LoaderFiguresTests : IDisposable
     {
         using var loader = Loader(threads: 1);
         // The last of three prefetched batches is ready: the thread is idle.
-        SpinWait.SpinUntil(() => loader.Figures.QueuedBatches == 3, TimeSpan.FromSeconds(30));
+        SpinWait.SpinUntil(() => loader.Figures.QueuedBatches == 3, TimeSpan.FromMinutes(5));
 
         Assert.Equal((3, 30), (loader.Figures.QueuedBatches, loader.Figures.Assemble.Items));
     }

@@ -31,7 +31,7 @@ public sealed class RefusalTests
     public void An_unresponsive_coordinator_is_named()
     {
         using var cluster = new TinyCluster(1);
-        AssertEnds(cluster.Join(1, "10.77.0.9:7700", "--token-file", "token"), 6, "10.77.0.9:7700");
+        AssertEnds(cluster.Join(1, "10.77.0.9:7700", "--token-file", "token", "--wait", "5"), 6, "10.77.0.9:7700");
     }
 
     [Fact]

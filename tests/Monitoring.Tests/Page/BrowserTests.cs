@@ -146,6 +146,6 @@ public sealed partial class BrowserTests : IDisposable
         return page.Length > 0 ? page : throw new InvalidOperationException(await errors);
     }
 
-    [GeneratedRegex("<canvas ", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("<canvas ", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]
     private static partial Regex Canvas();
 }

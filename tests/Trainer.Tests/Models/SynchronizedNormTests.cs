@@ -98,7 +98,7 @@ public sealed class SynchronizedNormTests
                         over.Cancel();
                     }
 
-                    rankOneIsGone.Wait(TimeSpan.FromSeconds(60));
+                    rankOneIsGone.Wait(Ranks.Patience);
                     return [];
                 }
 

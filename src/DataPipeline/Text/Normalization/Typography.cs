@@ -73,11 +73,14 @@ internal static partial class Typography
             _ => Ligature(character),
         };
 
-    /// <summary>The sequences that ftfy's remove_terminal_escapes removes.</summary>
+    /// <summary>
+    /// The sequences that ftfy's remove_terminal_escapes removes. Linear in the text; a time limit would end a run whose process was
+    /// suspended.
+    /// </summary>
     [GeneratedRegex(
         @"\x1B\[(?:\d|;)*[a-zA-Z]",
         RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture,
-        matchTimeoutMilliseconds: 1000
+        matchTimeoutMilliseconds: Timeout.Infinite
     )]
     private static partial Regex EscapeSequence();
 
