@@ -39,7 +39,7 @@ internal sealed class Server(string directory) : IRunHosting
         await Console.In.ReadToEndAsync();
     }
 
-    public IRunRecords Open(long epoch, RunState state) => new Records(FileRunLedger.Open(Path.Combine(directory, "ledger"), epoch));
+    public IRunRecords Open(long term, RunState state) => new Records(FileRunLedger.Open(Path.Combine(directory, "ledger"), term));
 
     public Task ConcludeAsync(RunOutcome outcome) => Task.CompletedTask;
 

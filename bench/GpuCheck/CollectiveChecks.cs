@@ -54,8 +54,8 @@ internal static class CollectiveChecks
                 group =>
                 {
                     var count = 2 * Pairs / world;
-                    using var work = new Work(Work.Small, options, Place(machine, group.Rank), 1e-3, group);
-                    work.State.TakePlace(group.Rank, world);
+                    using var work = new Work(Work.Small, options, DeviceOf(machine, group.Rank), 1e-3, group);
+                    work.State.SetRank(group.Rank, world);
                     var all = Work.Batch(Work.Small, 0, 2 * Pairs);
                     for (var step = 0; step < 3; step++)
                         work.Take(Part(all, group.Rank * count, count), [.. Enumerable.Repeat((long)count, world)]);
@@ -79,7 +79,7 @@ internal static class CollectiveChecks
             {
                 try
                 {
-                    using var values = ones([1000], float32, Place(machine, group.Rank));
+                    using var values = ones([1000], float32, DeviceOf(machine, group.Rank));
                     if (group.Rank == 0)
                         group.AllReduceSum(values);
                     return "it came all the same";
@@ -106,7 +106,7 @@ internal static class CollectiveChecks
     private static TrainingBatch Part(TrainingBatch all, int start, int count) =>
         new(all.Images_b3SS.narrow(0, start, count), all.Tokens_bL.narrow(0, start, count), all.Ends_b.narrow(0, start, count), null, []);
 
-    private static torch.Device Place(Machine machine, int rank) => machine.IsGpu ? new torch.Device(DeviceType.CUDA, rank) : CPU;
+    private static torch.Device DeviceOf(Machine machine, int rank) => machine.IsGpu ? new torch.Device(DeviceType.CUDA, rank) : CPU;
 
     private static ProcessGroup Open(Machine machine, IStoreBackend keys, int rank, int world, TimeSpan timeout) =>
         machine.IsGpu ? ProcessGroup.Nccl(keys, rank, world, rank, timeout) : ProcessGroup.Gloo(keys, rank, world, "127.0.0.1", timeout);

@@ -46,7 +46,7 @@ internal static class RandomStart
         var started = Stopwatch.GetTimestamp();
         var manifest = CorpusManifest.Load(path);
         var loaded = Stopwatch.GetElapsedTime(started);
-        var batch = new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 64, GlobalBatch).GlobalBatch(step);
+        var batch = new SampleOrder(manifest.RowGroupRows, seed: 1, window: 64, GlobalBatch).GlobalBatch(step);
         var all = Stopwatch.GetElapsedTime(started);
         Console.WriteLine(
             $"step {Cell.Right(step, 6)}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which "

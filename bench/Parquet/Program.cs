@@ -32,7 +32,7 @@ switch (args)
 static void Rate(string file)
 {
     using var reader = new OwnReader(file);
-    var groups = CorpusManifest.Create([file]).GroupRows.Count;
+    var groups = CorpusManifest.Create([file]).RowGroupRows.Count;
     Pass();
     var (cpu, bytes) = (Environment.CpuUsage.TotalTime, Pass());
     Console.WriteLine($"{bytes / 1e6 / (Environment.CpuUsage.TotalTime - cpu).TotalSeconds:F0} MB a CPU second; peak {Peak()} MiB");
@@ -45,7 +45,7 @@ static void One(string file)
     var opened = Stopwatch.GetTimestamp();
     using var reader = new OwnReader(file);
     Console.WriteLine($"open: {Stopwatch.GetElapsedTime(opened).TotalMilliseconds:F1} ms");
-    var groups = CorpusManifest.Create([file]).GroupRows.Count;
+    var groups = CorpusManifest.Create([file]).RowGroupRows.Count;
     var times = new List<double>();
     for (var i = 0; i < 21; i++)
     {

@@ -27,7 +27,7 @@ internal static class LongRun
         var started = Stopwatch.GetTimestamp();
         using var loader = new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
+            new SampleOrder(manifest.RowGroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
             new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
             () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)),
             new TrainingLoaderOptions

@@ -21,7 +21,7 @@ internal sealed class LedgerTail : IDisposable
     private readonly Lock _lock = new();
 
     /// <summary>The segment that is read, 0 before the first, and how much of it has been.</summary>
-    private long _epoch,
+    private long _term,
         _read;
 
     /// <param name="folder">The ledger of a run, neither of which need exist.</param>
@@ -83,7 +83,7 @@ internal sealed class LedgerTail : IDisposable
     {
         while (true)
         {
-            var text = _epoch == 0 ? [] : Unread();
+            var text = _term == 0 ? [] : Unread();
             // What has been written when there is no newer segment counts, and so does what the newer one says.
             if (Newer().ToList() is not { Count: > 0 } newer)
             {
@@ -91,21 +91,21 @@ internal sealed class LedgerTail : IDisposable
                 return;
             }
 
-            if (newer.LastOrDefault(epoch => SealOf(epoch) is not null) is not (> 0 and var next))
+            if (newer.LastOrDefault(term => SealOf(term) is not null) is not (> 0 and var next))
             {
                 return;
             }
 
-            while (SealOf(next)!.Epoch > _epoch)
+            while (SealOf(next)!.Term > _term)
             {
-                next = SealOf(next)!.Epoch;
+                next = SealOf(next)!.Term;
             }
 
             var seal = SealOf(next)!;
-            if (seal.Epoch != _epoch || seal.Bytes < _read)
+            if (seal.Term != _term || seal.Bytes < _read)
             {
                 _violations.Add(
-                    $"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} "
+                    $"segment {next} goes on from byte {seal.Bytes} of segment {seal.Term}, though {_read} bytes of segment {_term} "
                         + "counted"
                 );
             }
@@ -114,7 +114,7 @@ internal sealed class LedgerTail : IDisposable
                 Take(text.AsSpan(0, (int)Math.Min(text.Length, seal.Bytes - _read)));
             }
 
-            (_epoch, _read) = (next, 0);
+            (_term, _read) = (next, 0);
         }
     }
 
@@ -133,10 +133,10 @@ internal sealed class LedgerTail : IDisposable
 
     private byte[] Unread()
     {
-        using var stream = new FileStream(PathOf(_epoch), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var stream = new FileStream(PathOf(_term), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         if (stream.Length < _read)
         {
-            _violations.Add($"{PathOf(_epoch)} has lost whole lines: it had {_read} bytes of them and has {stream.Length} bytes");
+            _violations.Add($"{PathOf(_term)} has lost whole lines: it had {_read} bytes of them and has {stream.Length} bytes");
         }
 
         var bytes = new byte[Math.Max(0, stream.Length - _read)];
@@ -151,11 +151,11 @@ internal sealed class LedgerTail : IDisposable
             : Directory
                 .EnumerateFiles(_folder, "*.jsonl")
                 .Select(path => long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture))
-                .Where(epoch => epoch > _epoch)
+                .Where(term => term > _term)
                 .Order();
 
     /// <summary>The first line of a segment; null while it is incomplete.</summary>
-    private LedgerSeal? SealOf(long epoch) => LedgerFile.Read(PathOf(epoch)).FirstOrDefault()?.After;
+    private LedgerSeal? SealOf(long term) => LedgerFile.Read(PathOf(term)).FirstOrDefault()?.After;
 
-    private string PathOf(long epoch) => Path.Combine(_folder, epoch.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
+    private string PathOf(long term) => Path.Combine(_folder, term.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
 }

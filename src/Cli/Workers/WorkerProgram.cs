@@ -63,7 +63,7 @@ public sealed class WorkerProgram(
         while (true)
         {
             var answer = await client.JoinAsync(request);
-            if (answer.Assignment is not { } place)
+            if (answer.Assignment is not { } assignment)
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                 {
@@ -75,12 +75,15 @@ public sealed class WorkerProgram(
                     : ExitCodes.WorkerLost;
             }
 
-            var over = control.Enter(place);
+            var over = control.Enter(assignment);
             string? reason = null;
             try
             {
-                var end = torchThread.Run(() => training.Train(place, over));
-                if (end != LoopEnd.Regroup && await ReportAsync(client, control, place, end, training.CommittedStep) != Directive.Rejoin)
+                var end = torchThread.Run(() => training.Train(assignment, over));
+                if (
+                    end != LoopEnd.Regroup
+                    && await ReportAsync(client, control, assignment, end, training.CommittedStep) != Directive.Rejoin
+                )
                 {
                     return ExitCodes.Ok;
                 }
@@ -93,7 +96,13 @@ public sealed class WorkerProgram(
                 when (Failure.ExitCodeOf(error) is { } code && error is not (CoordinatorLostException or CoordinatorRefusedException))
             {
                 await client.ReportAsync(
-                    new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep)
+                    new WorkerReport(
+                        client.WorkerId,
+                        identity.Incarnation,
+                        assignment.Generation,
+                        WorkerOutcome.Failed,
+                        training.CommittedStep
+                    )
                     {
                         Message = error.Message,
                         ExitCode = code,
@@ -108,15 +117,21 @@ public sealed class WorkerProgram(
             }
 
             await control.LeaveAsync();
-            request = Request() with { HeldStep = training.HeldStep, LeftGeneration = place.Generation, Reason = reason };
+            request = Request() with { HeldStep = training.HeldStep, LeftGeneration = assignment.Generation, Reason = reason };
         }
     }
 
-    private async Task<Directive> ReportAsync(CoordinatorClient client, WorkerControl control, Assignment place, LoopEnd end, long step)
+    private async Task<Directive> ReportAsync(
+        CoordinatorClient client,
+        WorkerControl control,
+        Assignment assignment,
+        LoopEnd end,
+        long step
+    )
     {
         await control.FlushAsync();
         var outcome = end == LoopEnd.Completed ? WorkerOutcome.Completed : WorkerOutcome.Stopped;
-        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step));
+        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, assignment.Generation, outcome, step));
     }
 
     /// <summary>True for a worker started by hand, which prints why it ended. For a node's worker the run's log says so.</summary>

@@ -62,7 +62,7 @@ internal static class ObjectiveValidation
             ["model.image.pooling", "training.objective"],
             () =>
                 run.Training.Objective == Objective.Captioning && run.Model.Image.Pooling == ImagePooling.Attention
-                    ? "is attention, which training.objective captioning does not train: it reads the image's places"
+                    ? "is attention, which training.objective captioning does not train: it reads the image's tokens"
                     : null
         );
         rules.Add(

@@ -9,7 +9,7 @@ namespace ClipTrain.Trainer.Distributed;
 /// <summary>Network address and compute device of a rank.</summary>
 /// <param name="Address">Address at which the other ranks reach this one.</param>
 /// <param name="Device">Compute device: the CPU, or a GPU that no other rank uses.</param>
-public sealed record RankPlace(string Address, torch.Device Device);
+public sealed record RankEndpoint(string Address, torch.Device Device);
 
 /// <summary>Builds the process group of an assignment.</summary>
 public static class RankGroups
@@ -25,7 +25,7 @@ public static class RankGroups
     public static RankGroup Join(
         Assignment assignment,
         CoordinatorClient client,
-        RankPlace own,
+        RankEndpoint own,
         ClusterOptions cluster,
         bool withStatistics,
         CancellationToken abort
@@ -67,7 +67,7 @@ public static class RankGroups
     private static RankGroup Connect(
         Assignment assignment,
         CoordinatorClient client,
-        RankPlace own,
+        RankEndpoint own,
         ClusterOptions cluster,
         bool withStatistics,
         CancellationToken abort

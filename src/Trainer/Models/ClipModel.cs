@@ -158,7 +158,7 @@ public sealed class ClipModel : IDisposable
         torch.Tensor? kept_bK = null,
         BatchStatistics? statistics = null
     ) =>
-        [.. _image.PlaceSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
+        [.. _image.TokenSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
 
     /// <summary>
     /// Number of tokens that a caption decoder computes if <paramref name="longestEnd"/> is the position of the last end-of-text

@@ -23,7 +23,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var local = images_bD.size(0);
-        var (total, first) = RowTiles.Place(counts, group.Rank);
+        var (total, first) = RowTiles.LocalRows(counts, group.Rank);
 
         var texts_DN = texts_ND.t();
         var rowSums_b = empty([local], float32, images_bD.device);

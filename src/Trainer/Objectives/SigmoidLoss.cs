@@ -22,7 +22,7 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var local = images_bD.size(0);
-        var (total, first) = RowTiles.Place(counts, group.Rank);
+        var (total, first) = RowTiles.LocalRows(counts, group.Rank);
 
         var texts_DN = texts_ND.t();
         var imageGradient_bD = empty_like(images_bD).MoveToOuterDisposeScope();

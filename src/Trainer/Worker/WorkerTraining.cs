@@ -51,7 +51,7 @@ public sealed class WorkerTraining(
         var group = RankGroups.Join(
             assignment,
             client,
-            new RankPlace(identity.Address, ComputeDevice.Open(identity.Device)),
+            new RankEndpoint(identity.Address, ComputeDevice.Open(identity.Device)),
             options.Cluster,
             options.Training.SyncBatchNorm,
             over
