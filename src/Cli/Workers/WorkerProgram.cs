@@ -41,7 +41,7 @@ public sealed class WorkerProgram(
         var training = new WorkerTraining(options, manifest, identity, client, control, writer, checkpoints);
         try
         {
-            return await RunAsync(client, control, torchThread, training);
+            return await TrainAsync(client, control, torchThread, training);
         }
         catch (CoordinatorLostException error) when (training.CommittedStep > 0)
         {
@@ -57,7 +57,8 @@ public sealed class WorkerProgram(
         }
     }
 
-    private async Task<int> RunAsync(CoordinatorClient client, WorkerControl control, TorchThread torchThread, WorkerTraining training)
+    /// <summary>Joins the run, trains a generation, and joins again until the run ends.</summary>
+    private async Task<int> TrainAsync(CoordinatorClient client, WorkerControl control, TorchThread torchThread, WorkerTraining training)
     {
         var request = Request();
         while (true)
@@ -79,7 +80,7 @@ public sealed class WorkerProgram(
             string? reason = null;
             try
             {
-                var end = torchThread.Run(() => training.Train(assignment, over));
+                var end = torchThread.Run(() => Train(training, assignment, over));
                 if (
                     end != LoopEnd.Regroup
                     && await ReportAsync(client, control, assignment, end, training.CommittedStep) != Directive.Rejoin
@@ -118,6 +119,22 @@ public sealed class WorkerProgram(
 
             await control.LeaveAsync();
             request = Request() with { HeldStep = training.HeldStep, LeftGeneration = assignment.Generation, Reason = reason };
+        }
+    }
+
+    /// <summary>Trains a generation from its start to its end.</summary>
+    /// <exception cref="DistributedException">The generation broke.</exception>
+    private static LoopEnd Train(WorkerTraining training, Assignment assignment, CancellationToken over)
+    {
+        try
+        {
+            using var loop = training.Enter(assignment, over);
+            return loop.Run(over);
+        }
+        catch (Exception error)
+        {
+            training.Abandon(error);
+            throw;
         }
     }
 

@@ -22,7 +22,7 @@ public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Gener
 
 /// <summary>
 /// The training steps of one generation: from the state's step to the end of the run or the next regrouping. Runs on the torch
-/// thread.
+/// thread. Owns the loader.
 /// </summary>
 public sealed class TrainingLoop(
     RunOptions options,
@@ -86,7 +86,11 @@ public sealed class TrainingLoop(
         return LoopEnd.Completed;
     }
 
-    public void Dispose() => _step.Dispose();
+    public void Dispose()
+    {
+        _step.Dispose();
+        loader.Dispose();
+    }
 
     /// <summary>Takes one step. Returns the strongest directive of any rank, which is the same on all ranks.</summary>
     private Directive TakeStep(CancellationToken cancellation)

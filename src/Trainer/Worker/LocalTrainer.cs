@@ -81,14 +81,13 @@ public sealed class LocalTrainer : IDisposable
         var total = RunPlan.TotalSteps(_options.Training, _manifest.SampleCount);
         var control = new LocalControl(onStep, stop);
         using var writer = new CheckpointWriter(_checkpoints, ConfigHash.Of(_options), _manifest.Hash, _options.Checkpoint.Keep, control);
-        using var loader = RunPlan.OpenLoader(_options, _manifest, new LoaderShare(0, 1, _cores, _state.Step, total));
         using var group = new RankGroup();
         using var loop = new TrainingLoop(
             _options,
             new TrainingPlan(total, _manifest.SampleCount, Generation: 1, MixtureEpochs.Of(_manifest, _options)),
             _state,
             group,
-            loader,
+            RunPlan.OpenLoader(_options, _manifest, new LoaderShare(0, 1, _cores, _state.Step, total)),
             writer,
             control,
             TimeProvider.System
