@@ -77,7 +77,7 @@ public sealed class ClipModel : IDisposable
     public Objective Objective { get; }
 
     /// <summary>True if captions have embeddings in a space shared with the images.</summary>
-    public bool HasTextTower => Objective is Objective.Contrastive or Objective.Sigmoid;
+    public bool HasTextTower => Objective.HasSharedSpace();
 
     public FlatParameters Parameters { get; }
 
@@ -186,13 +186,15 @@ public sealed class ClipModel : IDisposable
 
     private InvalidOperationException Lacks(string part) => new($"A model for {Objective} has no {part}.");
 
-    /// <summary>
-    /// SigLIP starts with a scale of 10 and a bias of −10, because most pairs do not match (arXiv 2303.15343, section 3.2).
-    /// </summary>
-    private static IEnumerable<ParameterSpec> LogitParameters(Objective objective) =>
-        objective == Objective.Sigmoid
-            ? [new(LogitScale, [], false, Initial.Constant(Math.Log(10))), new(LogitBias, [], false, Initial.Constant(-10))]
-            : [new(LogitScale, [], false, Initial.Constant(Math.Log(1 / 0.07)))];
+    private static IEnumerable<ParameterSpec> LogitParameters(Objective objective)
+    {
+        var (scale, bias) = objective.InitialLogits();
+        yield return new ParameterSpec(LogitScale, [], false, Initial.Constant(Math.Log(scale)));
+        if (bias is { } initial)
+        {
+            yield return new ParameterSpec(LogitBias, [], false, Initial.Constant(initial));
+        }
+    }
 
     private static torch.Tensor Normalize(torch.Tensor features_bE) => nn.functional.normalize(features_bE.to(float32), 2, -1);
 }
