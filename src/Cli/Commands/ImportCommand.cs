@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Csv;
 using ClipTrain.DataPipeline.Import.Folders;
 using ClipTrain.DataPipeline.Import.Tar;
@@ -67,33 +68,39 @@ public static class ImportCommand
         return command;
     }
 
-    private static Command Folder()
-    {
-        var folders = Inputs("DIR", "Folders of images, each image with a .txt or .json file of the same name.");
-        var caption = Caption();
-        var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
-        var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("folder", "Import images with captions in sidecar files.") { folders, caption, lines });
-        command.SetAction(parsed =>
-            ImportRunner.Run(
-                shared.Read(parsed),
-                () => new FolderSource(parsed.GetRequiredValue(folders), parsed.GetValue(caption), parsed.GetValue(lines))
-            )
+    private static Command Folder() =>
+        WithSidecars(
+            new Command("folder", "Import images with captions in sidecar files."),
+            Inputs("DIR", "Folders of images, each image with a .txt or .json file of the same name."),
+            (folders, caption, lines) => new FolderSource(folders, caption, lines)
         );
-        return command;
-    }
 
-    private static Command Tar()
+    private static Command Tar() =>
+        WithSidecars(
+            new Command("tar", "Import webdataset shards, e.g. from img2dataset."),
+            Inputs("SHARD", "Webdataset tar files, plain or gzip, or folders of them."),
+            (shards, caption, lines) => new TarSource(shards, caption, lines)
+        );
+
+    /// <summary>A command for images whose captions are in files of the same name.</summary>
+    private static Command WithSidecars(Command command, Argument<string[]> inputs, Func<string[], string?, bool, ImportSource> open)
     {
-        var shards = Inputs("SHARD", "Webdataset tar files, plain or gzip, or folders of them.");
-        var caption = Caption();
+        var caption = new Option<string?>("--caption")
+        {
+            Description =
+                "Source of the caption: an extension such as alt.txt, or a JSON field. Default: the .txt file, else the JSON field caption "
+                + "or text.",
+        };
         var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
+        command.Add(inputs);
+        command.Add(caption);
+        command.Add(lines);
         var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("tar", "Import webdataset shards, e.g. from img2dataset.") { shards, caption, lines });
+        shared.AddTo(command);
         command.SetAction(parsed =>
             ImportRunner.Run(
                 shared.Read(parsed),
-                () => new TarSource(parsed.GetRequiredValue(shards), parsed.GetValue(caption), parsed.GetValue(lines))
+                () => open(parsed.GetRequiredValue(inputs), parsed.GetValue(caption), parsed.GetValue(lines))
             )
         );
         return command;
@@ -123,14 +130,6 @@ public static class ImportCommand
 
     private static Argument<string[]> Inputs(string name, string description) =>
         new(name) { Description = description, Arity = ArgumentArity.OneOrMore };
-
-    private static Option<string?> Caption() =>
-        new("--caption")
-        {
-            Description =
-                "Source of the caption: an extension such as alt.txt, or a JSON field. Default: the .txt file, else the JSON field caption "
-                + "or text.",
-        };
 
     private static char? Delimiter(string? text) =>
         text switch

@@ -38,20 +38,16 @@ public static class SuiteComparison
 
         if (set.Retrieval is { } retrieval)
         {
-            yield return new Answers(
-                set.Set.Name,
-                "retrieval image_to_text",
-                "r1",
-                Class: null,
-                [.. retrieval.Ranks.ImageToText.Ranks.Select(rank => rank < 1)]
-            );
-            yield return new Answers(
-                set.Set.Name,
-                "retrieval text_to_image",
-                "r1",
-                Class: null,
-                [.. retrieval.Ranks.TextToImage.Ranks.Select(rank => rank < 1)]
-            );
+            foreach (
+                var (direction, recall) in new[]
+                {
+                    ("image_to_text", retrieval.Ranks.ImageToText),
+                    ("text_to_image", retrieval.Ranks.TextToImage),
+                }
+            )
+            {
+                yield return new Answers(set.Set.Name, $"retrieval {direction}", "r1", Class: null, [.. recall.Ranks.Select(rank => rank < 1)]);
+            }
         }
     }
 

@@ -37,7 +37,7 @@ public static class RankGroups
         }
         // Connecting blocks inside the library and cannot be cancelled. It runs on a separate thread, which is abandoned on abort.
         var connecting = Task.Factory.StartNew(
-            () => Connect(assignment, client, own, cluster, withStatistics, abort),
+            Connect,
             CancellationToken.None,
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default
@@ -62,43 +62,36 @@ public static class RankGroups
                 Aborted = true,
             };
         }
-    }
 
-    private static RankGroup Connect(
-        Assignment assignment,
-        CoordinatorClient client,
-        RankEndpoint own,
-        ClusterOptions cluster,
-        bool withStatistics,
-        CancellationToken abort
-    )
-    {
-        var store = new CoordinatorStore(client, assignment.Generation, abort);
-        var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
-        var group = Open(store);
-        try
+        RankGroup Connect()
         {
-            if (!withStatistics)
+            var store = new CoordinatorStore(client, assignment.Generation, abort);
+            var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
+            var group = Open(store);
+            try
             {
-                return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort);
+                if (!withStatistics)
+                {
+                    return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort);
+                }
+
+                var statistics = Open(new PrefixStore("statistics", store));
+                return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort)
+                {
+                    Statistics = new RankGroup(statistics, assignment.Rank, assignment.WorldSize, abort),
+                };
+            }
+            catch
+            {
+                group.Abandon();
+                throw;
             }
 
-            var statistics = Open(new PrefixStore("statistics", store));
-            return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort)
-            {
-                Statistics = new RankGroup(statistics, assignment.Rank, assignment.WorldSize, abort),
-            };
+            ProcessGroup Open(IStoreBackend at) =>
+                own.Device.type == DeviceType.CUDA
+                    ? ProcessGroup.Nccl(at, assignment.Rank, assignment.WorldSize, Math.Max(0, own.Device.index), timeout)
+                    : ProcessGroup.Gloo(at, assignment.Rank, assignment.WorldSize, own.Address, timeout);
         }
-        catch
-        {
-            group.Abandon();
-            throw;
-        }
-
-        ProcessGroup Open(IStoreBackend at) =>
-            own.Device.type == DeviceType.CUDA
-                ? ProcessGroup.Nccl(at, assignment.Rank, assignment.WorldSize, Math.Max(0, own.Device.index), timeout)
-                : ProcessGroup.Gloo(at, assignment.Rank, assignment.WorldSize, own.Address, timeout);
     }
 }
 

@@ -18,7 +18,17 @@ namespace ClipTrain.Trainer.Loop;
 /// <param name="CorpusSamples">Samples in the corpus, for the epoch count.</param>
 /// <param name="Generation">The generation that takes these steps.</param>
 /// <param name="Mixture">Epochs of each corpus; null unless the run trains on a mixture.</param>
-public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation, MixtureEpochs? Mixture = null);
+public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Generation, MixtureEpochs? Mixture)
+{
+    /// <summary>The plan of a generation of a run.</summary>
+    public static TrainingPlan Of(RunOptions options, CorpusManifest manifest, int generation) =>
+        new(
+            RunPlan.TotalSteps(options.Training, manifest.SampleCount),
+            manifest.SampleCount,
+            generation,
+            MixtureEpochs.Of(manifest, options)
+        );
+}
 
 /// <summary>
 /// The training steps of one generation: from the state's step to the end of the run or the next regrouping. Runs on the torch

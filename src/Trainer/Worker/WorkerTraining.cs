@@ -64,16 +64,16 @@ public sealed class WorkerTraining(
             client.ShardAsync(assignment.Generation, over).GetAwaiter().GetResult()
             ?? throw new OperationCanceledException("The generation is over.");
         Synchronize(assignment, _group);
-        var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
+        var plan = TrainingPlan.Of(options, manifest, assignment.Generation);
         return new TrainingLoop(
             options,
-            new TrainingPlan(total, manifest.SampleCount, assignment.Generation, MixtureEpochs.Of(manifest, options)),
+            plan,
             _state,
             _group,
             RunPlan.OpenLoader(
                 options,
                 manifest,
-                new LoaderShare(assignment.Rank, assignment.WorldSize, identity.Cores, _state.Step, total) { Shard = shard },
+                new LoaderShare(assignment.Rank, assignment.WorldSize, identity.Cores, _state.Step, plan.TotalSteps) { Shard = shard },
                 control.BadSample,
                 control.Warn
             ),
