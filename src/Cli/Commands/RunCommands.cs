@@ -151,6 +151,5 @@ internal sealed class CredentialArguments
 
     public string? TokenFile(ParseResult parsed) => parsed.GetValue(_tokenFile);
 
-    public TlsFiles Tls(ParseResult parsed) =>
-        new(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority));
+    public TlsFiles Tls(ParseResult parsed) => new(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority));
 }

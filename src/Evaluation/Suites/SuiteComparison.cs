@@ -46,7 +46,13 @@ public static class SuiteComparison
                 }
             )
             {
-                yield return new Answers(set.Set.Name, $"retrieval {direction}", "r1", Class: null, [.. recall.Ranks.Select(rank => rank < 1)]);
+                yield return new Answers(
+                    set.Set.Name,
+                    $"retrieval {direction}",
+                    "r1",
+                    Class: null,
+                    [.. recall.Ranks.Select(rank => rank < 1)]
+                );
             }
         }
     }

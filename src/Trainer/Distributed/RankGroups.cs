@@ -36,12 +36,7 @@ public static class RankGroups
             return new RankGroup();
         }
         // Connecting blocks inside the library and cannot be cancelled. It runs on a separate thread, which is abandoned on abort.
-        var connecting = Task.Factory.StartNew(
-            Connect,
-            CancellationToken.None,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default
-        );
+        var connecting = Task.Factory.StartNew(Connect, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             return connecting.WaitAsync(abort).GetAwaiter().GetResult();

@@ -43,9 +43,6 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
 
         loss.div_(rows.Total);
         group.AllReduceSum(loss);
-        return logits.Finish(group, loss) with
-        {
-            LogitBiasGradient = biasGradient.item<double>(),
-        };
+        return logits.Finish(group, loss) with { LogitBiasGradient = biasGradient.item<double>() };
     }
 }
