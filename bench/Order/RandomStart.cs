@@ -50,7 +50,7 @@ internal static class RandomStart
         var all = Stopwatch.GetElapsedTime(started);
         Console.WriteLine(
             $"step {Cell.Right(step, 6)}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which "
-                + $"{loaded.TotalSeconds:F2} s are the manifest's; peak "
+                + $"{loaded.TotalSeconds:F2} s to read the manifest; peak "
                 + $"memory {PeakMiB()} MiB"
         );
     }

@@ -25,7 +25,7 @@ switch (args)
         Footers(folder);
         return 0;
     default:
-        Console.Error.WriteLine("give files FOLDER, rate FILE, one FILE or footers FOLDER");
+        Console.Error.WriteLine("Give files FOLDER, rate FILE, one FILE or footers FOLDER.");
         return 2;
 }
 
@@ -35,7 +35,7 @@ static void Rate(string file)
     var groups = CorpusManifest.Create([file]).RowGroupRows.Count;
     Pass();
     var (cpu, bytes) = (Environment.CpuUsage.TotalTime, Pass());
-    Console.WriteLine($"{bytes / 1e6 / (Environment.CpuUsage.TotalTime - cpu).TotalSeconds:F0} MB a CPU second; peak {Peak()} MiB");
+    Console.WriteLine($"{bytes / 1e6 / (Environment.CpuUsage.TotalTime - cpu).TotalSeconds:F0} MB per CPU second; peak {Peak()} MiB");
 
     long Pass() => Enumerable.Range(0, groups).Sum(reader.Read);
 }

@@ -8,7 +8,7 @@ using ClipTrain.DataPipeline.Text;
 namespace ClipTrain.Bench.Pipeline;
 
 /// <summary>
-/// One worker's memory over a long run with default settings, sampled throughout. Images are small, so that a million take minutes.
+/// Memory of one worker over a long run with default settings. Images are small, so that a million of them take minutes.
 /// </summary>
 internal static class LongRun
 {
