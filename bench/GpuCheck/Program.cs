@@ -72,7 +72,9 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
     foreach (var (name, make) in checks)
     {
         foreach (
-            var result in Stopwatch.GetElapsedTime(started) < limit ? Guarded(name, make) : [CheckResult.NotHere(name, "skipped: out of time")]
+            var result in Stopwatch.GetElapsedTime(started) < limit
+                ? Guarded(name, make)
+                : [CheckResult.NotHere(name, "skipped: out of time")]
         )
         {
             Console.WriteLine(result);

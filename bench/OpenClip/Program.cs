@@ -18,11 +18,7 @@ var record = new Option<string?>("--record")
     Description = "Write open_clip's outputs to this file, tests/Trainer.Tests/Reference/open_clip.json.",
 };
 var names = new Argument<string[]>("MODEL") { DefaultValueFactory = _ => ["ViT-B-32", "RN50"] };
-var program = new Option<string>("--cliptrain")
-{
-    DefaultValueFactory = _ => "./cliptrain",
-    Description = "Program whose export to test.",
-};
+var program = new Option<string>("--cliptrain") { DefaultValueFactory = _ => "./cliptrain", Description = "Program whose export to test." };
 var shipped = new Command("shipped", "Compare features of shipped models at full size with open_clip's models of the same name.") { names };
 var exchange = new Command("exchange", "Compare features of small models after an export to open_clip, and of models that open_clip saved.")
 {
