@@ -40,7 +40,7 @@ internal static class Pauses
             loader.Take().Dispose();
         var longest = stops.Milliseconds.Order().ToArray();
         Console.WriteLine(
-            $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} stops, the longest "
+            $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} pauses, the longest "
                 + $"{longest.LastOrDefault():F2} ms, {longest.Sum():F1} ms in all"
         );
     }
