@@ -39,7 +39,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         // Errors in corpus, tokenizer or splits are reported before anything is written.
         RunPlan.Tokenizer(options);
         RunEvaluation.CheckSplits(options);
-        (options, var manifest) = RunStart.Create(files, options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
+        (options, var manifest) = NewRun.Create(files, options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         return new PreparedRun(files, options, manifest);
     }
 

@@ -39,7 +39,7 @@ public sealed class LocalTrainer : IDisposable
 
         Files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         RunFolder.RequireNew(Files);
-        (_options, _manifest) = RunStart.Create(Files, options);
+        (_options, _manifest) = NewRun.Create(Files, options);
         _cores = Environment.ProcessorCount;
         _checkpoints = new CheckpointDirectory(Files.Checkpoints);
         Threads.Set(RunPlan.ComputeThreads(_options.Cluster, _cores));

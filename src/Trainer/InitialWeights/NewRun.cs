@@ -6,7 +6,7 @@ using ClipTrain.Trainer.Runs;
 namespace ClipTrain.Trainer.InitialWeights;
 
 /// <summary>The start of a new run, the same for the program and for C#.</summary>
-internal static class RunStart
+internal static class NewRun
 {
     /// <summary>Examines the initial weights, selects the corpus, and creates the run's folder with both pinned.</summary>
     /// <param name="files">Files of the run.</param>
