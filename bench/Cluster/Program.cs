@@ -2,7 +2,7 @@ using System.Globalization;
 using ClipTrain.Bench.Cluster;
 
 // dotnet run -c Release --project bench/Cluster -- join WORKERS [CONNECTIONS]    workers join one run until all are assigned
-// dotnet run -c Release --project bench/Cluster -- beats WORKERS [CONNECTIONS]   cost to the coordinator of 2 heartbeats per second from each
+// dotnet run -c Release --project bench/Cluster -- beats WORKERS [CONNECTIONS]   the coordinator's cost of 2 heartbeats/s from each
 // dotnet run -c Release --project bench/Cluster -- client                        cost of a connection to a worker's process
 // A separate coordinator process hosts the run, with state and ledger on disk; the workers are simulated here.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;

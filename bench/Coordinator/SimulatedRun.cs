@@ -16,7 +16,7 @@ internal sealed record Figures(
     double StateBytes
 );
 
-/// <summary>Workers that join, form a generation and send heartbeats twice per second; those of rank 0 carry the record of a step.</summary>
+/// <summary>Workers that join, form a generation and send heartbeats twice per second; rank 0 also sends a step's record.</summary>
 internal sealed class SimulatedRun
 {
     private const int Rounds = 24;

@@ -35,7 +35,7 @@ internal static class NumberChecks
             {
                 using var scope = NewDisposeScope();
                 yield return CheckResult.AtMost(
-                    $"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, compared with the CPU in fp32",
+                    $"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, against fp32 on the CPU",
                     Machine.Difference(Gradient(model, precision, machine.Device), Gradient(model, Precision.Fp32, CPU)),
                     bound
                 );

@@ -135,7 +135,9 @@ internal sealed class FaultInjector(
         }
     }
 
-    /// <summary>Freezes the host until another process has recorded steps, and for the length after that. Once resumed, it must exit.</summary>
+    /// <summary>
+    /// Freezes the host until another process has recorded steps, and for the length after that. Once resumed, it must exit.
+    /// </summary>
     private async Task FreezeBeyondTakeoverAsync(int host, TimeSpan length)
     {
         var (segments, entries) = ledger.Drain(history => (history.Segments, history.Entries));

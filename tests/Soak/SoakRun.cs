@@ -65,8 +65,8 @@ public static class SoakRun
 
         SoakReport.Write(output, outcomes);
         output.WriteLine(
-            $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; workers were refused, or "
-                + $"lost their coordinator, {fleet.Refusals} times"
+            $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; workers "
+                + $"were refused, or lost their coordinator, {fleet.Refusals} times"
         );
         if (violations.Texts.Count > 0)
         {

@@ -87,7 +87,9 @@ public static class HtmlPage
     public static void Write(string path, string title, string subtitle, params object?[] body) =>
         WriteStyled(path, new PageHead(title, subtitle, Style), body);
 
-    /// <summary>Writes a page with additions to the common stylesheet. Characters that a page cannot contain are replaced with U+FFFD.</summary>
+    /// <summary>
+    /// Writes a page with additions to the common stylesheet. Characters that a page cannot contain are replaced with U+FFFD.
+    /// </summary>
     /// <param name="path">The file to create or replace. Its folder is created.</param>
     public static void WriteStyled(string path, PageHead head, params object?[] body)
     {
