@@ -23,8 +23,8 @@ internal static class Load
         var connected = clock.Elapsed;
         await AllJoinAsync(clients, workers);
         output.WriteLine(
-            $"{workers} workers over {connections} connections: connected after {connected.TotalSeconds:F2} s, all assigned after "
-                + $"{clock.Elapsed.TotalSeconds:F2} s; {cluster.Cpu.TotalSeconds:F2} CPU s of the coordinator since its start"
+            $"{workers} workers over {connections} connections: connected in {connected.TotalSeconds:F2} s, all assigned in "
+                + $"{clock.Elapsed.TotalSeconds:F2} s; {cluster.Cpu.TotalSeconds:F2} CPU s used by the coordinator since its start"
         );
         await EndAsync(clients);
     }
@@ -62,7 +62,7 @@ internal static class Load
         await Task.Delay(Measured);
         var (used, done, wall) = (cluster.Cpu - cpu, Interlocked.Read(ref beats) - count, clock.Elapsed);
         output.WriteLine(
-            $"{workers} workers over {connections} connections: {done / wall.TotalSeconds:F0} heartbeats a second (asked for "
+            $"{workers} workers over {connections} connections: {done / wall.TotalSeconds:F0} heartbeats per second (target "
                 + $"{workers / Interval.TotalSeconds:F0}), {used / wall:F2} cores of the coordinator, "
                 + $"{used.TotalMicroseconds / done:F0} CPU µs each; slowest answer {TimeSpan.FromTicks(slowest).TotalMilliseconds:F0} "
                 + "ms"
@@ -84,7 +84,7 @@ internal static class Load
         using var end = new CancellationTokenSource();
         var loop = BeatAsync(Run(clients, 0), 0, 1, _ => { }, end.Token);
 
-        // Hot methods are compiled again meanwhile: a worker trains for hours.
+        // Lets the runtime optimise hot methods first: a worker trains for hours.
         await Task.Delay(LongWarmUp);
         cpu = Environment.CpuUsage.TotalTime;
         var clock = Stopwatch.StartNew();
@@ -100,7 +100,7 @@ internal static class Load
         await EndAsync(clients);
     }
 
-    /// <summary>Memory that is this process' own. Pages of the assemblies are files', and shared by the workers of a machine.</summary>
+    /// <summary>Private memory of this process. Pages of assemblies are backed by files and shared by the workers of a machine.</summary>
     private static long Memory() =>
         1024
         * long.Parse(
@@ -140,14 +140,14 @@ internal static class Load
                     };
                     while (await TryAsync(() => Run(clients, worker).JoinAsync(request)) is not { Reply: RunReply.Assigned })
                     {
-                        // Held for a while, or not answered in time: asked again.
+                        // Held for a while, or not answered in time: ask again.
                     }
                 })
         );
 
     private static async Task BeatAsync(IRunGrain run, int worker, int workers, Action<long> onAnswer, CancellationToken end)
     {
-        // Spread over the interval, as workers that start at their own times are.
+        // Spread over the interval, like workers that start at different times.
         await Task.Delay(Interval * worker / workers, CancellationToken.None);
         using var timer = new PeriodicTimer(Interval);
         for (long step = 0; !end.IsCancellationRequested; step++)

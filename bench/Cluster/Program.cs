@@ -2,9 +2,9 @@ using System.Globalization;
 using ClipTrain.Bench.Cluster;
 
 // dotnet run -c Release --project bench/Cluster -- join WORKERS [CONNECTIONS]    workers join one run until all are assigned
-// dotnet run -c Release --project bench/Cluster -- beats WORKERS [CONNECTIONS]   what 2 heartbeats a second of each cost the coordinator
-// dotnet run -c Release --project bench/Cluster -- client                        what a connection costs a worker's process
-// A coordinator process of its own hosts the run, with its state and ledger on disk; the workers are simulated here.
+// dotnet run -c Release --project bench/Cluster -- beats WORKERS [CONNECTIONS]   the coordinator's cost of 2 heartbeats/s from each
+// dotnet run -c Release --project bench/Cluster -- client                        cost of a connection to a worker's process
+// A separate coordinator process hosts the run, with state and ledger on disk; the workers are simulated here.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 if (args is ["serve", var directory, var members])
 {
@@ -26,6 +26,6 @@ switch (args)
         await Load.ConnectAsync(Console.Out);
         return 0;
     default:
-        Console.Error.WriteLine("Say join, beats or client; the head of bench/Cluster/Program.cs explains them.");
+        Console.Error.WriteLine("Give join, beats or client; see the top of bench/Cluster/Program.cs.");
         return 2;
 }

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace ClipTrain.Bench.Cluster;
 
-/// <summary>A coordinator's process without a trainer: state and ledger are written, metrics are not.</summary>
+/// <summary>A coordinator process without a trainer. It writes state and ledger, but no metrics.</summary>
 internal sealed class Server(string directory) : IRunHosting
 {
     public const string Run = "bench",
@@ -35,11 +35,11 @@ internal sealed class Server(string directory) : IRunHosting
         await silo.Run.StartAsync(new RunStart(new RunSpec(Run, members, "v", "c", "d"), ResumedFrom: null, Continues: false));
         Console.WriteLine(Ready);
 
-        // Its input ends with the process that measures.
+        // Its standard input closes when the measuring process exits.
         await Console.In.ReadToEndAsync();
     }
 
-    public IRunRecords Open(long epoch, RunState state) => new Records(FileRunLedger.Open(Path.Combine(directory, "ledger"), epoch));
+    public IRunRecords Open(long term, RunState state) => new Records(FileRunLedger.Open(Path.Combine(directory, "ledger"), term));
 
     public Task ConcludeAsync(RunOutcome outcome) => Task.CompletedTask;
 

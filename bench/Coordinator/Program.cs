@@ -2,7 +2,7 @@ using System.Globalization;
 using ClipTrain.Bench.Coordinator;
 
 // dotnet run -c Release --project bench/Coordinator [-- MEMBERS…]
-// Costs of the coordinator's rules, in CPU time: no network, no disk.
+// CPU time of the coordinator's rules, without network or disk.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 int[] sizes = args.Length > 0 ? [.. args.Select(int.Parse)] : [8, 64, 512, 4096];
 Console.WriteLine("members  join µs  form ms  heartbeat µs  in batches of 64  KiB each  tick µs  state KiB  cores at 2/s");

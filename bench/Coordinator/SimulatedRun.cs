@@ -16,7 +16,7 @@ internal sealed record Figures(
     double StateBytes
 );
 
-/// <summary>Workers that join, form a generation and send heartbeats twice a second; rank 0's has the record of a step.</summary>
+/// <summary>Workers that join, form a generation and send heartbeats twice per second; rank 0 also sends a step's record.</summary>
 internal sealed class SimulatedRun
 {
     private const int Rounds = 24;
@@ -34,7 +34,7 @@ internal sealed class SimulatedRun
 
     public static Figures Measure(int members)
     {
-        // Small runs are over before the clock moves: several are measured as one.
+        // A small run is over before the clock advances, so several are measured together.
         var runs = Enumerable.Range(0, Math.Max(1, 2048 / members)).Select(_ => new SimulatedRun(members)).ToList();
         var join = Cpu(() => runs.ForEach(run => run.Join(..^1))) / runs.Count / Math.Max(1, members - 1);
         var form = Cpu(() => runs.ForEach(run => run.Join(^1..))) / runs.Count;

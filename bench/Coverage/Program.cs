@@ -2,8 +2,8 @@ using System.Globalization;
 using ClipTrain.Experiments.Scaling;
 using ClipTrain.Experiments.Tests.Scaling;
 
-// How often 95% intervals hold the true value, over simulations of each law: `dotnet run -c Release --project bench/Coverage [LAW]
-// [SIMULATIONS]`. A frontier's true values are those of the same trials without noise: its bins put an error where no trial is.
+// How often 95% intervals contain the true value, over simulations of each law: `dotnet run -c Release --project bench/Coverage [LAW]
+// [SIMULATIONS]`. The true values of a frontier are those of the same trials without noise, because its bins interpolate between trials.
 string? only = args.Length > 0 ? args[0] : null;
 var simulations = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 200;
 const int Draws = 400;

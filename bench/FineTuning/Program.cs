@@ -1,5 +1,5 @@
-// What a step costs when a tower is locked, and an update when it rounds stochastically: in turns, in one run, medians of
-// processor time and their ratio to a step, or an update, of the whole.
+// CPU time of a step with locked towers, and of an update with stochastic rounding. Variants are measured in turn in one run; the
+// results are medians, and ratios to a full step or a plain update.
 //   dotnet run -c Release --project bench/FineTuning [MODEL] [BATCH] [ROUNDS]
 using System.Globalization;
 using ClipTrain.Torch.Kernels;
@@ -55,7 +55,7 @@ for (var round = -1; round < rounds; round++)
     }
 }
 
-Console.WriteLine($"batch {batch}, fp32, one thread, {rounds} rounds: median seconds of CPU a step, gradients and moments");
+Console.WriteLine($"batch {batch}, fp32, one thread, {rounds} rounds: median CPU seconds per step, gradients and moments");
 foreach (var ((name, _), (state, used)) in cases.Zip(states.Zip(seconds)))
 {
     var bytes = 4 * (state.Model.Parameters.Gradients.numel() + (2 * state.Optimizer.Moments.First.Values.numel()));

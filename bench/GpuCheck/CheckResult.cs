@@ -2,11 +2,11 @@ using System.Globalization;
 
 namespace ClipTrain.Bench.GpuCheck;
 
-/// <summary>A line of the table.</summary>
-/// <param name="Ok">Null where the check could not be made here, or only measures.</param>
+/// <summary>A row of the table.</summary>
+/// <param name="Ok">Null if the check could not run here, or only measures.</param>
 internal sealed record CheckResult(string What, string Expected, string Measured, bool? Ok)
 {
-    /// <summary>A number that must not be larger than a bound.</summary>
+    /// <summary>A number that must not exceed a bound.</summary>
     public static CheckResult AtMost(string what, double measured, double bound) =>
         new(
             what,

@@ -9,13 +9,13 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.GpuCheck;
 
-/// <summary>Collectives: NCCL between GPUs, or Gloo where the checks are tried on a CPU.</summary>
+/// <summary>Collectives: NCCL between GPUs, or Gloo if the checks run on a CPU.</summary>
 internal static class CollectiveChecks
 {
     private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(30),
         s_short = TimeSpan.FromSeconds(5);
 
-    /// <summary>A group of one has every call, and adds nothing.</summary>
+    /// <summary>In a group of one, every collective returns its input.</summary>
     public static CheckResult Alone(Machine machine)
     {
         using var group = Open(machine, new Keys(), 0, 1, s_timeout);
@@ -28,14 +28,14 @@ internal static class CollectiveChecks
         group.Broadcast(values, 0).Wait();
         group.Barrier().Wait();
         var same = new[] { sum, gathered, share }.All(tensor => tensor.to(CPU).IsSame(arange(1000, float32)));
-        return new CheckResult("collectives of one rank", "each gives its input", same ? "they do" : "they do not", same);
+        return new CheckResult("collectives of one rank", "each returns its input", same ? "all do" : "not all do", same);
     }
 
     public static IEnumerable<CheckResult> Between(Machine machine)
     {
-        const string Equal = "two ranks: gradients against one's",
-            Late = "two ranks: one that does not come",
-            Sharded = "two ranks: sharded optimizer against not";
+        const string Equal = "two ranks: gradients compared with one",
+            Late = "two ranks: one is missing",
+            Sharded = "two ranks: sharded optimizer compared with unsharded";
         if (machine is { IsGpu: true, Gpus: < 2 })
         {
             foreach (var what in new[] { Equal, Sharded, Late })
@@ -54,8 +54,8 @@ internal static class CollectiveChecks
                 group =>
                 {
                     var count = 2 * Pairs / world;
-                    using var work = new Work(Work.Small, options, Place(machine, group.Rank), 1e-3, group);
-                    work.State.TakePlace(group.Rank, world);
+                    using var work = new Work(Work.Small, options, DeviceOf(machine, group.Rank), 1e-3, group);
+                    work.State.SetRank(group.Rank, world);
                     var all = Work.Batch(Work.Small, 0, 2 * Pairs);
                     for (var step = 0; step < 3; step++)
                         work.Take(Part(all, group.Rank * count, count), [.. Enumerable.Repeat((long)count, world)]);
@@ -79,14 +79,14 @@ internal static class CollectiveChecks
             {
                 try
                 {
-                    using var values = ones([1000], float32, Place(machine, group.Rank));
+                    using var values = ones([1000], float32, DeviceOf(machine, group.Rank));
                     if (group.Rank == 0)
                         group.AllReduceSum(values);
-                    return "it came all the same";
+                    return "the collective completed";
                 }
                 catch (DistributedException)
                 {
-                    return "the other is told";
+                    return "the other rank gets an error";
                 }
                 finally
                 {
@@ -97,21 +97,21 @@ internal static class CollectiveChecks
         var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
         yield return new CheckResult(
             Late,
-            $"told within {2 * s_short.TotalSeconds} s",
+            $"error within {2 * s_short.TotalSeconds} s",
             $"{left} after {seconds:F1} s",
-            left == "the other is told" && seconds < 2 * s_short.TotalSeconds + 5
+            left == "the other rank gets an error" && seconds < 2 * s_short.TotalSeconds + 5
         );
     }
 
     private static TrainingBatch Part(TrainingBatch all, int start, int count) =>
         new(all.Images_b3SS.narrow(0, start, count), all.Tokens_bL.narrow(0, start, count), all.Ends_b.narrow(0, start, count), null, []);
 
-    private static torch.Device Place(Machine machine, int rank) => machine.IsGpu ? new torch.Device(DeviceType.CUDA, rank) : CPU;
+    private static torch.Device DeviceOf(Machine machine, int rank) => machine.IsGpu ? new torch.Device(DeviceType.CUDA, rank) : CPU;
 
     private static ProcessGroup Open(Machine machine, IStoreBackend keys, int rank, int world, TimeSpan timeout) =>
         machine.IsGpu ? ProcessGroup.Nccl(keys, rank, world, rank, timeout) : ProcessGroup.Gloo(keys, rank, world, "127.0.0.1", timeout);
 
-    /// <summary>Runs the same on each rank, a thread of this process.</summary>
+    /// <summary>Runs the same function on each rank, a thread of this process.</summary>
     private static T[] Ranks<T>(Machine machine, int world, TimeSpan timeout, Func<RankGroup, T> body)
     {
         if (world == 1)
@@ -152,7 +152,7 @@ internal static class CollectiveChecks
                 while (!_values.ContainsKey(key))
                 {
                     if (!Monitor.Wait(_values, timeout))
-                        throw new TimeoutException($"key '{key}' did not come");
+                        throw new TimeoutException($"key '{key}' was not set in time");
                 }
 
                 return _values[key];

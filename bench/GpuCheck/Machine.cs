@@ -6,12 +6,12 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.GpuCheck;
 
-/// <summary>What is checked, and what is known of it.</summary>
-/// <param name="Device">The device that is compared with the CPU; the CPU itself, to try the checks.</param>
-/// <param name="Python">A Python with PyTorch, for the peers.</param>
+/// <summary>The device to check, and its properties.</summary>
+/// <param name="Device">The device to compare with the CPU; the CPU itself to try out the checks.</param>
+/// <param name="Python">A Python with PyTorch, for the comparison.</param>
 internal sealed record Machine(torch.Device Device, string Python)
 {
-    // Dense bf16 products, 10¹² a second, from NVIDIA's data sheets.
+    // Dense bf16 TFLOP/s from NVIDIA's data sheets.
     private static readonly (string Name, double Peak)[] s_peaks =
     [
         ("H200", 989),
@@ -29,10 +29,10 @@ internal sealed record Machine(torch.Device Device, string Python)
 
     public int Gpus => IsGpu ? cuda.device_count() : 0;
 
-    /// <summary>The GPU's name, as nvidia-smi gives it; null where that is not there.</summary>
+    /// <summary>Name of the GPU from nvidia-smi; null if that is not installed.</summary>
     public string? Name { get; } = Ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")?.Split('\n')[0].Trim();
 
-    /// <summary>Operations a second of which it is capable in bf16; null where unknown.</summary>
+    /// <summary>Peak bf16 operations per second; null if unknown.</summary>
     public double? Peak =>
         IsGpu
         && Name is { } name
@@ -40,14 +40,14 @@ internal sealed record Machine(torch.Device Device, string Python)
             ? found.Peak * 1e12
             : null;
 
-    /// <summary>Returns when the device has done what it was given.</summary>
+    /// <summary>Waits for the device to finish its work.</summary>
     public void Finish()
     {
         if (IsGpu)
             cuda.synchronize(Device);
     }
 
-    /// <summary>Wall seconds of a piece of work, the device's included: the median of a few after one that warms up.</summary>
+    /// <summary>Wall seconds of a piece of work, including the device's: median of several repeats after a warm-up.</summary>
     public double Seconds(Action work, int times = 5)
     {
         var seconds = new List<double>();
@@ -64,7 +64,7 @@ internal sealed record Machine(torch.Device Device, string Python)
         return seconds.Order().ElementAt(times / 2);
     }
 
-    /// <summary>Bytes that are in use: of the GPU, or of this process.</summary>
+    /// <summary>Bytes in use on the GPU, or by this process on a CPU.</summary>
     public long UsedBytes()
     {
         if (
@@ -76,7 +76,7 @@ internal sealed record Machine(torch.Device Device, string Python)
         return Environment.WorkingSet;
     }
 
-    /// <summary>What a program prints; null where it is not there or fails.</summary>
+    /// <summary>Output of a program; null if it is not installed or fails.</summary>
     public static string? Ask(string program, params string[] arguments)
     {
         try

@@ -10,7 +10,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.GpuCheck;
 
-/// <summary>Numbers of the device against those of the CPU.</summary>
+/// <summary>Results of the device compared with those of the CPU.</summary>
 internal static class NumberChecks
 {
     private const int Pairs = 64;
@@ -35,7 +35,7 @@ internal static class NumberChecks
             {
                 using var scope = NewDisposeScope();
                 yield return CheckResult.AtMost(
-                    $"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, against the CPU's in fp32",
+                    $"gradients, {name}, {JsonNamingPolicy.SnakeCaseLower.ConvertName(precision.ToString())}, against fp32 on the CPU",
                     Machine.Difference(Gradient(model, precision, machine.Device), Gradient(model, Precision.Fp32, CPU)),
                     bound
                 );
@@ -70,10 +70,10 @@ internal static class NumberChecks
             .abs()
             .max()
             .item<float>();
-        return CheckResult.AtMost("uint8 images normalised there, largest difference", difference, 1e-6);
+        return CheckResult.AtMost("uint8 images normalised on the device, largest difference", difference, 1e-6);
     }
 
-    /// <summary>The optimizer by operators, as GPUs take it, against the fused pass of the CPU.</summary>
+    /// <summary>The optimizer built from operators, as on GPUs, compared with the fused pass of the CPU.</summary>
     public static IEnumerable<CheckResult> Optimizer(Machine machine)
     {
         const long Elements = 1 << 20;
@@ -111,7 +111,7 @@ internal static class NumberChecks
 
     private static Tensor Gradient(ModelOptions model, Precision precision, torch.Device device)
     {
-        // With a rate of zero the step leaves its gradients, and no more.
+        // With a learning rate of zero, a step computes gradients and changes nothing else.
         using var work = new Work(model, Work.Options(Pairs, precision), device, 0);
         var result = work.Take(Work.Batch(model, 0, Pairs));
         return work

@@ -7,23 +7,23 @@ using ClipTrain.Trainer.Models;
 using ClipTrain.Weights.Tensors;
 using static TorchSharp.torch;
 
-// Checks of a device against the CPU: a table of what, expected, measured, ok.
+// Compares a device with the CPU and prints a table: check, expected, measured, ok.
 var device = new Option<string>("--device")
 {
     DefaultValueFactory = _ => "cuda",
-    Description = "cuda, cuda:N, or cpu to try the checks without a GPU.",
+    Description = "cuda, cuda:N, or cpu to try out the checks without a GPU.",
 };
 var minutes = new Option<double>("--minutes")
 {
     DefaultValueFactory = _ => 10,
-    Description = "Checks that would begin later are left out.",
+    Description = "Time limit in minutes; checks that would start later are skipped.",
 };
 var python = new Option<string>("--python")
 {
     DefaultValueFactory = _ => "python3",
-    Description = "A Python with PyTorch for CUDA, for the comparison of speed.",
+    Description = "Python with PyTorch for CUDA, for the speed comparison.",
 };
-var root = new RootCommand("Checks ClipTrain on a GPU: what, expected, measured, ok.") { device, minutes, python };
+var root = new RootCommand("Check ClipTrain on a GPU; prints a table: check, expected, measured, ok.") { device, minutes, python };
 root.SetAction(parsed =>
 {
     try
@@ -42,7 +42,7 @@ return root.Parse(args).Invoke();
 
 static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
 {
-    // Single precision is that on both sides.
+    // Compare true fp32 on both sides.
     backends.cuda.matmul.allow_tf32 = false;
     backends.cudnn.allow_tf32 = false;
     var started = Stopwatch.GetTimestamp();
@@ -50,11 +50,11 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
         $"libtorch {__version__} in {libraries.Folder}; "
             + (
                 machine.IsGpu
-                    ? $"{machine.Gpus} GPU(s), {machine.Name ?? "nvidia-smi is not there"}"
-                    : "on the CPU: a trial of the checks, which says nothing of a GPU"
+                    ? $"{machine.Gpus} GPU(s), {machine.Name ?? "nvidia-smi is not installed"}"
+                    : "on the CPU: this only tries out the checks and says nothing about a GPU"
             )
     );
-    Console.WriteLine(new CheckResult("what", "expected", "measured", null).ToString().TrimEnd('-') + "ok");
+    Console.WriteLine(new CheckResult("check", "expected", "measured", null).ToString().TrimEnd('-') + "ok");
     (string Name, Func<IEnumerable<CheckResult>> Make)[] checks =
     [
         ("gradients", () => NumberChecks.Gradients(machine)),
@@ -72,7 +72,9 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
     foreach (var (name, make) in checks)
     {
         foreach (
-            var result in Stopwatch.GetElapsedTime(started) < limit ? Guarded(name, make) : [CheckResult.NotHere(name, "the time was over")]
+            var result in Stopwatch.GetElapsedTime(started) < limit
+                ? Guarded(name, make)
+                : [CheckResult.NotHere(name, "skipped: out of time")]
         )
         {
             Console.WriteLine(result);
@@ -81,13 +83,13 @@ static int Run(Machine machine, LoadedTorch libraries, TimeSpan limit)
     }
 
     Console.WriteLine(
-        $"{(wrong == 0 ? "Nothing is wrong." : $"{wrong} are wrong.")} {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s. "
-            + "What has '-' was measured alone, or could not be made here."
+        $"{(wrong == 0 ? "No check failed." : $"{wrong} checks failed.")} {Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s. "
+            + "Rows with '-' were only measured, or could not run here."
     );
     return wrong == 0 ? 0 : 1;
 }
 
-// A check that fails is a line of the table, and the others are made all the same.
+// A check that throws becomes a row of the table; the others still run.
 static IEnumerable<CheckResult> Guarded(string name, Func<IEnumerable<CheckResult>> make)
 {
     using var results = make().GetEnumerator();

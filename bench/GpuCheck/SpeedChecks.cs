@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.GpuCheck;
 
-/// <summary>Rates of steps, and of what they are made of.</summary>
+/// <summary>Speed of training steps and of their parts.</summary>
 internal static class SpeedChecks
 {
     private static readonly JsonSerializerOptions s_json = new()
@@ -20,7 +20,7 @@ internal static class SpeedChecks
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    /// <summary>Images a second of whole steps in bf16, and what PyTorch's are on the same device.</summary>
+    /// <summary>Images per second of whole steps in bf16, and of PyTorch on the same device.</summary>
     public static IEnumerable<CheckResult> Steps(Machine machine)
     {
         var hasPeer = machine.IsGpu && Machine.Ask(machine.Python, "-c", "import torch; assert torch.cuda.is_available()") is not null;
@@ -36,7 +36,7 @@ internal static class SpeedChecks
                 seconds = machine.Seconds(() => work.Take(pairs));
             }
 
-            // A multiplication and an addition, forward once and back twice.
+            // Two operations per multiply-add; backward costs twice the forward pass.
             var operations = 6.0 * batch * ModelCost.Of(model).Sum(part => part.Macs);
             var mfu = machine.Peak is { } peak
                 ? string.Create(CultureInfo.InvariantCulture, $", MFU {operations / seconds / peak:P1}")
@@ -47,7 +47,7 @@ internal static class SpeedChecks
             );
             foreach (var kind in new[] { "eager", "compiled" })
             {
-                var what = $"{name}: time against PyTorch {kind}";
+                var what = $"{name}: time relative to PyTorch {kind}";
                 yield return !hasPeer ? CheckResult.NotHere(what, "needs a PyTorch for CUDA")
                 : Peer(machine, model, batch, kind) is { } theirs ? CheckResult.AtMost(what, seconds / theirs, 1.1)
                 : new CheckResult(what, "", "the peer failed", null);
@@ -63,12 +63,12 @@ internal static class SpeedChecks
         var composed = machine.Seconds(() => Dispose(ClipTrain.Trainer.Models.Attention.Mix(q, k, v, null)));
         var fused = machine.Seconds(() => Dispose(nn.functional.scaled_dot_product_attention(q, k, v)));
         yield return CheckResult.Figure(
-            "attention, bf16: fused against composed, time",
+            "attention, bf16: fused relative to composed, time",
             string.Create(CultureInfo.InvariantCulture, $"{fused / composed:F2}")
         );
         var expected = ClipTrain.Trainer.Models.Attention.Mix(q, k, v, null);
         var actual = nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(expected.shape);
-        yield return CheckResult.AtMost("attention, bf16: fused against composed, difference", Machine.Difference(actual, expected), 2e-2);
+        yield return CheckResult.AtMost("attention, bf16: fused and composed, difference", Machine.Difference(actual, expected), 2e-2);
 
         Tensor Random() => randn([batch, heads, 197, 64]).to(bfloat16).to(machine.Device);
 
@@ -102,7 +102,7 @@ internal static class SpeedChecks
         }
     }
 
-    /// <summary>Memory of a step by micro-batches must not grow with the batch, but for embeddings.</summary>
+    /// <summary>With micro-batches, the memory of a step must not grow with the batch, except for embeddings.</summary>
     public static IEnumerable<CheckResult> Memory(Machine machine)
     {
         var (micro, batches) = machine.IsGpu ? (256, new[] { 512, 2048, 8192 }) : (32, [64, 256]);
@@ -115,7 +115,7 @@ internal static class SpeedChecks
             machine.Finish();
             yield return CheckResult.Figure(
                 $"memory, global batch {batch}, micro-batch {micro}",
-                string.Create(CultureInfo.InvariantCulture, $"{(machine.UsedBytes() - before) >> 20} MiB more than before")
+                string.Create(CultureInfo.InvariantCulture, $"{(machine.UsedBytes() - before) >> 20} MiB added")
             );
         }
     }

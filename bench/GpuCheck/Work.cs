@@ -47,7 +47,7 @@ internal sealed class Work : IDisposable
         State = new TrainingState(_run, CPU);
         if (device.type != TorchSharp.DeviceType.CPU)
         {
-            // Weights are drawn on the CPU, so that they are the same.
+            // Weights are drawn on the CPU, so they are the same on every device.
             using var drawn = State;
             State = new TrainingState(_run, device);
             State.Model.Parameters.Weights.CopyFrom(drawn.Model.Parameters.Weights);

@@ -4,7 +4,7 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.Bench.Images;
 
 /// <summary>
-/// Difference between training's fast decoding and Pillow's, in levels of 255, over all pixels of all files.
+/// Difference between the fast decoding of training and Pillow's, in levels of 255, over all pixels of all files.
 /// </summary>
 internal static class DecodeError
 {

@@ -12,9 +12,9 @@ var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 5 };
 var folder = new Option<string>("--folder")
 {
     DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "cliptrain-bench-loading"),
-    Description = "Folder for the generated files of a few gigabytes, which are kept.",
+    Description = "Folder for the generated files, a few gigabytes, which are kept.",
 };
-var root = new RootCommand("Loading of weights.") { model, rounds, folder, Child() };
+var root = new RootCommand("Measure the loading of weights.") { model, rounds, folder, Child() };
 root.SetAction(parsed => Compare(parsed.GetRequiredValue(model), parsed.GetValue(rounds), parsed.GetRequiredValue(folder)));
 return root.Parse(args).Invoke();
 
@@ -97,7 +97,7 @@ static void Compare(string name, int rounds, string folder)
     }
 }
 
-// Written pages are dropped from the cache, or read into it.
+// Drops the file's pages from the cache, or reads them into it.
 static void Prepare(string path, bool cold) =>
     Run(
         "dd",

@@ -5,7 +5,7 @@ using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Bench.Loading;
 
-/// <summary>A model's weights as random numbers, which no file system can compress.</summary>
+/// <summary>Random weights for a model, which no file system can compress.</summary>
 internal sealed class RandomWeights(ModelOptions model) : IWeights
 {
     public string Path => "random";
@@ -16,7 +16,7 @@ internal sealed class RandomWeights(ModelOptions model) : IWeights
     public void Read(string name, Span<float> destination)
     {
         new Random(name.Length).NextBytes(MemoryMarshal.AsBytes(destination));
-        // No exponent of all ones: the numbers are finite.
+        // The exponent is never all ones, so the numbers are finite.
         foreach (ref var value in MemoryMarshal.Cast<float, uint>(destination))
             value &= 0xbfff_ffff;
     }

@@ -2,7 +2,7 @@ using ClipTrain.Torch.Collectives;
 
 namespace ClipTrain.Bench.Memory;
 
-/// <summary>Keys as files of a folder, through which the processes of one measurement meet.</summary>
+/// <summary>Key-value store in a folder, one file per key, through which the processes of a measurement find each other.</summary>
 internal sealed class FolderStore(string folder) : IStoreBackend
 {
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(10);

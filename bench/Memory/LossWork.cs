@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Memory;
 
-/// <summary>The loss over random embeddings and its gradients, in two forms. N pairs, b of them on this rank, D embedding.</summary>
+/// <summary>The loss over random embeddings and its gradients, full or tiled. N pairs, b of them on this rank, D embedding.</summary>
 internal static class LossWork
 {
     private const double Scale = 20;
@@ -37,8 +37,8 @@ internal static class LossWork
     }
 
     /// <summary>
-    /// As open_clip computes it with --local-loss and --gather-with-grad: local images against all texts, local texts against
-    /// all images, cross entropy of both under autograd. One process has one matrix and its transpose.
+    /// The computation of open_clip with --local-loss and --gather-with-grad: local images against all texts, local texts against
+    /// all images, cross-entropy of both under autograd. A single process has one matrix and its transpose.
     /// </summary>
     private static void Full(RankGroup group, torch.Tensor images_ND, torch.Tensor texts_ND)
     {

@@ -8,16 +8,16 @@ using static TorchSharp.torch;
 namespace ClipTrain.Bench.Memory;
 
 /// <summary>
-/// Time and memory of a piece of work in its own process, so that its peak of resident memory is not another's.
+/// Time and memory of a piece of work, measured in its own process so that the peak of resident memory is its own.
 /// </summary>
 /// <param name="Seconds">Wall time.</param>
-/// <param name="Before">Bytes resident before the work, including its inputs.</param>
-/// <param name="Peak">Most bytes resident.</param>
+/// <param name="Before">Resident bytes before the work, including its inputs.</param>
+/// <param name="Peak">Peak resident bytes.</param>
 internal sealed record Measurement(double Seconds, long Before, long Peak)
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(30);
 
-    /// <summary>Most bytes beside the inputs.</summary>
+    /// <summary>Peak bytes in addition to the inputs.</summary>
     public long Added => Peak - Before;
 
     /// <summary>Times work in this process.</summary>
@@ -68,7 +68,7 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
                     return process.ExitCode == 0
                         ? Parse(output)
                         : throw new InvalidOperationException(
-                            $"'{string.Join(' ', arguments)}' ended with {process.ExitCode}: out of memory?"
+                            $"'{string.Join(' ', arguments)}' exited with code {process.ExitCode}; is it out of memory?"
                         );
                 }
             })

@@ -15,7 +15,7 @@ var threads = new Option<int>("--threads")
     Recursive = true,
     Description = "Compute threads per process.",
 };
-var root = new RootCommand("Memory of the loss, of steps and of the training state.")
+var root = new RootCommand("Measure the memory of the loss, of steps and of the training state.")
 {
     threads,
     Loss(),
@@ -41,10 +41,10 @@ Command Loss()
         Description = "Global batches for the full matrix.",
     };
     var width = new Option<int>("--width") { DefaultValueFactory = _ => 512, Description = "Width of the embeddings." };
-    var command = new Command("loss", "The loss by tiles against the full matrix of logits.") { tiled, full, width };
+    var command = new Command("loss", "Compare the tiled loss with the full matrix of logits.") { tiled, full, width };
     command.SetAction(parsed =>
     {
-        Console.WriteLine("loss      pairs  processes  seconds  MiB a process beside the embeddings");
+        Console.WriteLine("loss      pairs  processes  seconds  MiB per process beside the embeddings");
         foreach (
             var (form, pairs) in parsed
                 .GetValue(full)!
@@ -72,7 +72,7 @@ Command Loss()
             }
         }
 
-        Console.WriteLine("The full matrix grows with the square: twice the pairs take four times the memory.");
+        Console.WriteLine("The full matrix grows quadratically: twice the pairs take four times the memory.");
     });
     return command;
 }
@@ -86,7 +86,7 @@ Command Steps()
         Description = "Global batches.",
     };
     var micro = new Option<int>("--micro-batch") { DefaultValueFactory = _ => 256 };
-    var command = new Command("step", "A step of a small model as the global batch grows.") { batches, micro };
+    var command = new Command("step", "Measure a step of a small model as the global batch grows.") { batches, micro };
     command.SetAction(parsed =>
     {
         Console.WriteLine($"   batch  micro-batch  seconds  MiB in all  MiB beside the batch");
@@ -109,7 +109,7 @@ Command Micro()
 {
     var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 1024 };
     var micros = new Option<int[]>("--micro-batches") { DefaultValueFactory = _ => [0, 256, 64], AllowMultipleArgumentsPerToken = true };
-    var command = new Command("micro", "A step by micro-batches and with checkpointing against one pass.") { batch, micros };
+    var command = new Command("micro", "Compare a step with micro-batches or checkpointing with one pass.") { batch, micros };
     command.SetAction(parsed =>
     {
         Threads.Set(parsed.GetValue(threads));
@@ -150,7 +150,7 @@ Command States()
         DefaultValueFactory = _ => [Precision.Fp32, Precision.Bf16],
         AllowMultipleArgumentsPerToken = true,
     };
-    var command = new Command("state", "Parameters, gradients and moments against the bytes of their numbers, and the optimizer's time.")
+    var command = new Command("state", "Compare the memory of the training state with the bytes of its numbers, and time the optimizer.")
     {
         model,
         precisions,

@@ -12,7 +12,7 @@ internal static class StateWork
 {
     private const int Updates = 5;
 
-    /// <summary>Bytes of a state's numbers alone.</summary>
+    /// <summary>Bytes of the numbers of a state alone.</summary>
     public static long Bytes(ModelOptions model, TrainingOptions training) =>
         ClipModel
             .Specs(model)
@@ -21,10 +21,10 @@ internal static class StateWork
                 spec.Count * (Weight(spec, training.Precision) + sizeof(float)) + (long)(spec.Count * 2 * Moment(training.Moments))
             );
 
-    /// <summary>Memory of a state whose every byte was written, and the time of an update.</summary>
+    /// <summary>Memory of a state with every byte written, and the time of an update.</summary>
     public static Measurement Measure(ModelOptions model, TrainingOptions training)
     {
-        // The library's own memory at first use is counted as before the work.
+        // Memory that the library allocates at first use does not count as the state's.
         Update(
             new ModelOptions
             {
@@ -52,7 +52,7 @@ internal static class StateWork
         return Measurement.Held(measured => Update(model, training, measured));
     }
 
-    /// <summary>Updates a new state a few times while holding all of it; returns the median time.</summary>
+    /// <summary>Updates a new, complete state several times; returns the median time.</summary>
     private static void Update(ModelOptions model, TrainingOptions training, Action<double> measured)
     {
         using var state = new TrainingState(

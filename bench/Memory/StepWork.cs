@@ -56,7 +56,7 @@ internal sealed class StepWork : IDisposable
         _step = new TrainingStep(_state, options.Training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
     }
 
-    /// <summary>A step's time and memory, after a small one that warms up.</summary>
+    /// <summary>Time and memory of a step, after a small one for warm-up.</summary>
     public static Measurement Measure(int globalBatch, int microBatch, ActivationCheckpointing checkpointing)
     {
         using (var small = new StepWork(64, 16, checkpointing))

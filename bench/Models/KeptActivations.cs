@@ -10,12 +10,12 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Models;
 
-/// <summary>What the native heap grows by in a recorded forward pass, and what <see cref="ModelCost"/> says.</summary>
+/// <summary>Growth of the native heap in a recorded forward pass, compared with the prediction of <see cref="ModelCost"/>.</summary>
 internal static class KeptActivations
 {
     public static void Compare(string[] names, int batch)
     {
-        Console.WriteLine("model  type  tower  MB measured  MB said  measured over said");
+        Console.WriteLine("model  type  tower  MB measured  MB predicted  ratio");
         foreach (var name in names)
         {
             foreach (var precision in Enum.GetValues<Precision>())
@@ -39,7 +39,7 @@ internal static class KeptActivations
             }
         )
         {
-            // The library allocates workspaces of its own at first.
+            // The library allocates its workspaces at first use.
             var first = pass();
             first.Backward(zeros_like(first.Embedding_bD));
             var before = NativeHeap.AllocatedBytes();

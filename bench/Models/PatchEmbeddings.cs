@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Models;
 
-/// <summary>Forward and backward of the patch embedding in both forms, in turns.</summary>
+/// <summary>Forward and backward of the patch embedding in both forms, measured in turn.</summary>
 internal static class PatchEmbeddings
 {
     private const int Batch = 16;

@@ -12,10 +12,10 @@ namespace ClipTrain.Bench.Moments;
 /// <summary>The contrastive loss of a finished run over a split that it did not train on.</summary>
 internal static class HeldOutLoss
 {
-    /// <summary>Pairs of a batch; a rest that does not fill one is left out, as its loss is of fewer wrong answers.</summary>
+    /// <summary>Pairs in a batch. An incomplete last batch is left out, because its loss has fewer negatives.</summary>
     private const int Batch = 512;
 
-    /// <param name="folder">The run's.</param>
+    /// <param name="folder">Folder of the run.</param>
     /// <param name="split">Name of one of its retrieval splits.</param>
     /// <returns>The mean over batches, in the split's order.</returns>
     public static double Of(string folder, string split)

@@ -5,9 +5,9 @@ using System.Text.Json;
 using ClipTrain.Bench.Moments;
 using ClipTrain.Trainer.Options;
 
-// A run file trained with each kind of moments and some seeds; the held-out losses, their means and the seeds' spread.
+// Trains a run file with each type of moments and several seeds; prints held-out losses, their means and the spread over seeds.
 var runFile = new Option<string>("--run") { DefaultValueFactory = _ => "configs/quickstart.yaml", Description = "Run file." };
-var program = new Option<string>("--program") { DefaultValueFactory = _ => "./cliptrain", Description = "What trains." };
+var program = new Option<string>("--program") { DefaultValueFactory = _ => "./cliptrain", Description = "Program that trains." };
 var split = new Option<string>("--split")
 {
     DefaultValueFactory = _ => "heldout-vendor",
@@ -18,9 +18,9 @@ var sets = new Option<string[]>("--set")
 {
     DefaultValueFactory = _ => [],
     AllowMultipleArgumentsPerToken = true,
-    Description = "Passed on to each run, as in training.steps=100.",
+    Description = "Option for every run, e.g. training.steps=100. Repeatable.",
 };
-var root = new RootCommand("Held-out loss with moments in fp32, bf16 and int8.") { runFile, program, split, seeds, sets };
+var root = new RootCommand("Measure the held-out loss with moments in fp32, bf16 and int8.") { runFile, program, split, seeds, sets };
 root.SetAction(parsed =>
 {
     var table = new Dictionary<MomentType, double[]>();
@@ -57,7 +57,7 @@ root.SetAction(parsed =>
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{moments}: {difference:+0.0000;-0.0000} against fp32, "
+                $"{moments}: {difference:+0.0000;-0.0000} compared with fp32, "
                     + $"{(Math.Abs(difference) <= fp32.Max() - fp32.Min() ? "within" : "outside")} the spread of its seeds"
             )
         );
@@ -65,7 +65,7 @@ root.SetAction(parsed =>
 });
 return root.Parse(args).Invoke();
 
-// Trains a run, or takes one that has ended, and gives its held-out loss.
+// Trains a run, unless it has already finished, and returns its held-out loss.
 static double Train(string program, string runFile, MomentType moments, int seed, string[] sets, string split)
 {
     var name = $"moments-{JsonNamingPolicy.SnakeCaseLower.ConvertName(moments.ToString())}-{seed}";
@@ -89,7 +89,7 @@ static double Train(string program, string runFile, MomentType moments, int seed
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
-            throw new InvalidOperationException($"{name} ended with {process.ExitCode}:\n{output}");
+            throw new InvalidOperationException($"{name} exited with code {process.ExitCode}:\n{output}");
     }
 
     return HeldOutLoss.Of(folder, split);

@@ -1,10 +1,10 @@
 namespace ClipTrain.Bench.OpenClip;
 
-/// <summary>How far tensors are from the reference's.</summary>
-/// <param name="Whole">‖a − b‖ / ‖b‖ over all of them.</param>
-/// <param name="WorstTensor">The largest such of one tensor.</param>
-/// <param name="Worst">Its name.</param>
-/// <param name="Largest">The largest difference of two elements over the largest element.</param>
+/// <summary>Distance of tensors from the reference.</summary>
+/// <param name="Whole">‖a − b‖ / ‖b‖ over all tensors.</param>
+/// <param name="WorstTensor">Largest ‖a − b‖ / ‖b‖ of a single tensor.</param>
+/// <param name="Worst">Name of that tensor.</param>
+/// <param name="Largest">Largest difference of two elements, relative to the largest element.</param>
 internal sealed record Deviation(double Whole, double WorstTensor, string Worst, double Largest)
 {
     public static Deviation Of(IEnumerable<(string Name, float[] Ours, float[] Theirs)> tensors)
@@ -17,7 +17,7 @@ internal sealed record Deviation(double Whole, double WorstTensor, string Worst,
         foreach (var (name, ours, theirs) in tensors)
         {
             if (ours.Length != theirs.Length)
-                throw new InvalidOperationException($"{name}: {ours.Length} elements beside the reference's {theirs.Length}.");
+                throw new InvalidOperationException($"{name}: {ours.Length} elements, but the reference has {theirs.Length}.");
             double tensorDifference = 0,
                 tensorNorm = 0;
             for (var i = 0; i < ours.Length; i++)
@@ -26,7 +26,7 @@ internal sealed record Deviation(double Whole, double WorstTensor, string Worst,
                     size = Math.Abs((double)theirs[i]);
                 (tensorDifference, tensorNorm) = (tensorDifference + (apart * apart), tensorNorm + (size * size));
 
-                // Not Math.Max: a NaN has to stay.
+                // Unlike Math.Max, this must keep a NaN.
                 (largest, scale) = (apart <= largest ? largest : apart, size <= scale ? scale : size);
             }
 

@@ -2,18 +2,18 @@ using ClipTrain.Trainer.Tests.Reference;
 
 namespace ClipTrain.Bench.OpenClip;
 
-/// <summary>Prints how far each case is from the reference, and remembers whether a bar was passed.</summary>
+/// <summary>Prints the distance of each case from the reference, and records whether one exceeds its bar.</summary>
 internal sealed class ErrorTable
 {
     private const double OutputBar = 1e-5,
         StepBar = 1e-4;
 
-    /// <summary>What is compared, the names that belong to it, and the largest relative error.</summary>
+    /// <summary>The groups of tensors to compare, their names, and the largest relative error allowed.</summary>
     private readonly (string What, Func<string, bool> Has, double Bar)[] _rows;
 
     private int _failures;
 
-    /// <param name="featureBar">The largest relative error of embeddings.</param>
+    /// <param name="featureBar">Largest relative error of embeddings that is allowed.</param>
     public ErrorTable(double featureBar = OutputBar)
     {
         _rows =
@@ -47,7 +47,7 @@ internal sealed class ErrorTable
         }
     }
 
-    /// <summary>Says how it went; the exit status.</summary>
+    /// <summary>Prints the outcome and returns the exit code.</summary>
     public int Finish()
     {
         Console.WriteLine($"open_clip and PyTorch {Versions}: {(_failures == 0 ? "all within their bars" : $"{_failures} too far")}");

@@ -8,19 +8,19 @@ using ClipTrain.Trainer.Tests.Reference;
 
 namespace ClipTrain.Bench.OpenClip;
 
-/// <summary>Models that change hands by <c>cliptrain export</c>: features before and after must be the same.</summary>
-/// <param name="program">cliptrain.</param>
+/// <summary>Models exchanged through <c>cliptrain export</c>: features before and after must be the same.</summary>
+/// <param name="program">Path of cliptrain.</param>
 internal sealed class Exchange(string program)
 {
     /// <summary>
-    /// Whether open_clip's configuration can say what the model is. Of two that are the same function only on the batches or
-    /// with the weights of the comparison, it cannot.
+    /// True if open_clip's configuration can express the model. False if both compute the same function only for the batches or
+    /// weights of this comparison.
     /// </summary>
     public static bool CanExport(ReferenceCase reference) =>
         reference.Model.Image.Pooling != ImagePooling.Average
         && reference.Model.Text is not { Attention: TextAttention.Bidirectional, Pooling: TextPooling.EndOfText };
 
-    /// <summary>Features that open_clip computes of our export.</summary>
+    /// <summary>Features that open_clip computes from our export.</summary>
     public Dictionary<string, float[]> ToOpenClip(ReferenceCase reference, Peer peer)
     {
         var (model, folder) = (peer.PathOf("model.yaml"), peer.PathOf("for-open-clip"));
@@ -29,7 +29,7 @@ internal sealed class Exchange(string program)
         return peer.Features(folder);
     }
 
-    /// <summary>Features that we compute of what open_clip saved.</summary>
+    /// <summary>Features that we compute from a model that open_clip saved.</summary>
     public Dictionary<string, float[]> FromOpenClip(Peer peer, TrainingBatch batch)
     {
         var (saved, folder) = (peer.PathOf("of-open-clip"), peer.PathOf("for-us"));

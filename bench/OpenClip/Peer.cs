@@ -11,7 +11,7 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.OpenClip;
 
-/// <summary>open_clip in Debian's Python, given a case, the same weights and the same batch in a folder of their own.</summary>
+/// <summary>open_clip in Debian's Python. It gets a case with the same weights and batch in a temporary folder.</summary>
 internal sealed class Peer : IDisposable
 {
     private static readonly JsonSerializerOptions s_json = new()
@@ -23,9 +23,9 @@ internal sealed class Peer : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-open-clip-").FullName;
 
     /// <param name="reference">The case.</param>
-    /// <param name="weights">Of the model that is compared.</param>
-    /// <param name="batch">What both compute.</param>
-    /// <param name="steps">Optimizer steps, 0 for features alone.</param>
+    /// <param name="weights">Weights of the model to compare.</param>
+    /// <param name="batch">Input of both.</param>
+    /// <param name="steps">Number of optimizer steps; 0 for features only.</param>
     public Peer(ReferenceCase reference, FlatParameters weights, TrainingBatch batch, int steps)
     {
         File.WriteAllText(
@@ -46,30 +46,30 @@ internal sealed class Peer : IDisposable
         Write(PathOf("batch.safetensors"), [("images", batch.Images_b3SS), ("tokens", batch.Tokens_bL.to(float32))]);
     }
 
-    /// <summary>The weights as a file with our names.</summary>
+    /// <summary>File with the weights under our names.</summary>
     public string Weights => PathOf("weights.safetensors");
 
-    /// <summary>Versions of open_clip and PyTorch, once it ran.</summary>
+    /// <summary>Versions of open_clip and PyTorch, once it has run.</summary>
     public string Versions { get; private set; } = "";
 
-    /// <summary>A place for a file or folder of this comparison.</summary>
+    /// <summary>Path of a file or folder of this comparison.</summary>
     public string PathOf(string name) => Path.Combine(_folder, name);
 
-    /// <summary>What it computes, by the names of <see cref="ReferenceOutputs"/>.</summary>
+    /// <summary>Its outputs, with the names of <see cref="ReferenceOutputs"/>.</summary>
     public Dictionary<string, float[]> Compare()
     {
         Run("compare", PathOf("case.json"), Weights, PathOf("batch.safetensors"), PathOf("outputs.safetensors"));
         return ReadAll(PathOf("outputs.safetensors"));
     }
 
-    /// <summary>Lets it write the model as a folder of its own.</summary>
+    /// <summary>Lets open_clip save the model as a folder.</summary>
     public void Save(string folder)
     {
         Directory.CreateDirectory(folder);
         Run("save", PathOf("case.json"), Weights, folder);
     }
 
-    /// <summary>Features of a folder that was exported for it.</summary>
+    /// <summary>Features that it computes from an exported folder.</summary>
     public Dictionary<string, float[]> Features(string folder)
     {
         Run("features", folder, PathOf("batch.safetensors"), PathOf("features.safetensors"));

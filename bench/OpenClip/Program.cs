@@ -8,27 +8,23 @@ using ClipTrain.Trainer.State;
 using ClipTrain.Trainer.Tests.Reference;
 using static TorchSharp.torch;
 
-// The same weights and batch through open_clip and through us: features, logits, losses, gradients, five optimizer steps.
+// Runs the same weights and batch through open_clip and ClipTrain: features, logits, losses, gradients, five optimizer steps.
 //
 //     PYTHONPATH=…/open_clip/src dotnet run -c Release --project bench/OpenClip
 //
-// Exits with 1 when anything is farther apart than its bar.
+// Exits with 1 if any difference exceeds its bar.
 var record = new Option<string?>("--record")
 {
-    Description = "Write what open_clip gives to this file, tests/Trainer.Tests/Reference/open_clip.json.",
+    Description = "Write open_clip's outputs to this file, tests/Trainer.Tests/Reference/open_clip.json.",
 };
 var names = new Argument<string[]>("MODEL") { DefaultValueFactory = _ => ["ViT-B-32", "RN50"] };
-var program = new Option<string>("--cliptrain")
-{
-    DefaultValueFactory = _ => "./cliptrain",
-    Description = "The program whose export is tried.",
-};
-var shipped = new Command("shipped", "Features of shipped models at full size, with open_clip's own configuration of the name.") { names };
-var exchange = new Command("exchange", "Features of small models that open_clip reads from our export, and we from what it saved.")
+var program = new Option<string>("--cliptrain") { DefaultValueFactory = _ => "./cliptrain", Description = "Program whose export to test." };
+var shipped = new Command("shipped", "Compare features of shipped models at full size with open_clip's models of the same name.") { names };
+var exchange = new Command("exchange", "Compare features of small models after an export to open_clip, and of models that open_clip saved.")
 {
     program,
 };
-var root = new RootCommand("Numbers of ours against open_clip's, for every model that both have, at small size.")
+var root = new RootCommand("Compare ClipTrain with open_clip on small versions of every model that both have.")
 {
     record,
     shipped,

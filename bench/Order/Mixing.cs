@@ -12,7 +12,7 @@ internal static class Mixing
 
     public static void Print()
     {
-        Console.WriteLine("Neighbours in a row group that share a global batch, and times as often as in a full shuffle");
+        Console.WriteLine("Share of neighbours in a row group that are in the same global batch, and its ratio to a full shuffle");
         foreach (var (rows, batch) in ((int, int)[])[(250, 1024), (1000, 1024), (1000, 8192)])
         {
             var full = (batch - 1.0) / (((long)Groups * rows) - 1);

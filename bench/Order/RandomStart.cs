@@ -46,11 +46,11 @@ internal static class RandomStart
         var started = Stopwatch.GetTimestamp();
         var manifest = CorpusManifest.Load(path);
         var loaded = Stopwatch.GetElapsedTime(started);
-        var batch = new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 64, GlobalBatch).GlobalBatch(step);
+        var batch = new SampleOrder(manifest.RowGroupRows, seed: 1, window: 64, GlobalBatch).GlobalBatch(step);
         var all = Stopwatch.GetElapsedTime(started);
         Console.WriteLine(
             $"step {Cell.Right(step, 6)}, sample {batch[0]}: {all.TotalSeconds:F2} s, of which "
-                + $"{loaded.TotalSeconds:F2} s are the manifest's; peak "
+                + $"{loaded.TotalSeconds:F2} s to read the manifest; peak "
                 + $"memory {PeakMiB()} MiB"
         );
     }

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Net;
 using ClipTrain.Monitoring.Page;
 
-// The live page of a long run: what it costs to read, to open and to follow. Arguments: steps, pages.
+// Cost of the live page of a long run: reading the metrics, opening pages and following the run. Arguments: steps, pages.
 var steps = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 1_000_000;
 var pages = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 10;
 var folder = Directory.CreateTempSubdirectory("cliptrain-page-").FullName;

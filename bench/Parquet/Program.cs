@@ -25,17 +25,17 @@ switch (args)
         Footers(folder);
         return 0;
     default:
-        Console.Error.WriteLine("give files FOLDER, rate FILE, one FILE or footers FOLDER");
+        Console.Error.WriteLine("Give files FOLDER, rate FILE, one FILE or footers FOLDER.");
         return 2;
 }
 
 static void Rate(string file)
 {
     using var reader = new OwnReader(file);
-    var groups = CorpusManifest.Create([file]).GroupRows.Count;
+    var groups = CorpusManifest.Create([file]).RowGroupRows.Count;
     Pass();
     var (cpu, bytes) = (Environment.CpuUsage.TotalTime, Pass());
-    Console.WriteLine($"{bytes / 1e6 / (Environment.CpuUsage.TotalTime - cpu).TotalSeconds:F0} MB a CPU second; peak {Peak()} MiB");
+    Console.WriteLine($"{bytes / 1e6 / (Environment.CpuUsage.TotalTime - cpu).TotalSeconds:F0} MB per CPU second; peak {Peak()} MiB");
 
     long Pass() => Enumerable.Range(0, groups).Sum(reader.Read);
 }
@@ -45,7 +45,7 @@ static void One(string file)
     var opened = Stopwatch.GetTimestamp();
     using var reader = new OwnReader(file);
     Console.WriteLine($"open: {Stopwatch.GetElapsedTime(opened).TotalMilliseconds:F1} ms");
-    var groups = CorpusManifest.Create([file]).GroupRows.Count;
+    var groups = CorpusManifest.Create([file]).RowGroupRows.Count;
     var times = new List<double>();
     for (var i = 0; i < 21; i++)
     {

@@ -11,9 +11,9 @@ internal static unsafe class TestFiles
 {
     /// <summary>Writes <c>image</c> as bytes, or as Hugging Face's struct, and <c>caption</c>.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="rows">Its rows.</param>
-    /// <param name="groupRows">Rows of a row group.</param>
-    /// <param name="imageBytes">Bytes of an image.</param>
+    /// <param name="rows">Number of rows.</param>
+    /// <param name="groupRows">Rows per row group.</param>
+    /// <param name="imageBytes">Bytes per image.</param>
     /// <param name="isStruct">True for an image struct of bytes and path, compressed with Snappy.</param>
     public static void Write(string path, int rows, int groupRows, int imageBytes, bool isStruct)
     {

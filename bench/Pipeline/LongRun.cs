@@ -8,7 +8,7 @@ using ClipTrain.DataPipeline.Text;
 namespace ClipTrain.Bench.Pipeline;
 
 /// <summary>
-/// One worker's memory over a long run with default settings, sampled throughout. Images are small, so that a million take minutes.
+/// Memory of one worker over a long run with default settings. Images are small, so that a million of them take minutes.
 /// </summary>
 internal static class LongRun
 {
@@ -27,7 +27,7 @@ internal static class LongRun
         var started = Stopwatch.GetTimestamp();
         using var loader = new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
+            new SampleOrder(manifest.RowGroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
             new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
             () => new ClipImageTransform(new ImageTransformOptions(side < 224 ? 32 : 224)),
             new TrainingLoaderOptions

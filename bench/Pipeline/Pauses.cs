@@ -20,7 +20,7 @@ internal static class Pauses
         var manifest = SyntheticCorpus.Write(folder, SyntheticCorpus.Images(Side), Rows);
         using var loader = new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
+            new SampleOrder(manifest.RowGroupRows, seed: 1, ShuffleWindow.Of(manifest), GlobalBatch),
             new BpeTokenizer(MergeList.Named("openai"), contextLength: 77),
             () => new ClipImageTransform(new ImageTransformOptions(224)),
             new TrainingLoaderOptions
@@ -40,7 +40,7 @@ internal static class Pauses
             loader.Take().Dispose();
         var longest = stops.Milliseconds.Order().ToArray();
         Console.WriteLine(
-            $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} stops, the longest "
+            $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} pauses, the longest "
                 + $"{longest.LastOrDefault():F2} ms, {longest.Sum():F1} ms in all"
         );
     }

@@ -64,7 +64,7 @@ internal static class Rates
     {
         using var loader = new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, seed: 1, windowGroups: 4, GlobalBatch),
+            new SampleOrder(manifest.RowGroupRows, seed: 1, window: 4, GlobalBatch),
             tokenizer,
             Transform,
             new TrainingLoaderOptions { Seed = 1, Threads = threads }

@@ -58,5 +58,5 @@ static void Measure(string what, CorpusManifest manifest, SelectionOptions optio
     var before = process.TotalProcessorTime;
     var selected = CorpusSelector.Select(manifest, options);
     process.Refresh();
-    Console.WriteLine($"{what}: {(process.TotalProcessorTime - before).TotalSeconds:F1} CPU s; {selected.SampleCount} left");
+    Console.WriteLine($"{what}: {(process.TotalProcessorTime - before).TotalSeconds:F1} CPU s; {selected.SampleCount} rows left");
 }

@@ -7,8 +7,8 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Options;
 using static TorchSharp.torch;
 
-// A training step of ours, of a straightforward CLIP in PyTorch eager and of one in TorchSharp, in turns, in one run: medians
-// and our ratio to each, a line for each model and precision.
+// A training step of ClipTrain, of a straightforward CLIP in PyTorch eager and of one in TorchSharp, measured in turn in one run.
+// Prints medians and ClipTrain's ratio to each, one line per model and precision.
 var models = new Option<string[]>("--model")
 {
     DefaultValueFactory = _ => ["ViT-B-32"],
@@ -29,18 +29,18 @@ var peers = new Option<Peer[]>("--peer")
 var layers = new Option<int>("--layers")
 {
     DefaultValueFactory = _ => int.MaxValue,
-    Description = "Transformer blocks that are kept of each tower: what a block costs shows in a few, and a large model fits.",
+    Description = "Number of transformer blocks to keep in each tower. A few show the cost of a block, and a large model fits.",
 };
 var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 32 };
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1 };
-var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Turns of each side." };
-var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2, Description = "Measured steps a turn, after one that warms up." };
+var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 3, Description = "Number of turns of each side." };
+var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 2, Description = "Measured steps per turn, after one for warm-up." };
 var caption = new Option<int>("--caption-tokens")
 {
     DefaultValueFactory = _ => 0,
-    Description = "Length of our captions; 0 fills the context. The peers always compute the whole context.",
+    Description = "Length of ClipTrain's captions; 0 fills the context. The peers always compute the whole context.",
 };
-var root = new RootCommand("Training step against straightforward ones in PyTorch eager and TorchSharp.")
+var root = new RootCommand("Compare the training step with straightforward ones in PyTorch eager and TorchSharp.")
 {
     models,
     precisions,

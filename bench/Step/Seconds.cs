@@ -13,7 +13,7 @@ internal readonly record struct Seconds(double Wall, double Cpu)
         return new Seconds(Stopwatch.GetElapsedTime(wall).TotalSeconds, (Environment.CpuUsage.TotalTime - cpu).TotalSeconds);
     }
 
-    /// <summary>Medians of each.</summary>
+    /// <summary>Medians of wall and CPU seconds.</summary>
     public static Seconds Median(IReadOnlyList<Seconds> values) =>
         new(Median(values.Select(value => value.Wall)), Median(values.Select(value => value.Cpu)));
 
@@ -24,14 +24,14 @@ internal readonly record struct Seconds(double Wall, double Cpu)
     }
 }
 
-/// <summary>One of those whose steps are compared.</summary>
+/// <summary>An implementation of the step to compare.</summary>
 internal interface ISide : IDisposable
 {
-    /// <summary>Takes steps, and gives the time of each.</summary>
+    /// <summary>Takes steps and returns the time of each.</summary>
     IEnumerable<Seconds> Take(int steps);
 }
 
-/// <summary>With what our steps are compared.</summary>
+/// <summary>The implementations to compare with.</summary>
 internal enum Peer
 {
     PyTorch,

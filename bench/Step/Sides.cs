@@ -13,8 +13,8 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Bench.Step;
 
-/// <summary>What all sides compute.</summary>
-/// <param name="CaptionTokens">Length of our captions; the peers compute the whole context.</param>
+/// <summary>The work that all sides do.</summary>
+/// <param name="CaptionTokens">Length of ClipTrain's captions; the peers compute the whole context.</param>
 internal sealed record StepTask(ModelOptions Model, Precision Precision, int Batch, int Threads, int CaptionTokens);
 
 /// <summary>ClipTrain's training step.</summary>
@@ -65,10 +65,10 @@ internal sealed class OurSide : ISide
     }
 }
 
-#pragma warning disable RS0030 // The peer is written as TorchSharp's users write it.
+#pragma warning disable RS0030 // The peer uses TorchSharp as its users do.
 /// <summary>
-/// A straightforward CLIP in TorchSharp, with its AdamW; in half precision the whole model is of that type, as TorchSharp has no
-/// autocast for CPUs.
+/// A straightforward CLIP in TorchSharp, with TorchSharp's AdamW. In half precision the whole model has that type, since TorchSharp
+/// has no autocast for CPUs.
 /// </summary>
 internal sealed class TorchSharpSide : ISide
 {
@@ -105,7 +105,7 @@ internal sealed class TorchSharpSide : ISide
 }
 #pragma warning restore RS0030
 
-/// <summary>A straightforward CLIP in PyTorch eager, a process of its own each turn.</summary>
+/// <summary>A straightforward CLIP in PyTorch eager, in a new process each turn.</summary>
 internal sealed class PyTorchSide(StepTask task) : ISide
 {
     private static readonly JsonSerializerOptions s_json = new()
@@ -140,7 +140,7 @@ internal sealed class PyTorchSide(StepTask task) : ISide
                     double.Parse(fields[0], CultureInfo.InvariantCulture),
                     double.Parse(fields[1], CultureInfo.InvariantCulture)
                 ))
-            : throw new InvalidOperationException("The peer failed; scripts/setup --peers installs what it needs.");
+            : throw new InvalidOperationException("The peer failed. scripts/setup --peers installs its dependencies.");
     }
 
     public void Dispose() { }

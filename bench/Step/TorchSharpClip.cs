@@ -5,13 +5,13 @@ using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
 
-// The peer is written as users of TorchSharp write it, with what ClipTrain wraps.
+// The peer uses TorchSharp as its users do, including calls that ClipTrain wraps.
 #pragma warning disable RS0030
 
 namespace ClipTrain.Bench.Step;
 
 /// <summary>
-/// A CLIP as its users write it in TorchSharp: modules, a convolution for the patches, fused attention, the whole matrix of logits.
+/// A CLIP in idiomatic TorchSharp: modules, a convolution for the patches, fused attention, the whole matrix of logits.
 /// </summary>
 /// <remarks>Shapes: b pairs, L tokens, W width, H heads.</remarks>
 internal sealed class TorchSharpClip : nn.Module
@@ -30,13 +30,13 @@ internal sealed class TorchSharpClip : nn.Module
         _textProjection,
         _scale;
 
-    /// <exception cref="NotSupportedException">The image tower is no plain ViT.</exception>
+    /// <exception cref="NotSupportedException">The image tower is not a plain ViT.</exception>
     public TorchSharpClip(ModelOptions model)
         : base(nameof(TorchSharpClip))
     {
         var (image, text) = (model.Image, model.Text);
         if (image is not { Patch: { } patch, Layers: { } layers, Pooling: ImagePooling.ClassToken })
-            throw new NotSupportedException("The peer in TorchSharp is a ViT with a class token.");
+            throw new NotSupportedException("The TorchSharp peer supports only a ViT with a class token.");
         var side = image.Size / patch;
         _patches = nn.Conv2d(3, image.Width, patch, stride: patch, bias: false);
         _tokens = nn.Embedding(text.Vocabulary, text.Width);

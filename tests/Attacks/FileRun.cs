@@ -15,7 +15,7 @@ internal static class FileRun
         Hang = TimeSpan.FromMinutes(2),
         Look = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Returns the program's exit code.</summary>
+    /// <summary>Runs all attacks. Returns this program's exit code.</summary>
     public static int Run(string program, TextWriter output)
     {
         using var corpus = new EndToEnd.Tests.TinyCorpus();
@@ -35,8 +35,8 @@ internal static class FileRun
         }
 
         output.WriteLine(
-            $"{count} hostile files: {count - wrong} refused or counted by name, {wrong} not; at most {longest.TotalSeconds:0.0} s of "
-                + $"processor time and {most >> 20} MiB."
+            $"{count} hostile files: {count - wrong} rejected or counted by name, {wrong} not; at most {longest.TotalSeconds:0.0} s of "
+                + $"CPU time and {most >> 20} MiB."
         );
         return wrong == 0 ? 0 : 1;
     }
@@ -45,20 +45,20 @@ internal static class FileRun
     {
         if (end.ExitCode is null)
         {
-            return $"no end after {Hang.TotalSeconds:0} s";
+            return $"still running after {Hang.TotalSeconds:0} s";
         }
 
         if (end.Output.Contains("   at ", StringComparison.Ordinal) || end.ExitCode is 1 or > 128)
         {
-            return $"a defect: {end.Output}";
+            return $"internal error: {end.Output}";
         }
 
         if (end.Time > TimeLimit || end.Memory > MemoryLimit)
         {
-            return "too slow or too large";
+            return "too much time or memory";
         }
 
-        return Line(end.Output, file.Says) is null ? $"\"{file.Says}\" is not told: {end.Output}" : null;
+        return Line(end.Output, file.Says) is null ? $"\"{file.Says}\" is missing from the output: {end.Output}" : null;
     }
 
     private static string? Line(string output, string text) =>
@@ -92,12 +92,12 @@ internal static class FileRun
         return new Ending(process.ExitCode, said.Result + complained.Result, time, memory);
     }
 
-    /// <summary>Processor time and the most memory of a process so far; null when it is gone.</summary>
+    /// <summary>CPU time and peak memory of a process so far; null once it has exited.</summary>
     private static (TimeSpan Time, long Memory)? Taken(int process)
     {
         try
         {
-            // Fields 14 and 15, counted behind the name, which may hold blanks.
+            // Fields 14 and 15, counted from the end of the name, which may contain spaces.
             var stat = File.ReadAllText($"/proc/{process}/stat");
             var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
             var ticks = long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);

@@ -11,7 +11,7 @@ namespace ClipTrain.Attacks;
 /// <param name="Arguments">Command line.</param>
 internal sealed record HostileFile(string Name, string Says, params string[] Arguments);
 
-/// <summary>Makes hostile files of every kind that the program reads, in a folder with a corpus and a run file.</summary>
+/// <summary>Creates hostile files of every kind that the program reads, in a folder with a corpus and a run file.</summary>
 internal sealed class HostileFiles(TinyCorpus corpus)
 {
     private const int Megabyte = 1 << 20;
@@ -212,7 +212,7 @@ internal sealed class HostileFiles(TinyCorpus corpus)
             }
         )
         {
-            // The last is slow only where no machine of states is used; it fits no row.
+            // The last is slow only in a backtracking matcher; it matches no row.
             yield return new HostileFile(
                 $"filter {filter}",
                 "filter",
@@ -299,7 +299,7 @@ internal sealed class HostileFiles(TinyCorpus corpus)
         }
     }
 
-    /// <summary>A PNG of RGB with right checksums.</summary>
+    /// <summary>An RGB PNG with valid checksums.</summary>
     private static byte[] Png(int width, int height, byte[] pixels)
     {
         var header = new byte[13];
@@ -318,7 +318,7 @@ internal sealed class HostileFiles(TinyCorpus corpus)
         return [.. length, .. body, .. sum];
     }
 
-    /// <summary>A JPEG that claims 20,000 × 20,000 pixels and begins their scan a thousand times.</summary>
+    /// <summary>A JPEG that claims 20,000 × 20,000 pixels and starts a thousand scans of them.</summary>
     private static byte[] Scans(byte[] jpeg)
     {
         var frame = jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);

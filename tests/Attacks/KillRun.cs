@@ -9,19 +9,19 @@ using Serilog.Core;
 namespace ClipTrain.Attacks;
 
 /// <summary>
-/// Kills <see cref="Victim"/>s by strace, which counts the system calls of the first thread, which does the deed, and ends the
-/// process at a chosen one.
+/// Kills <see cref="Victim"/>s with strace, which counts the system calls of the first thread, where the operation runs, and kills
+/// the process at a chosen one.
 /// </summary>
 internal static class KillRun
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
-    /// <summary>Returns the program's exit code.</summary>
+    /// <summary>Kills a number of victims. Returns this program's exit code.</summary>
     public static int Run(int count, int seed, TextWriter output)
     {
         if (!HasStrace())
         {
-            output.WriteLine("strace is missing, so nothing was killed: install it, as with `apt-get install strace`.");
+            output.WriteLine("strace is missing, so nothing was killed. Install it, e.g. with `apt-get install strace`.");
             return 0;
         }
 
@@ -48,7 +48,7 @@ internal static class KillRun
         }
 
         output.WriteLine(
-            $"{count} kills ({late} came after the deed): {count - wrong} went on from the newest whole state, {wrong} did not."
+            $"{count} kills ({late} after the operation): {count - wrong} continued from the newest complete state, {wrong} did not."
         );
         return wrong == 0 ? 0 : 1;
     }
@@ -70,7 +70,7 @@ internal static class KillRun
         }
     }
 
-    /// <summary>The system calls of a deed in their order. strace counts those of each name by themselves.</summary>
+    /// <summary>The system calls of an operation, in order. strace counts calls of each name separately.</summary>
     private static List<SystemCall> CallsOf(Deed deed)
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-kill-").FullName;
@@ -95,14 +95,14 @@ internal static class KillRun
     }
 
     /// <summary>
-    /// Lets a victim do its deed under strace; returns the last part that it said it had done, 0 for none, and whether it was killed.
+    /// Runs a victim's operation under strace. Returns the last part that it reported as done, 0 for none, and whether it was killed.
     /// </summary>
     private static (long Done, bool Killed) Strike(Deed deed, string folder, string[] options)
     {
         using var victim = Start("dotnet", [typeof(KillRun).Assembly.Location, "victim", deed.ToString(), folder]);
         victim.StandardOutput.ReadLine();
         using var strace = Start("strace", ["-p", victim.Id.ToString(CultureInfo.InvariantCulture), .. options]);
-        // It says on standard error that it has attached.
+        // It reports on standard error that it has attached.
         strace.StandardError.ReadLine();
         victim.StandardInput.WriteLine();
         var last = 0L;
@@ -113,7 +113,7 @@ internal static class KillRun
 
         if (!victim.WaitForExit(Limit) || !strace.WaitForExit(Limit))
         {
-            throw new TimeoutException("A victim or its strace does not end.");
+            throw new TimeoutException("A victim or its strace did not exit.");
         }
 
         return (last, victim.ExitCode != 0);
@@ -124,12 +124,12 @@ internal static class KillRun
         var files = new RunFiles(run);
         if (done > 0 && !Directory.Exists(run))
         {
-            return "the run was made and is not there";
+            return "the run was created but does not exist";
         }
 
         if (Directory.Exists(run) && !(File.Exists(files.Config) && File.Exists(files.Manifest)))
         {
-            return "the run's folder is there and not whole";
+            return "the run's folder exists but is incomplete";
         }
 
         if (!Directory.Exists(run))
@@ -137,11 +137,11 @@ internal static class KillRun
             Victim.Make(run);
         }
 
-        // Another run beside it takes nothing away.
+        // Creating another run beside it must not remove anything.
         Victim.Make(Path.Combine(Path.GetDirectoryName(run)!, "other"));
         return new FileInfo(files.Config).Length > 0 && new FileInfo(files.Manifest).Length == 10_000
             ? null
-            : "the run has files that are not whole";
+            : "the run has incomplete files";
     }
 
     private static string? FaultOfCheckpoints(string run, Deed deed, long done)
@@ -152,7 +152,7 @@ internal static class KillRun
         var from = new RunHistory(files, log).GoOnFrom(wanted: null);
         if (from is null || damaged.Count > 0)
         {
-            return $"goes on from {from?.Step.ToString(CultureInfo.InvariantCulture) ?? "nothing"}: {string.Join("; ", damaged)}";
+            return $"continues from {from?.Step.ToString(CultureInfo.InvariantCulture) ?? "nothing"}: {string.Join("; ", damaged)}";
         }
 
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
@@ -160,10 +160,10 @@ internal static class KillRun
         var reached = deed == Deed.Write ? state.Step : state.Samples;
         if (reached < Math.Max(done, deed == Deed.Write ? 2 : 1))
         {
-            return $"goes on from {reached}, though {done} was done";
+            return $"continues from {reached}, although {done} was reported as done";
         }
 
-        // The next writer goes on, and what was left torn goes.
+        // The next writer continues and deletes partial files.
         Victim.Write(run, from.Step + 1, samples: 9);
         checkpoints.RemoveLeftovers();
         var left = Directory.EnumerateFileSystemEntries(files.Checkpoints).Select(Path.GetFileName).Order(StringComparer.Ordinal).ToList();
@@ -171,7 +171,7 @@ internal static class KillRun
             left.SequenceEqual(checkpoints.Steps().Select(step => Path.GetFileName(checkpoints.PathOf(step))), StringComparer.Ordinal)
             && checkpoints.Verify(from.Step + 1).Samples == 9
             ? null
-            : $"leaves {string.Join(", ", left)}";
+            : $"leaves {string.Join(", ", left)} behind";
     }
 
     private static Process Start(string program, string[] arguments) =>
@@ -192,7 +192,7 @@ internal static class KillRun
     /// <param name="Number">Number among the calls of that name, from 1.</param>
     private sealed record SystemCall(string Name, int Number);
 
-    /// <summary>Collects what is worse than information.</summary>
+    /// <summary>Collects warnings and errors.</summary>
     private sealed class Warnings(List<string> lines) : ILogEventSink
     {
         public void Emit(Serilog.Events.LogEvent logEvent)

@@ -8,23 +8,23 @@ namespace ClipTrain.Attacks;
 /// <summary>Operation at which a process is killed.</summary>
 internal enum Deed
 {
-    /// <summary>Two checkpoints are written, which push out two older ones.</summary>
+    /// <summary>Writes two checkpoints, which replace two older ones.</summary>
     Write,
 
-    /// <summary>The newest checkpoint is written anew, twice.</summary>
+    /// <summary>Rewrites the newest checkpoint twice.</summary>
     Rewrite,
 
-    /// <summary>A run's folder is made.</summary>
+    /// <summary>Creates a run's folder.</summary>
     Create,
 }
 
 /// <summary>
-/// The process that is killed. It does its deed once elsewhere, so that everything is compiled, says <c>ready</c>, waits for a
-/// line, does it again and says <c>done N</c> after each part. All on its first thread, whose system calls strace counts.
+/// The process that is killed. It first runs the operation elsewhere, so that everything is compiled, prints <c>ready</c>, waits for
+/// a line, runs it again and prints <c>done N</c> after each part. All on its first thread, whose system calls strace counts.
 /// </summary>
 internal static unsafe class Victim
 {
-    /// <summary>Numbers of a tensor: 3 MB, so that a file takes several writes.</summary>
+    /// <summary>Elements of a tensor: 3 MB, so that a file takes several writes.</summary>
     private const int Numbers = 786_432;
 
     private const int Keep = 2;
@@ -53,7 +53,7 @@ internal static unsafe class Victim
         Write(run, step: 2, samples: 1);
     }
 
-    /// <summary>Makes a run's folder of files that another made.</summary>
+    /// <summary>Creates a run's folder from existing files.</summary>
     public static void Make(string run) =>
         RunFolder.Create(
             new RunFiles(run),
@@ -64,7 +64,7 @@ internal static unsafe class Victim
             }
         );
 
-    /// <summary>Writes a checkpoint that is told from others of its step by its samples.</summary>
+    /// <summary>Writes a checkpoint whose sample count distinguishes it from others of the same step.</summary>
     public static void Write(string run, long step, long samples)
     {
         var memory = (nint)NativeMemory.AllocZeroed(Numbers * sizeof(float));

@@ -54,13 +54,13 @@ public sealed class SoakTests
     {
         LedgerEntry[] entries = [Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 1), Step(2, 2)];
         Assert.StartsWith(
-            "generation 2 starts from step 1, though step 2 is committed",
+            "generation 2 starts from step 1, although step 2 is committed",
             Assert.Single(Faults(touched: false, entries)),
             StringComparison.Ordinal
         );
         Assert.Empty(Faults(touched: true, entries));
         Assert.Equal(
-            "generation 2 starts from step 0, though there is a checkpoint of step 1",
+            "generation 2 starts from step 0, although there is a checkpoint of step 1",
             Assert.Single(Faults(touched: true, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 0)))
         );
     }
@@ -69,7 +69,7 @@ public sealed class SoakTests
     public void A_repeated_step_with_a_different_loss_is_found()
     {
         var faults = Faults(touched: true, Generation(1, 0), Step(1, 1), Step(1, 2), Generation(2, 1), Step(2, 2, loss: 0.75));
-        Assert.Equal("step 2 was done again and has loss 0.75; it had 0.5", Assert.Single(faults));
+        Assert.Equal("step 2 was repeated with loss 0.75; its loss was 0.5", Assert.Single(faults));
     }
 
     /// <summary>Violations in a history with a checkpoint of step 1.</summary>

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace ClipTrain.Fuzz;
 
 /// <summary>
-/// The process that is allowed to die. Reports on standard output each start (<c>begin N</c>), each end (<c>end N REASON…</c>, separated
-/// by tabs) with the most memory so far (<c>peak BYTES</c>), and the memory in use (<c>memory BYTES</c>) after each hundred.
+/// The process that may crash. It reports on standard output the start of each file (<c>begin N</c>), its end (<c>end N REASON…</c>,
+/// separated by tabs) with the most memory so far (<c>peak BYTES</c>), and memory (<c>memory BYTES</c>) after every hundred files.
 /// </summary>
 internal static class Child
 {

@@ -2,26 +2,26 @@ using System.Text.RegularExpressions;
 
 namespace ClipTrain.Fuzz;
 
-/// <summary>Results of the damaged files.</summary>
+/// <summary>Results of reading the damaged files.</summary>
 public sealed partial class FuzzReport
 {
     private const int LongestReason = 70;
 
     private readonly Dictionary<string, long> _reasons = new(StringComparer.Ordinal);
 
-    /// <summary>Files that were tried.</summary>
+    /// <summary>Number of files tried.</summary>
     public long Mutated { get; private set; }
 
-    /// <summary>Files that were read as if nothing were wrong.</summary>
+    /// <summary>Number of files read without an error.</summary>
     public long Accepted { get; private set; }
 
     /// <summary>The most resident memory of a child, in bytes.</summary>
     public long PeakMemory { get; set; }
 
-    /// <summary>Crashes, hangs, leaks and exceptions that name nothing, each with the number of its file.</summary>
+    /// <summary>Crashes, hangs, leaks and unexplained exceptions, each with the number of its file.</summary>
     public List<string> Violations { get; } = [];
 
-    /// <summary>Failures by reason; numbers and names in a reason count as the same.</summary>
+    /// <summary>Failures by reason; reasons that differ only in numbers or names are one.</summary>
     public IReadOnlyDictionary<string, long> Reasons => _reasons;
 
     public void Add(IReadOnlyList<string> reasons)
@@ -38,7 +38,7 @@ public sealed partial class FuzzReport
         }
     }
 
-    /// <summary>A file that brought the process down, or held it up.</summary>
+    /// <summary>Records a file that crashed or blocked the process.</summary>
     public void AddViolation(string what)
     {
         Mutated++;
@@ -67,7 +67,7 @@ public sealed partial class FuzzReport
 
     private static string Kind(string reason)
     {
-        // libvips lists what went wrong one after the other; the first is the cause.
+        // libvips lists several errors; the first is the cause.
         var kind = Quoted().Replace(Numbers().Replace(reason.Split(';')[0], "#"), "'…'");
         return kind.Length <= LongestReason ? kind : kind[..LongestReason] + "…";
     }

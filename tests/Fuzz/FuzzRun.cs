@@ -5,18 +5,18 @@ using System.Globalization;
 namespace ClipTrain.Fuzz;
 
 /// <summary>
-/// Tries damaged files in child processes; one that dies, hangs or grows is a violation, and the next goes on behind the file that
-/// did it.
+/// Reads damaged files in child processes. A child that crashes, hangs or leaks is a violation; the next child continues after the
+/// file that caused it.
 /// </summary>
 public static class FuzzRun
 {
-    /// <summary>Files a child tries; a new one begins without what earlier ones may have left.</summary>
+    /// <summary>Files per child; a new child starts with clean memory.</summary>
     private const long ChildFiles = 2000;
 
-    /// <summary>A picture of the largest accepted size, in RGBX and on its way there, and the runtime.</summary>
+    /// <summary>Enough for an image of the largest accepted size, decoded and as RGBX, and the runtime.</summary>
     private const long MemoryLimit = 2L << 30;
 
-    /// <summary>Caches fill up during a child's first files; after them nothing may stay.</summary>
+    /// <summary>Caches fill during a child's first files; after them memory must not grow.</summary>
     private const int WarmUpReports = 5;
 
     private const long LeakLimit = 128L << 20;
@@ -24,7 +24,7 @@ public static class FuzzRun
     private static readonly TimeSpan TimeLimit = TimeSpan.FromSeconds(20),
         HangLimit = TimeSpan.FromMinutes(5);
 
-    /// <summary>Tries files [0, mutations) of a seed on several processes at once.</summary>
+    /// <summary>Tries files [0, mutations) of a seed in several processes at once.</summary>
     public static FuzzReport Run(long mutations, ulong seed, int jobs)
     {
         var report = new FuzzReport();
@@ -122,7 +122,7 @@ public static class FuzzRun
 
             if (memory.Count > WarmUpReports && memory[^1] - memory[WarmUpReports] > LeakLimit)
             {
-                report.Violations.Add($"files {first} to {end} of seed {seed}: {(memory[^1] - memory[WarmUpReports]) >> 20} MiB stayed");
+                report.Violations.Add($"files {first} to {end} of seed {seed}: {(memory[^1] - memory[WarmUpReports]) >> 20} MiB leaked");
             }
         }
 

@@ -3,8 +3,8 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.Fuzz;
 
 /// <summary>
-/// Damages a file: one to eight of the changes that find faults in parsers, drawn from a generator, so that a number names the same
-/// file for ever.
+/// Damages a file with one to eight of the changes that expose bugs in parsers. They are drawn from a seeded generator, so a number
+/// always names the same file.
 /// </summary>
 internal static class Mutation
 {
@@ -12,12 +12,12 @@ internal static class Mutation
         MaxPiece = 256,
         MaxGrowth = 1 << 16;
 
-    /// <summary>Lengths, counts and sizes at which arithmetic goes wrong.</summary>
+    /// <summary>Boundary values at which arithmetic on lengths, counts and sizes goes wrong.</summary>
     private static readonly uint[] Extremes = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF];
 
-    /// <param name="file">The file; left as it is.</param>
-    /// <param name="other">Another, of which a piece may be taken over.</param>
-    /// <param name="random">Decides everything.</param>
+    /// <param name="file">The file; not modified.</param>
+    /// <param name="other">Another file, from which a piece may be copied.</param>
+    /// <param name="random">Source of all choices.</param>
     public static byte[] Of(byte[] file, byte[] other, ref CounterRandom random)
     {
         var bytes = (byte[])file.Clone();

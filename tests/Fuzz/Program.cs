@@ -12,15 +12,18 @@ if (args is ["child", var childSeed, var first, var end])
     return 0;
 }
 
-var mutations = new Option<long>("--mutations") { Description = "Files to damage and read", DefaultValueFactory = _ => 20_000 };
-var seed = new Option<ulong>("--seed") { Description = "Which files: the same seed gives the same", DefaultValueFactory = _ => 1 };
-var jobs = new Option<int>("--jobs") { Description = "Processes at once", DefaultValueFactory = _ => Environment.ProcessorCount };
-var command = new RootCommand("Damages images and Parquet files and reads them; no crash, hang or leak may come of it.")
+var mutations = new Option<long>("--mutations") { Description = "Number of files to damage and read.", DefaultValueFactory = _ => 20_000 };
+var seed = new Option<ulong>("--seed")
 {
-    mutations,
-    seed,
-    jobs,
+    Description = "Seed of the damage: the same seed gives the same files.",
+    DefaultValueFactory = _ => 1,
 };
+var jobs = new Option<int>("--jobs")
+{
+    Description = "Number of processes at once.",
+    DefaultValueFactory = _ => Environment.ProcessorCount,
+};
+var command = new RootCommand("Damage images and Parquet files and read them; fails on any crash, hang or leak.") { mutations, seed, jobs };
 command.SetAction(parsed =>
 {
     var report = FuzzRun.Run(parsed.GetValue(mutations), parsed.GetValue(seed), parsed.GetValue(jobs));

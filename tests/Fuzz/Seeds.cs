@@ -5,7 +5,7 @@ using DuckDB.NET.Data;
 
 namespace ClipTrain.Fuzz;
 
-/// <summary>The intact files from which damaged ones are made: images in every format, and Parquet from two writers.</summary>
+/// <summary>The intact files to damage: images in every format, and Parquet files from two writers.</summary>
 internal sealed class Seeds
 {
     /// <summary>Interval of Parquet files among the mutations.</summary>

@@ -25,7 +25,7 @@ internal sealed class Trial(string folder) : IDisposable
     private readonly byte[] _chw = new byte[3 * Side * Side * sizeof(float)];
 
     /// <summary>
-    /// The reasons for which the file, or samples of it, were refused; none if all could be used. Any other exception is a defect.
+    /// Reasons why the file, or samples in it, were rejected; empty if all could be used. Any other exception is a bug.
     /// </summary>
     public IReadOnlyList<string> Reasons(byte[] bytes, bool isParquet, long number) =>
         isParquet ? OfParquet(bytes) : OfImage(bytes, number);

@@ -6,17 +6,17 @@ using ClipTrain.EndToEnd.Tests;
 namespace ClipTrain.Soak;
 
 /// <summary>
-/// The coordinator processes of a run: the one that was started here, and the standbys that the run starts for itself. Whoever
-/// has the newest segment of the ledger open hosts the run.
+/// The coordinator processes of a run: those started here, and the standbys that the run starts itself. The process that has the
+/// newest segment of the ledger open hosts the run.
 /// </summary>
-/// <param name="run">Where they run.</param>
+/// <param name="run">Folder of the run.</param>
 /// <param name="name">The run's name.</param>
-/// <param name="command">How the first is started: the program's command and its options.</param>
-/// <param name="violations">Get an end that nobody asked for.</param>
+/// <param name="command">Command and options that start a coordinator.</param>
+/// <param name="violations">Receives unexpected exits.</param>
 internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartInfo> command, Violations violations, TimeProvider time)
     : IAsyncDisposable
 {
-    /// <summary>128 + SIGTERM: stopped at a checkpoint. 128 + SIGKILL: killed from here.</summary>
+    /// <summary>Expected exit codes: 128 + SIGTERM after a stop at a checkpoint, 128 + SIGKILL after a kill.</summary>
     private const int Terminated = 143,
         Killed = 137;
 
@@ -26,13 +26,13 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
     private readonly List<Supervised> _started = [];
     private bool _isStopping;
 
-    /// <summary>Those that were started from here, the last of which may live.</summary>
+    /// <summary>Processes started here; only the last can be alive.</summary>
     public IReadOnlyList<Supervised> Started => _started;
 
-    /// <summary>Process ids of all that live.</summary>
+    /// <summary>Ids of all live processes.</summary>
     public IEnumerable<int> All => Words.SelectMany(run.Mark.Find).Distinct();
 
-    /// <summary>Process id of the one that hosts the run; null while none does.</summary>
+    /// <summary>Id of the process that hosts the run; null while none does.</summary>
     public int? Host
     {
         get
@@ -43,7 +43,7 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
         }
     }
 
-    /// <summary>Starts one. It is not started again when it ends.</summary>
+    /// <summary>Starts a coordinator, which is not restarted when it exits.</summary>
     public void Start()
     {
         var label = string.Create(CultureInfo.InvariantCulture, $"coordinator-{_started.Count + 1}");
@@ -53,15 +53,15 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
         process.Retire();
     }
 
-    /// <summary>Returns the host when there is one, and a standby besides.</summary>
-    /// <exception cref="TimeoutException">There is none within the limit.</exception>
+    /// <summary>Waits until the run has a host and a standby; returns the host.</summary>
+    /// <exception cref="TimeoutException">It has none within the limit.</exception>
     public async Task<int> WithStandbyAsync(TimeSpan limit)
     {
         await UntilAsync(() => Host is not null && ClusterMembers.Count(run.Files(name).Directory) >= 2, limit);
         return Host ?? await WithStandbyAsync(limit);
     }
 
-    /// <summary>kill -9 of the host, which is left dead.</summary>
+    /// <summary>Kills the host with SIGKILL and does not restart it.</summary>
     public async Task KillHostAsync()
     {
         if (Host is { } host)
@@ -71,7 +71,7 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
         }
     }
 
-    /// <summary>kill -9 of all at once.</summary>
+    /// <summary>Kills all of them at once with SIGKILL.</summary>
     public async Task KillAllAsync()
     {
         while (All.ToList() is { Count: > 0 } left)
@@ -81,12 +81,12 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
         }
     }
 
-    /// <summary>Returns when a process has ended.</summary>
-    /// <exception cref="TimeoutException">It did not within the limit.</exception>
+    /// <summary>Waits for a process to exit.</summary>
+    /// <exception cref="TimeoutException">It is still running after the limit.</exception>
     public Task EndAsync(int process, TimeSpan limit) => UntilAsync(() => ProcessMark.ArgumentsOf(process).Length == 0, limit);
 
-    /// <summary>Asks the host to stop the run at a checkpoint; returns when all have ended.</summary>
-    /// <exception cref="TimeoutException">They did not within the limit.</exception>
+    /// <summary>Asks the host to stop the run at a checkpoint, and waits for all of them to exit.</summary>
+    /// <exception cref="TimeoutException">One is still running after the limit.</exception>
     public async Task StopAsync(TimeSpan limit)
     {
         await UntilAsync(() => Host is not null, limit);
@@ -110,7 +110,7 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
     {
         if (exit != Killed && exit != DeclaredDead.ExitCode && !(_isStopping && exit == Terminated))
         {
-            violations.Add($"{label} ended by itself with exit code {exit}");
+            violations.Add($"{label} exited unexpectedly with code {exit}");
         }
     }
 
@@ -121,7 +121,7 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
             violations.Found.ThrowIfCancellationRequested();
             if (limit != Timeout.InfiniteTimeSpan && time.GetElapsedTime(start) > limit)
             {
-                throw new TimeoutException($"the coordinators of {name} did not come to what was expected within {limit.TotalSeconds} s");
+                throw new TimeoutException($"the coordinators of {name} did not reach the expected state within {limit.TotalSeconds} s");
             }
         }
     }
@@ -134,7 +134,7 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // It has just ended.
+            // It has just exited.
             return false;
         }
     }

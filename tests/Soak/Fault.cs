@@ -1,13 +1,13 @@
 namespace ClipTrain.Soak;
 
 /// <summary>One fault of a plan.</summary>
-/// <param name="Pause">How long the run is left alone before it.</param>
-/// <param name="Victims">Indices of workers, in the order in which they are hit. In a recovery a lone victim's second is the
-/// coordinator.</param>
-/// <param name="Length">How long it lasts; in a recovery, the time between first and second.</param>
+/// <param name="Pause">Time without faults before this one.</param>
+/// <param name="Victims">Indices of the workers, in the order in which they are hit. If a fault during recovery has one victim, the
+/// second process hit is the coordinator.</param>
+/// <param name="Length">Duration; for a fault during recovery, the time between the two kills.</param>
 public sealed record Fault(FaultKind Kind, TimeSpan Pause, IReadOnlyList<int> Victims, TimeSpan Length)
 {
-    /// <summary>True if a worker is hit and its generation ends.</summary>
+    /// <summary>True if it hits a worker and ends the generation.</summary>
     public bool BreaksGeneration =>
         Kind
             is FaultKind.KillWorker
@@ -20,7 +20,7 @@ public sealed record Fault(FaultKind Kind, TimeSpan Pause, IReadOnlyList<int> Vi
     /// <summary>True if workers that do not wait for the victim can continue during the fault.</summary>
     public bool IsBeyondLease => Kind is FaultKind.FreezeWorkerBeyondLease or FaultKind.CutWorkerBeyondLease;
 
-    /// <summary>True if only the coordinator is hit, so its workers keep training and no generation may end.</summary>
+    /// <summary>True if it hits only the coordinator: workers keep training, and no generation may end.</summary>
     public bool SparesGeneration =>
         Kind
             is FaultKind.KillCoordinator
@@ -29,7 +29,7 @@ public sealed record Fault(FaultKind Kind, TimeSpan Pause, IReadOnlyList<int> Vi
                 or FaultKind.FreezeCoordinatorBeyondTakeover
                 or FaultKind.RestartStore;
 
-    /// <summary>True if the coordinator is killed or replaced, so the run needs its standby.</summary>
+    /// <summary>True if the coordinator is killed or replaced, so the run needs a standby.</summary>
     public bool NeedsStandby =>
         Kind is FaultKind.KillCoordinator or FaultKind.KillCoordinatorAndWorker or FaultKind.FreezeCoordinatorBeyondTakeover
         || (Kind == FaultKind.KillInRecovery && Victims.Count == 1);

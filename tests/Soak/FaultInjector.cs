@@ -1,15 +1,15 @@
 namespace ClipTrain.Soak;
 
 /// <summary>Outcome of a fault.</summary>
-/// <param name="Recovery">From the fault, or the end of one that lasts, to the next committed step; from the start where others could
-/// go on.</param>
-/// <param name="Redone">Steps that were committed, lost and repeated.</param>
+/// <param name="Recovery">Time to the next committed step. It counts from the end of the fault, or from its start if other workers
+/// could continue.</param>
+/// <param name="Redone">Number of committed steps that were lost and repeated.</param>
 internal sealed record FaultOutcome(FaultKind Kind, TimeSpan Recovery, long Redone);
 
 /// <summary>Injects faults into a run and waits for its recovery.</summary>
 /// <param name="fleet">The run's processes.</param>
-/// <param name="store">The server that keeps the cluster's members; null without.</param>
-/// <param name="ledger">Tells how far the run is.</param>
+/// <param name="store">The membership server; null without one.</param>
+/// <param name="ledger">Progress of the run.</param>
 /// <param name="violations">Receives violations caused by a fault.</param>
 internal sealed class FaultInjector(
     Fleet fleet,
@@ -23,7 +23,7 @@ internal sealed class FaultInjector(
     private static readonly TimeSpan StoppedTime = TimeSpan.FromMilliseconds(60),
         RunningTime = TimeSpan.FromMilliseconds(20);
 
-    /// <exception cref="TimeoutException">The run has committed no step since.</exception>
+    /// <exception cref="TimeoutException">The run committed no further step.</exception>
     public async Task<FaultOutcome> InjectAsync(Fault fault)
     {
         if (fault.SparesGeneration)
@@ -43,12 +43,12 @@ internal sealed class FaultInjector(
 
         var (generation, undone) = ledger.Drain(history => (history.Generation!.Generation, history.UndoneSteps));
         var start = time.GetTimestamp();
-        // Workers that need not wait for the victim go on while it is away.
+        // Workers that need not wait for the victim continue meanwhile.
         var withoutIt = fault.IsBeyondLease && options.IsElastic ? AfterGeneration(generation) : Task.FromResult(0L);
         await CarryOutAsync(fault);
         var end = time.GetTimestamp();
 
-        // Records that were on their way before the end of the fault prove nothing.
+        // Records sent before the end of the fault prove nothing.
         var entries = ledger.Drain(history => history.Entries);
         await ledger.Until(history => history.Entries > entries, options.RecoveryLimit);
         var recovered = time.GetTimestamp();
@@ -59,7 +59,7 @@ internal sealed class FaultInjector(
 
         if (fault.SparesGeneration && ledger.Drain(history => history.Generation!.Generation) is var now && now != generation)
         {
-            violations.Add($"generation {now} has formed, though generation {generation} was hit in its coordinator alone");
+            violations.Add($"generation {now} formed, although the fault hit only the coordinator of generation {generation}");
         }
 
         var recovery =
@@ -102,7 +102,7 @@ internal sealed class FaultInjector(
                 Posix.Send(host, Posix.Continue);
                 break;
             case FaultKind.FreezeCoordinator:
-                // It is being replaced just now.
+                // It is being replaced.
                 break;
             case FaultKind.FreezeCoordinatorBeyondTakeover:
                 await FreezeBeyondTakeoverAsync(await fleet.Coordinators.WithStandbyAsync(options.RecoveryLimit), fault.Length);
@@ -131,11 +131,13 @@ internal sealed class FaultInjector(
                 fleet.Return(fault.Victims[0]);
                 break;
             default:
-                throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "There is no such fault.");
+                throw new ArgumentOutOfRangeException(nameof(fault), fault.Kind, "Unknown kind of fault.");
         }
     }
 
-    /// <summary>Stops the host until another has recorded steps, and then for the length; awake again it must end.</summary>
+    /// <summary>
+    /// Freezes the host until another process has recorded steps, and for the length after that. Once resumed, it must exit.
+    /// </summary>
     private async Task FreezeBeyondTakeoverAsync(int host, TimeSpan length)
     {
         var (segments, entries) = ledger.Drain(history => (history.Segments, history.Entries));

@@ -7,39 +7,39 @@ public enum FaultKind
     KillWorker,
     KillTwoWorkers,
 
-    /// <summary>No replica of the training state survives: the run has to go on from a checkpoint.</summary>
+    /// <summary>No replica of the training state survives, so the run must continue from a checkpoint.</summary>
     KillAllWorkers,
 
-    /// <summary>Nobody starts it again: its standby takes the run over.</summary>
+    /// <summary>Not restarted: its standby takes over the run.</summary>
     KillCoordinator,
 
-    /// <summary>The coordinator and its standby, so that nobody hosts the run until the coordinator is started again.</summary>
+    /// <summary>Coordinator and standby: nobody hosts the run until the coordinator is restarted.</summary>
     KillBothCoordinators,
 
-    /// <summary>The coordinator, left dead, and a worker at once.</summary>
+    /// <summary>A worker and, at the same time, the coordinator, which is not restarted.</summary>
     KillCoordinatorAndWorker,
 
     /// <summary>A second process is killed within 200 ms of the first.</summary>
     KillInRecovery,
 
-    /// <summary>SIGSTOP and, before the lease is over, SIGCONT.</summary>
+    /// <summary>SIGSTOP, then SIGCONT before the lease expires.</summary>
     FreezeWorker,
     FreezeWorkerBeyondLease,
     FreezeCoordinator,
 
-    /// <summary>It wakes when its standby hosts the run, and has to end without another word.</summary>
+    /// <summary>Resumed once its standby hosts the run; it must exit without writing anything.</summary>
     FreezeCoordinatorBeyondTakeover,
 
     /// <summary>Stopped most of the time for two seconds.</summary>
     SlowWorker,
 
-    /// <summary>Its network link is down, and up again before the lease is over.</summary>
+    /// <summary>Its network link goes down and comes back before the lease expires.</summary>
     CutWorker,
     CutWorkerBeyondLease,
 
-    /// <summary>The network link of the coordinator and its standby is down for a time.</summary>
+    /// <summary>The network link of coordinator and standby goes down for a while.</summary>
     CutCoordinators,
 
-    /// <summary>The server that keeps the cluster's members is down for a time.</summary>
+    /// <summary>The membership server goes down for a while.</summary>
     RestartStore,
 }

@@ -1,7 +1,7 @@
 namespace ClipTrain.Soak;
 
 /// <summary>
-/// A sequence of faults as a function of a seed. Kinds are dealt like a shuffled pack of cards, so that each comes up equally often.
+/// A sequence of faults, a function of a seed. Kinds are dealt like a shuffled deck of cards, so each occurs equally often.
 /// </summary>
 public static class FaultPlan
 {
@@ -9,9 +9,9 @@ public static class FaultPlan
         LongestSecond = TimeSpan.FromMilliseconds(200),
         SlowTime = TimeSpan.FromSeconds(2);
 
-    /// <param name="kinds">The kinds that are dealt.</param>
-    /// <param name="workers">Number of workers; three at least, so that killing two leaves one.</param>
-    /// <param name="lease">The time of silence after which a worker is given up.</param>
+    /// <param name="kinds">The kinds to deal.</param>
+    /// <param name="workers">Number of workers; at least three, so that killing two leaves one.</param>
+    /// <param name="lease">Time of silence after which a worker counts as lost.</param>
     public static IEnumerable<Fault> Draw(int seed, int count, IReadOnlyList<FaultKind> kinds, int workers, TimeSpan lease)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(workers, 3);
@@ -55,7 +55,7 @@ public static class FaultPlan
             FaultKind.KillInRecovery => random.NextDouble() * LongestSecond,
             FaultKind.FreezeWorker or FaultKind.CutWorker => Between(random, 0.05, 0.6) * lease,
             FaultKind.FreezeWorkerBeyondLease or FaultKind.CutWorkerBeyondLease => Between(random, 1.3, 2) * lease,
-            // Nobody may be given up for the coordinator's own absence, however long.
+            // However long the coordinator is away, no worker may count as lost because of it.
             FaultKind.FreezeCoordinator or FaultKind.CutCoordinators or FaultKind.KillBothCoordinators or FaultKind.RestartStore => Between(
                 random,
                 0.05,

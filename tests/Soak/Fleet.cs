@@ -4,18 +4,18 @@ using System.Net.Sockets;
 
 namespace ClipTrain.Soak;
 
-/// <summary>The processes of a disturbed run: its coordinators, and workers, each under a supervisor.</summary>
+/// <summary>The processes of a run under faults: its coordinators, and its workers, each under a supervisor.</summary>
 internal sealed class Fleet : IAsyncDisposable
 {
     public const string RunName = "soak";
 
-    /// <summary>A coordinator and its standby: a port for workers and one for each other.</summary>
+    /// <summary>Coordinator and standby each have one port for workers and one for each other.</summary>
     private const int Ports = 4;
 
     private const int StandbyOffset = 2;
     private static readonly TimeSpan EndLimit = TimeSpan.FromMinutes(2);
 
-    /// <summary>Exit codes of a worker that lost its coordinator or rank and is restarted by its supervisor.</summary>
+    /// <summary>Exit codes of a worker that lost its coordinator or its rank; its supervisor restarts it.</summary>
     private const int WorkerLost = 6;
 
     private readonly IHosts _hosts;
@@ -70,10 +70,10 @@ internal sealed class Fleet : IAsyncDisposable
 
     public Touches Touches { get; }
 
-    /// <summary>Number of workers that ended because they were refused or lost their coordinator.</summary>
+    /// <summary>Number of worker exits after a refusal or the loss of the coordinator.</summary>
     public int Refusals { get; private set; }
 
-    /// <summary>All that were started from here.</summary>
+    /// <summary>All processes started here.</summary>
     public IEnumerable<Supervised> All => [.. Coordinators.Started, .. Workers];
 
     public void Start()
@@ -109,7 +109,7 @@ internal sealed class Fleet : IAsyncDisposable
 
     public void ReturnCoordinators() => _hosts.Return(1);
 
-    /// <summary>Asks the run to stop at a checkpoint, and checks that all of it ends well.</summary>
+    /// <summary>Asks the run to stop at a checkpoint, and checks that every process exits cleanly.</summary>
     public async Task StopAsync()
     {
         _isStopping = true;
@@ -151,7 +151,7 @@ internal sealed class Fleet : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            _violations.Add($"{name} did not end within {EndLimit.TotalSeconds} s of the coordinator's SIGTERM");
+            _violations.Add($"{name} did not exit within {EndLimit.TotalSeconds} s of the coordinator's SIGTERM");
         }
     }
 
@@ -161,7 +161,7 @@ internal sealed class Fleet : IAsyncDisposable
 
     private string Endpoint(int offset) => new IPEndPoint(_address, _port + offset).ToString();
 
-    /// <summary>The first of as many ports in a row as the coordinators need.</summary>
+    /// <summary>The first of the consecutive free ports that the coordinators need.</summary>
     private static int FreePorts()
     {
         while (true)
@@ -205,7 +205,7 @@ internal sealed class Fleet : IAsyncDisposable
         }
         else if (exit != 0 || !_isStopping)
         {
-            _violations.Add($"{WorkerName(worker)} ended by itself with exit code {exit}");
+            _violations.Add($"{WorkerName(worker)} exited unexpectedly with code {exit}");
         }
     }
 }

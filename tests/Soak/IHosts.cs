@@ -1,6 +1,6 @@
 namespace ClipTrain.Soak;
 
-/// <summary>The hosts of a run: host 1 has the coordinator, host 2 the first worker.</summary>
+/// <summary>The hosts of a run. Host 1 runs the coordinator, host 2 the first worker.</summary>
 internal interface IHosts : IDisposable
 {
     string Address(int host);
@@ -8,7 +8,7 @@ internal interface IHosts : IDisposable
     /// <summary>Command prefix that runs a command on a host.</summary>
     IReadOnlyList<string> Prefix(int host);
 
-    /// <summary>Packets from and to a host vanish, until it returns.</summary>
+    /// <summary>Drops all packets from and to a host until <see cref="Return"/>.</summary>
     void Cut(int host);
 
     void Return(int host);

@@ -6,7 +6,7 @@ using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Follows a run's ledger while it is written, by the system's notifications; wakes those who wait for something in it.</summary>
+/// <summary>Follows a run's ledger through file notifications while it is written, and wakes callers that wait for an entry.</summary>
 internal sealed class LedgerTail : IDisposable
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -20,18 +20,18 @@ internal sealed class LedgerTail : IDisposable
     private readonly List<(Func<StepHistory, bool> Condition, TaskCompletionSource Met)> _waiters = [];
     private readonly Lock _lock = new();
 
-    /// <summary>The segment that is read, 0 before the first, and how much of it has been.</summary>
-    private long _epoch,
+    /// <summary>The current segment, 0 before the first, and the number of bytes read from it.</summary>
+    private long _term,
         _read;
 
-    /// <param name="folder">The ledger of a run, neither of which need exist.</param>
-    /// <param name="history">Gets every entry.</param>
-    /// <param name="violations">Get what is wrong with an entry.</param>
+    /// <param name="folder">Folder of the ledger. It need not exist yet, nor the run.</param>
+    /// <param name="history">Receives every entry.</param>
+    /// <param name="violations">Receives the problems of entries.</param>
     public LedgerTail(string folder, StepHistory history, Violations violations)
     {
         (_folder, _history, _violations) = (folder, history, violations);
 
-        // A run's folder is made aside and renamed: its parent is watched.
+        // A run's folder is created under another name and renamed, so watch its parent.
         var runs = Directory.CreateDirectory(Path.GetDirectoryName(Path.GetDirectoryName(folder))!);
         _watcher = new FileSystemWatcher(runs.FullName, "*.jsonl")
         {
@@ -44,7 +44,7 @@ internal sealed class LedgerTail : IDisposable
         _watcher.EnableRaisingEvents = true;
     }
 
-    /// <summary>Reads what there is by now. Returns a value of the history then.</summary>
+    /// <summary>Reads everything written so far and returns a value of the history.</summary>
     public T Drain<T>(Func<StepHistory, T> value)
     {
         lock (_lock)
@@ -60,8 +60,8 @@ internal sealed class LedgerTail : IDisposable
         }
     }
 
-    /// <summary>Returns when the history meets a condition.</summary>
-    /// <exception cref="TimeoutException">It did not within the limit.</exception>
+    /// <summary>Waits until the history meets a condition.</summary>
+    /// <exception cref="TimeoutException">It does not within the limit.</exception>
     /// <exception cref="OperationCanceledException">A violation was found.</exception>
     public Task Until(Func<StepHistory, bool> condition, TimeSpan limit)
     {
@@ -83,29 +83,29 @@ internal sealed class LedgerTail : IDisposable
     {
         while (true)
         {
-            var text = _epoch == 0 ? [] : Unread();
-            // What has been written when there is no newer segment counts, and so does what the newer one says.
+            var text = _term == 0 ? [] : Unread();
+            // While there is no newer segment, everything written counts. After that, the length that the newer segment states counts.
             if (Newer().ToList() is not { Count: > 0 } newer)
             {
                 Take(text);
                 return;
             }
 
-            if (newer.LastOrDefault(epoch => SealOf(epoch) is not null) is not (> 0 and var next))
+            if (newer.LastOrDefault(term => SealOf(term) is not null) is not (> 0 and var next))
             {
                 return;
             }
 
-            while (SealOf(next)!.Epoch > _epoch)
+            while (SealOf(next)!.Term > _term)
             {
-                next = SealOf(next)!.Epoch;
+                next = SealOf(next)!.Term;
             }
 
             var seal = SealOf(next)!;
-            if (seal.Epoch != _epoch || seal.Bytes < _read)
+            if (seal.Term != _term || seal.Bytes < _read)
             {
                 _violations.Add(
-                    $"segment {next} goes on from byte {seal.Bytes} of segment {seal.Epoch}, though {_read} bytes of segment {_epoch} "
+                    $"segment {next} continues from byte {seal.Bytes} of segment {seal.Term}, although {_read} bytes of segment {_term} "
                         + "counted"
                 );
             }
@@ -114,13 +114,13 @@ internal sealed class LedgerTail : IDisposable
                 Take(text.AsSpan(0, (int)Math.Min(text.Length, seal.Bytes - _read)));
             }
 
-            (_epoch, _read) = (next, 0);
+            (_term, _read) = (next, 0);
         }
     }
 
     private void Take(ReadOnlySpan<byte> rest)
     {
-        // What follows the last line break is being written, or was when the coordinator was killed.
+        // Text after the last line break is still being written, or was when the coordinator was killed.
         for (int end; (end = rest.IndexOf((byte)'\n')) >= 0; rest = rest[(end + 1)..])
         {
             _read += end + 1;
@@ -133,10 +133,12 @@ internal sealed class LedgerTail : IDisposable
 
     private byte[] Unread()
     {
-        using var stream = new FileStream(PathOf(_epoch), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        using var stream = new FileStream(PathOf(_term), FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
         if (stream.Length < _read)
         {
-            _violations.Add($"{PathOf(_epoch)} has lost whole lines: it had {_read} bytes of them and has {stream.Length} bytes");
+            _violations.Add(
+                $"{PathOf(_term)} has lost complete lines: {_read} bytes of them were read, but it has only {stream.Length} bytes"
+            );
         }
 
         var bytes = new byte[Math.Max(0, stream.Length - _read)];
@@ -144,18 +146,18 @@ internal sealed class LedgerTail : IDisposable
         return bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
     }
 
-    /// <summary>Segments behind the one that is read, in order.</summary>
+    /// <summary>Segments after the current one, in order.</summary>
     private IEnumerable<long> Newer() =>
         !Directory.Exists(_folder)
             ? []
             : Directory
                 .EnumerateFiles(_folder, "*.jsonl")
                 .Select(path => long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture))
-                .Where(epoch => epoch > _epoch)
+                .Where(term => term > _term)
                 .Order();
 
-    /// <summary>The first line of a segment; null while it is incomplete.</summary>
-    private LedgerSeal? SealOf(long epoch) => LedgerFile.Read(PathOf(epoch)).FirstOrDefault()?.After;
+    /// <summary>The seal in the first line of a segment; null while the line is incomplete.</summary>
+    private LedgerSeal? SealOf(long term) => LedgerFile.Read(PathOf(term)).FirstOrDefault()?.After;
 
-    private string PathOf(long epoch) => Path.Combine(_folder, epoch.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
+    private string PathOf(long term) => Path.Combine(_folder, term.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
 }

@@ -11,7 +11,7 @@ internal static partial class Posix
         Continue = 18,
         Stop = 19;
 
-    /// <summary>Sends a signal. To a process that has just ended it does nothing.</summary>
+    /// <summary>Sends a signal; does nothing if the process has already exited.</summary>
     public static void Send(int processId, int signal) => _ = SendSignal(processId, signal);
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -3,37 +3,38 @@ using ClipTrain.Coordinator.Clustering;
 using ClipTrain.EndToEnd.Tests.Cluster;
 using ClipTrain.Soak;
 
-var faults = new Option<int>("--faults") { Description = "How many faults.", DefaultValueFactory = _ => 50 };
-var seed = new Option<int>("--seed") { Description = "Of the sequence of faults.", DefaultValueFactory = _ => 1 };
-var workers = new Option<int>("--workers") { Description = "Workers, three at least.", DefaultValueFactory = _ => 3 };
+var faults = new Option<int>("--faults") { Description = "Number of faults.", DefaultValueFactory = _ => 50 };
+var seed = new Option<int>("--seed") { Description = "Seed of the sequence of faults.", DefaultValueFactory = _ => 1 };
+var workers = new Option<int>("--workers") { Description = "Number of workers, at least three.", DefaultValueFactory = _ => 3 };
 var mode = new Option<string>("--mode")
 {
-    Description = "fixed waits for all workers and must be bit-identical; elastic goes on with one.",
+    Description = "fixed waits for all workers, and its weights must be bit-identical; elastic continues with one.",
     DefaultValueFactory = _ => "fixed",
 };
 mode.AcceptOnlyFromAmong("fixed", "elastic");
 var keep = new Option<bool>("--keep") { Description = "Keep the run's folder." };
 var clustering = new Option<ClusteringKind>("--clustering")
 {
-    Description = "Where the cluster's members are kept: file, redis or postgres, for which a server is started and restarted.",
+    Description =
+        "Store of the cluster's membership: file, redis or postgres. For redis and postgres a server is started, and restarted as a fault.",
     DefaultValueFactory = _ => ClusteringKind.File,
 };
 var lease = new Option<double>("--lease")
 {
-    Description = "Seconds of silence after which a worker counts as lost; more on a busy machine.",
+    Description = "Seconds of silence after which a worker counts as lost. Raise it on a busy machine.",
     DefaultValueFactory = _ => 4,
 };
 var takeover = new Option<int>("--measure-takeover")
 {
     Description =
-        "In place of a soak: kill the coordinator of a `cliptrain train` run so many times and measure how long it takes until another "
-        + "process has recorded a step.",
+        "Instead of a soak, kill the coordinator of a `cliptrain train` run this many times and measure the time until another process "
+        + "records a step.",
 };
 var measure = new Option<int>("--measure-recovery")
 {
-    Description = "In place of a soak: kill so many workers of a `cliptrain train` run and measure the recovery, in both modes.",
+    Description = "Instead of a soak, kill this many workers of a `cliptrain train` run, in each mode, and measure the recovery.",
 };
-var command = new RootCommand("Injects faults into a run of a tiny model and proves that nothing was lost.")
+var command = new RootCommand("Inject faults into the training of a tiny model and check that nothing is lost.")
 {
     faults,
     seed,
@@ -47,10 +48,10 @@ var command = new RootCommand("Injects faults into a run of a tiny model and pro
 };
 command.SetAction(async parsed =>
 {
-    var missing = parsed.GetValue(clustering) == ClusteringKind.File ? NetworkHosts.Missing : "the server is on this host";
+    var missing = parsed.GetValue(clustering) == ClusteringKind.File ? NetworkHosts.Missing : "the membership server runs on this host";
     if (missing is not null)
     {
-        Console.WriteLine($"No network is cut: {missing}");
+        Console.WriteLine($"Network faults are disabled: {missing}");
     }
 
     var options = new SoakOptions

@@ -2,14 +2,14 @@ using System.Globalization;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Kills workers of a `cliptrain train` run, one at a time, and measures how long it takes until the run goes on.</summary>
+/// <summary>Kills workers of a `cliptrain train` run, one at a time, and measures the time until the run continues.</summary>
 public static class RecoveryMeasurement
 {
     private const string RunName = "measured";
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5),
         LongestPause = TimeSpan.FromSeconds(2);
 
-    /// <summary>Measures with all workers needed, and with one being enough. Returns the number of violations.</summary>
+    /// <summary>Measures once with all workers required and once with one being enough. Returns the number of violations.</summary>
     public static async Task<int> RunAsync(int kills, SoakOptions options, TextWriter output, TimeProvider time)
     {
         var violations = 0;
@@ -33,7 +33,7 @@ public static class RecoveryMeasurement
         await using var process = new Supervised(
             RunName,
             () => run.Program([], ["train", .. arguments]),
-            exit => violations.Add($"the run ended by itself with exit code {exit}"),
+            exit => violations.Add($"the run exited unexpectedly with code {exit}"),
             run.Log(RunName),
             time
         );

@@ -3,7 +3,7 @@ using ClipTrain.Weights.Safetensors;
 
 namespace ClipTrain.Soak;
 
-/// <summary>An undisturbed run of the same configuration, and the comparison of a disturbed one with it.</summary>
+/// <summary>A run of the same configuration without faults, and the comparison of the faulted run with it.</summary>
 internal sealed class Reference(TinyRun run, SoakOptions options, Violations violations, TimeProvider time)
 {
     private const string RunName = "reference";
@@ -12,7 +12,7 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         EndLimit = TimeSpan.FromMinutes(2);
     private const long Stretch = 200;
 
-    /// <summary>Trains undisturbed for as many steps as the disturbed run has committed, and compares all of them.</summary>
+    /// <summary>Trains without faults for as many steps as the faulted run has committed, and compares all of them.</summary>
     public async Task CompareAsync(StepHistory disturbed)
     {
         var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, IsBitwise: true, _ => false, _ => 0));
@@ -21,7 +21,7 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         {
             if (!IsSame(disturbed.Loss(step), history.Loss(step)))
             {
-                violations.Add($"step {step} has loss {disturbed.Loss(step):R}; undisturbed it is {history.Loss(step):R}");
+                violations.Add($"step {step} has loss {disturbed.Loss(step):R}; without faults it is {history.Loss(step):R}");
                 return;
             }
         }
@@ -32,7 +32,7 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
             .Max();
         if (common < 0)
         {
-            violations.Add("the two runs have no checkpoint of the same step");
+            violations.Add("the two runs have no checkpoint at the same step");
         }
         else
         {
@@ -44,7 +44,7 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
     {
         using var ledger = new LedgerTail(run.Files(RunName).Ledger, history, violations);
         int? exit = null;
-        // A wrong run has many checkpoints to differ in; the undisturbed one keeps those that the other may end with.
+        // The run without faults keeps every checkpoint that the other may end with.
         var arguments = run.Configuration(RunName, options, keptCheckpoints: 1_000_000);
         await using var process = new Supervised(
             RunName,
@@ -67,7 +67,7 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
         await process.EndAsync(EndLimit);
         if (exit != 143)
         {
-            violations.Add($"the undisturbed run ended with exit code {exit}, not 143");
+            violations.Add($"the run without faults exited with code {exit}, not 143");
         }
 
         ledger.Drain(_ => true);
@@ -83,12 +83,12 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
             var (one, other) = (PathOf(Fleet.RunName, step, file), PathOf(RunName, step, file));
             if (!options.IsElastic && !File.ReadAllBytes(one).AsSpan().SequenceEqual(File.ReadAllBytes(other)))
             {
-                violations.Add($"{file} of step {step} is not that of the undisturbed run");
+                violations.Add($"{file} of step {step} differs from that of the run without faults");
             }
 
             if (options.IsElastic && file == "model.safetensors" && RelativeDistance(one, other) is var distance and > Tolerance)
             {
-                violations.Add($"{file} of step {step} is {distance:G3} of its length away from that of the undisturbed run");
+                violations.Add($"{file} of step {step} differs from that of the run without faults by {distance:G3} of its norm");
             }
         }
     }
@@ -96,7 +96,7 @@ internal sealed class Reference(TinyRun run, SoakOptions options, Violations vio
     private string PathOf(string name, long step, string file) =>
         Path.Combine(new CheckpointDirectory(run.Files(name).Checkpoints).PathOf(step), file);
 
-    /// <summary>The length of the difference of all parameters, over the length of all parameters.</summary>
+    /// <summary>Norm of the difference of all parameters, relative to their norm.</summary>
     private static double RelativeDistance(string one, string other)
     {
         using var a = new SafetensorsFile(one);

@@ -2,7 +2,7 @@ using ClipTrain.EndToEnd.Tests.Cluster;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Each host is a network namespace.</summary>
+/// <summary>Gives each host its own network namespace.</summary>
 internal sealed class SeparateHosts(int hosts) : IHosts
 {
     private readonly NetworkHosts _network = new(hosts);

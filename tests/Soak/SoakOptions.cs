@@ -12,8 +12,8 @@ public sealed record SoakOptions
     public int Workers { get; init; } = 3;
 
     /// <summary>
-    /// True if one worker is enough to continue; otherwise the run waits until all are back, and must be bit-identical to an undisturbed
-    /// one.
+    /// True if one worker is enough to continue. Otherwise the run waits until all are back, and must be bit-identical to a run without
+    /// faults.
     /// </summary>
     public bool IsElastic { get; init; }
 
@@ -26,13 +26,13 @@ public sealed record SoakOptions
     /// <summary>True to keep the run's folder, which is always kept after a violation.</summary>
     public bool Keep { get; init; }
 
-    /// <summary>The time of silence after which a worker counts as lost.</summary>
+    /// <summary>Time of silence after which a worker counts as lost.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(4);
 
-    /// <summary>A run that has committed no step for so long after a fault hangs.</summary>
+    /// <summary>A run that commits no step for this long after a fault counts as hung.</summary>
     public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromMinutes(3);
 
-    /// <summary>The kinds of fault that are dealt.</summary>
+    /// <summary>The kinds of fault to inject.</summary>
     public IReadOnlyList<FaultKind> Kinds =>
         [
             .. Enum.GetValues<FaultKind>()

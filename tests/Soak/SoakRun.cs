@@ -5,20 +5,20 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Trains a tiny model under faults and compares the result with an undisturbed run.</summary>
+/// <summary>Trains a tiny model under faults and compares the result with a run without faults.</summary>
 public static class SoakRun
 {
     private const int LogLines = 60;
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5);
 
-    /// <summary>A checkpoint younger than this when its writer was killed may not have been told to the coordinator.</summary>
+    /// <summary>A checkpoint younger than this when its writer was killed may not have been reported to the coordinator.</summary>
     private static readonly TimeSpan TellTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Returns the number of violations.</summary>
     /// <param name="options">Options of the test.</param>
     /// <param name="output">Receives events, line by line, and the report.</param>
-    /// <param name="time">The clock of pauses and measurements.</param>
+    /// <param name="time">Clock for pauses and measurements.</param>
     public static async Task<int> RunAsync(SoakOptions options, TextWriter output, TimeProvider time)
     {
         await using var store = await StoreServer.StartAsync(options.Clustering);
@@ -36,7 +36,7 @@ public static class SoakRun
             )
         );
         var outcomes = new List<FaultOutcome>();
-        output.WriteLine($"{options.Faults} faults of seed {options.Seed} in {run.Folder}");
+        output.WriteLine($"{options.Faults} faults with seed {options.Seed} in {run.Folder}");
         using (var ledger = new LedgerTail(files.Ledger, history, violations))
         {
             try
@@ -48,13 +48,13 @@ public static class SoakRun
             catch (TimeoutException error)
             {
                 violations.Add(
-                    $"what a fault has to be followed by did not come within {options.RecoveryLimit.TotalSeconds} s; the last step is "
+                    $"the run did not recover from a fault within {options.RecoveryLimit.TotalSeconds} s; the last step is "
                         + $"{history.Step}: {error.Message}"
                 );
             }
             catch (OperationCanceledException) when (violations.Found.IsCancellationRequested)
             {
-                // The violation says why.
+                // The violation gives the reason.
             }
         }
 
@@ -65,8 +65,8 @@ public static class SoakRun
 
         SoakReport.Write(output, outcomes);
         output.WriteLine(
-            $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; {fleet.Refusals} "
-                + "times a worker was refused or had lost its coordinator"
+            $"{history.Step} steps in {history.Generation?.Generation ?? 0} generations under {history.Segments} hosts; workers "
+                + $"were refused, or lost their coordinator, {fleet.Refusals} times"
         );
         if (violations.Texts.Count > 0)
         {
@@ -133,7 +133,7 @@ public static class SoakRun
         if (audit.ExitCode != 0)
         {
             violations.Add(
-                $"the audit ended with exit code {audit.ExitCode}: "
+                $"the audit exited with code {audit.ExitCode}: "
                     + $"{string.Join("; ", text.Split('\n').Where(line => line.StartsWith("fault:", StringComparison.Ordinal)))}"
             );
         }
@@ -145,7 +145,8 @@ public static class SoakRun
     }
 
     /// <summary>
-    /// Metrics have each committed step once, in order: nobody but the run's host has written any. A stopped run has no summary.
+    /// Problems of the run's files: the metrics must contain each committed step once, in order, since only the run's host writes them,
+    /// and a stopped run has no summary.
     /// </summary>
     private static IEnumerable<string> WrongMetrics(RunFiles files, StepHistory history)
     {
@@ -154,7 +155,7 @@ public static class SoakRun
         {
             if (step != ++last)
             {
-                yield return $"{files.Metrics} has step {step} where step {last} should be";
+                yield return $"{files.Metrics} has step {step} instead of step {last}";
                 yield break;
             }
         }
@@ -166,7 +167,7 @@ public static class SoakRun
 
         if (File.Exists(files.Summary))
         {
-            yield return $"{files.Summary} is there, though the run was stopped";
+            yield return $"{files.Summary} exists, although the run was stopped";
         }
     }
 
@@ -174,14 +175,14 @@ public static class SoakRun
     {
         foreach (var process in fleet.All)
         {
-            output.WriteLine($"---- the last lines of {process.Name}");
+            output.WriteLine($"---- last lines of {process.Name}");
             foreach (var line in process.LastLines)
             {
                 output.WriteLine(line);
             }
         }
 
-        output.WriteLine("---- the last lines of the run's log");
+        output.WriteLine("---- last lines of the run's log");
         foreach (var line in File.ReadLines(log).Where(line => !line.Contains(" INF step ", StringComparison.Ordinal)).TakeLast(LogLines))
         {
             output.WriteLine(line);
@@ -194,7 +195,7 @@ public static class SoakRun
         }
 
         output.WriteLine(
-            $"again with: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode "
+            $"to repeat: scripts/soak --faults {options.Faults} --seed {options.Seed} --workers {options.Workers} --mode "
                 + $"{(options.IsElastic ? "elastic" : "fixed")} --clustering {options.Clustering.ToString().ToLowerInvariant()}"
         );
     }

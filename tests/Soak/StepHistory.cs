@@ -2,11 +2,11 @@ using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Rules for the run of a history.</summary>
-/// <param name="GlobalBatch">Samples of each step.</param>
+/// <summary>Rules that the history of a run must obey.</summary>
+/// <param name="GlobalBatch">Samples per step.</param>
 /// <param name="IsBitwise">True if repeated steps must have the same loss.</param>
-/// <param name="MayGoBack">Decides whether all replicas of a generation may be lost by the time of the next.</param>
-/// <param name="LeastCheckpoint">The step of a checkpoint that was complete well before a run went back.</param>
+/// <param name="MayGoBack">True if all replicas of a generation's state may have been lost when the next one forms.</param>
+/// <param name="LeastCheckpoint">Step of a checkpoint that was complete well before the run went back.</param>
 public sealed record HistoryRules(
     int GlobalBatch,
     bool IsBitwise,
@@ -14,7 +14,7 @@ public sealed record HistoryRules(
     Func<long, long> LeastCheckpoint
 );
 
-/// <summary>The committed steps of a run as its ledger tells them, entry by entry, each checked against those before.</summary>
+/// <summary>The committed steps of a run, read from its ledger entry by entry; each is checked against the previous ones.</summary>
 public sealed class StepHistory(HistoryRules rules)
 {
     private readonly List<double> _losses = [];
@@ -31,7 +31,7 @@ public sealed class StepHistory(HistoryRules rules)
     /// <summary>The newest generation that has committed a step; 0 before the first.</summary>
     public int CommittedGeneration { get; private set; }
 
-    /// <summary>Step entries read, those that were undone later included.</summary>
+    /// <summary>Number of step entries read, including those undone later.</summary>
     public long Entries { get; private set; }
 
     public long UndoneSteps { get; private set; }
@@ -39,13 +39,13 @@ public sealed class StepHistory(HistoryRules rules)
     /// <summary>Number of processes that have hosted the run and recorded entries.</summary>
     public int Segments { get; private set; }
 
-    /// <summary>The times that the committed steps took, as the workers measured them.</summary>
+    /// <summary>Durations of the committed steps, as measured by the workers.</summary>
     public IReadOnlyList<double> StepSeconds => _seconds;
 
     /// <summary>The loss of a committed step, from 1.</summary>
     public double Loss(long step) => _losses[(int)step - 1];
 
-    /// <summary>Takes in an entry.</summary>
+    /// <summary>Adds an entry.</summary>
     /// <returns>The problems found.</returns>
     public IEnumerable<string> Add(LedgerEntry entry)
     {
@@ -65,7 +65,7 @@ public sealed class StepHistory(HistoryRules rules)
             yield return $"generation {generation.Generation} was recorded after generation {Generation!.Generation}";
         }
 
-        // It may start from a step whose record is still on its way: the steps that follow tell whether it came.
+        // It may start from a step whose record has not arrived yet. The steps that follow show whether it did.
         if (generation.StartStep < Step)
         {
             var source = _records[_generations[(int)Step - 1]];
@@ -73,12 +73,12 @@ public sealed class StepHistory(HistoryRules rules)
             if (!rules.MayGoBack(source))
             {
                 var workers = string.Join(", ", source.Workers);
-                yield return $"{start}, though step {Step} is committed and not all of {workers} have been hit since";
+                yield return $"{start}, although step {Step} is committed and not all of {workers} have been hit since";
             }
 
             if (rules.LeastCheckpoint(Step) is var least && generation.StartStep < least)
             {
-                yield return $"{start}, though there is a checkpoint of step {least}";
+                yield return $"{start}, although there is a checkpoint of step {least}";
             }
 
             UndoneSteps += Step - generation.StartStep;
@@ -100,11 +100,11 @@ public sealed class StepHistory(HistoryRules rules)
 
         if (!_records.TryGetValue(record.Generation, out var generation))
         {
-            yield return $"step {step} is of generation {record.Generation}, which is not recorded";
+            yield return $"step {step} belongs to generation {record.Generation}, which was not recorded";
         }
         else if (record.Shares.Count != generation.Workers.Count)
         {
-            yield return $"step {step} has shares of {record.Shares.Count} ranks, its generation has {generation.Workers.Count}";
+            yield return $"step {step} has shares of {record.Shares.Count} ranks, but its generation has {generation.Workers.Count}";
         }
 
         if (record.Shares.Sum(share => share.Samples) is var samples && samples != rules.GlobalBatch)
@@ -114,14 +114,14 @@ public sealed class StepHistory(HistoryRules rules)
 
         if (Keep((int)step, record) is { } before && rules.IsBitwise && !before.Equals(record.Metrics.Loss))
         {
-            yield return $"step {step} was done again and has loss {record.Metrics.Loss:R}; it had {before:R}";
+            yield return $"step {step} was repeated with loss {record.Metrics.Loss:R}; its loss was {before:R}";
         }
 
         Step = step;
         CommittedGeneration = Math.Max(CommittedGeneration, record.Generation);
     }
 
-    /// <summary>Records a step's loss and returns the one from before it was undone.</summary>
+    /// <summary>Records a step's loss and returns its loss before it was undone, if it was.</summary>
     private double? Keep(int step, StepRecord record)
     {
         if (step == _losses.Count + 1)

@@ -6,7 +6,7 @@ using ClipTrain.Coordinator.Clustering;
 
 namespace ClipTrain.Soak;
 
-/// <summary>A Redis or PostgreSQL server of Debian's packages on a free port of loopback, its data in a folder of its own.</summary>
+/// <summary>A Redis or PostgreSQL server from Debian's packages, on a free loopback port, with its data in a temporary folder.</summary>
 internal sealed class StoreServer : IAsyncDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -57,7 +57,7 @@ internal sealed class StoreServer : IAsyncDisposable
 
     private string Port => _port.ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>Starts the server of a kind; null for files, which need none.</summary>
+    /// <summary>Starts a server of the given kind; null for files, which need none.</summary>
     public static async Task<StoreServer?> StartAsync(ClusteringKind kind)
     {
         if (kind == ClusteringKind.File)
@@ -92,7 +92,7 @@ internal sealed class StoreServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>Starts it, again on the data that it had; returns when it takes connections.</summary>
+    /// <summary>Starts it on its existing data and waits until it accepts connections.</summary>
     public async Task StartAsync()
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -118,7 +118,7 @@ internal sealed class StoreServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends it as an administrator does; its data stay.</summary>
+    /// <summary>Shuts it down cleanly and keeps its data.</summary>
     public async Task StopAsync()
     {
         if (_process is { } process)

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace ClipTrain.Soak;
 
-/// <summary>A process that is started again whenever it ends, as a cluster's supervisor would, until it is retired.</summary>
+/// <summary>A process that is restarted whenever it exits, as by a cluster's supervisor, until it is retired.</summary>
 internal sealed class Supervised : IAsyncDisposable
 {
     private const int KeptLines = 60;
@@ -19,9 +19,9 @@ internal sealed class Supervised : IAsyncDisposable
         _isRetired;
 
     /// <param name="name">Name in reports.</param>
-    /// <param name="start">How to start it.</param>
-    /// <param name="ended">Gets the exit code whenever it has ended without having been killed from here.</param>
-    /// <param name="log">File for what it prints.</param>
+    /// <param name="start">Command that starts it.</param>
+    /// <param name="ended">Receives the exit code whenever it exits without having been killed here.</param>
+    /// <param name="log">File that receives its output.</param>
     public Supervised(string name, Func<ProcessStartInfo> start, Action<int> ended, string log, TimeProvider time)
     {
         (Name, _start, _ended, _time) = (name, start, ended, time);
@@ -30,7 +30,7 @@ internal sealed class Supervised : IAsyncDisposable
 
     public string Name { get; }
 
-    /// <summary>The last lines that it has printed.</summary>
+    /// <summary>The last lines of its output.</summary>
     public IReadOnlyList<string> LastLines
     {
         get
@@ -44,7 +44,7 @@ internal sealed class Supervised : IAsyncDisposable
 
     public void Start() => _life = LiveAsync();
 
-    /// <summary>kill -9; returns when the process has ended. It will be started again.</summary>
+    /// <summary>Kills the process with SIGKILL and waits for its exit. It is then restarted.</summary>
     public async Task KillAsync()
     {
         Task ended;
@@ -63,7 +63,7 @@ internal sealed class Supervised : IAsyncDisposable
         await ended;
     }
 
-    /// <summary>Sends a signal to the process that lives now, if one does.</summary>
+    /// <summary>Sends a signal to the process if it is alive.</summary>
     public void Signal(int signal)
     {
         lock (_lock)
@@ -75,7 +75,7 @@ internal sealed class Supervised : IAsyncDisposable
         }
     }
 
-    /// <summary>The next end of the process is its last.</summary>
+    /// <summary>Stops restarting: the next exit is final.</summary>
     public void Retire()
     {
         lock (_lock)
@@ -84,8 +84,8 @@ internal sealed class Supervised : IAsyncDisposable
         }
     }
 
-    /// <summary>Returns when the retired process has ended.</summary>
-    /// <exception cref="TimeoutException">It did not within the limit.</exception>
+    /// <summary>Waits for the retired process to exit.</summary>
+    /// <exception cref="TimeoutException">It is still running after the limit.</exception>
     public Task EndAsync(TimeSpan limit) => _life.WaitAsync(limit);
 
     public async ValueTask DisposeAsync()

@@ -3,15 +3,14 @@ using System.Globalization;
 namespace ClipTrain.Soak;
 
 /// <summary>
-/// Kills the coordinator of a `cliptrain train` run, again and again, and measures how long it takes until another process has
-/// recorded a step.
+/// Repeatedly kills the coordinator of a `cliptrain train` run and measures the time until another process records a step.
 /// </summary>
 public static class TakeoverMeasurement
 {
     private const string RunName = "measured";
 
     /// <summary>
-    /// A worker that had waited for its coordinator would have taken a step of at least this share of the takeover, and of so many median
+    /// If a worker waits for its coordinator, one of its steps takes at least this share of the takeover, and at least this many median
     /// steps.
     /// </summary>
     private const double StoppedShare = 0.5,
@@ -49,7 +48,7 @@ public static class TakeoverMeasurement
             var away = time.GetElapsedTime(start).TotalSeconds;
             seconds.Add(away);
 
-            // One more heartbeat brings what was trained meanwhile.
+            // One more heartbeat delivers the steps trained meanwhile.
             var first = ledger.Drain(seen => seen.Step);
             await ledger.Until(seen => seen.Step > first, Limit);
             var (all, last) = ledger.Drain(seen => (seen.StepSeconds.ToArray(), seen.Step));
@@ -58,12 +57,12 @@ public static class TakeoverMeasurement
             longest = Math.Max(longest, during.Max());
             if (during.Max() > StoppedShare * away && during.Max() > StoppedSteps * SoakReport.Median(all))
             {
-                violations.Add($"a step took {during.Max():F2} s while the coordinator was away for {away:F2} s: the workers had stopped");
+                violations.Add($"a step took {during.Max():F2} s while the coordinator was away for {away:F2} s: the workers waited");
             }
 
             if (ledger.Drain(seen => seen.Generation!.Generation) is var now && now != generation)
             {
-                violations.Add($"generation {now} has formed, though only coordinators were killed");
+                violations.Add($"generation {now} formed, although only coordinators were killed");
             }
         }
 
@@ -76,7 +75,7 @@ public static class TakeoverMeasurement
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{options.Workers} workers, {options.Clustering.ToString().ToLowerInvariant()} clustering: {seconds.Count} kills of the "
-                    + $"coordinator, {SoakReport.Median(seconds):F2} s until another process had recorded a step (median; worst "
+                    + $"coordinator, {SoakReport.Median(seconds):F2} s until another process recorded a step (median; worst "
                     + $"{seconds.Max():F2} s); "
                     + $"generation {history.Generation!.Generation} throughout, {history.UndoneSteps} committed steps lost; "
                     + $"{SoakReport.Median(trained):F0} steps meanwhile (median), the longest {longest:F2} s, the median step "

@@ -6,7 +6,7 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Soak;
 
-/// <summary>A folder with a tiny corpus, and commands that start the program on it with traceable processes.</summary>
+/// <summary>A folder with a tiny corpus, and commands that start the program in it with traceable processes.</summary>
 internal sealed class TinyRun : IDisposable
 {
     public const int GlobalBatch = 12;
@@ -27,10 +27,10 @@ internal sealed class TinyRun : IDisposable
     /// <summary>True to keep the folder.</summary>
     public bool Keep { get; set; }
 
-    /// <summary>Finds every process that is started, and those that they start.</summary>
+    /// <summary>Finds all processes started here, and their descendants.</summary>
     public ProcessMark Mark { get; } = new();
 
-    /// <summary>Connection string of the server that keeps the cluster's members; null without.</summary>
+    /// <summary>Connection string of the membership server; null without one.</summary>
     public string? StoreConnection { get; init; }
 
     private string Temporary => _corpus.PathOf("temporary");
@@ -41,7 +41,7 @@ internal sealed class TinyRun : IDisposable
 
     public RunFiles Files(string run) => new(_corpus.PathOf("runs", run));
 
-    /// <summary>The steps of a run's checkpoints that were whole at a time.</summary>
+    /// <summary>Steps of a run's checkpoints that were complete at a given time.</summary>
     public IEnumerable<long> Checkpoints(string run, DateTimeOffset before)
     {
         var checkpoints = new CheckpointDirectory(Files(run).Checkpoints);
@@ -49,7 +49,7 @@ internal sealed class TinyRun : IDisposable
     }
 
     /// <summary>A command that starts the program in the folder.</summary>
-    /// <param name="prefix">What stands before the program's own command.</param>
+    /// <param name="prefix">Command prefix, such as that of a network namespace.</param>
     public ProcessStartInfo Program(IReadOnlyList<string> prefix, params string[] arguments)
     {
         string[] command = [.. prefix, "dotnet", Path.Combine(AppContext.BaseDirectory, "program", "cliptrain.dll"), .. arguments];
@@ -71,12 +71,12 @@ internal sealed class TinyRun : IDisposable
         start.Environment["OMP_WAIT_POLICY"] = "passive";
         start.Environment["OPENBLAS_NUM_THREADS"] = "1";
         start.Environment["OMP_NUM_THREADS"] = "1";
-        // The runtime's own sockets for debuggers would be left behind by kill -9.
+        // kill -9 would leave the runtime's debugger sockets behind.
         start.Environment["DOTNET_EnableDiagnostics"] = "0";
         return start;
     }
 
-    /// <summary>A run file's name and what is set on top of it. Runs of one configuration differ in nothing but their name.</summary>
+    /// <summary>Name of a run file and the options set over it. Runs of one configuration differ only in name.</summary>
     public string[] Configuration(string name, SoakOptions options, int keptCheckpoints) =>
         [
             _corpus.RunFile,
@@ -85,7 +85,7 @@ internal sealed class TinyRun : IDisposable
                 $"name={name}",
                 $"training.global_batch={GlobalBatch}",
                 "training.steps=10000000",
-                // Sums over another number of ranks round differently, and training amplifies that the more the faster it goes.
+                // Sums over a different number of ranks round differently, and training amplifies this more at higher learning rates.
                 $"training.learning_rate={(options.IsElastic ? "1e-6" : "2e-3")}",
                 $"cluster.workers={options.Workers}",
                 $"cluster.min_workers={(options.IsElastic ? 1 : options.Workers)}",
@@ -99,7 +99,7 @@ internal sealed class TinyRun : IDisposable
             }.SelectMany(set => new[] { "--set", set }),
         ];
 
-    /// <summary>Notes the shared memory that the runs' processes use now: other programs' is none of theirs.</summary>
+    /// <summary>Records the shared memory that the runs' processes use now, to tell it from that of other programs.</summary>
     public void NoteSharedMemory()
     {
         foreach (var line in Mark.Processes.SelectMany(process => ProcessMark.ReadOrEmpty($"/proc/{process}/maps").Split('\n')))
@@ -111,30 +111,30 @@ internal sealed class TinyRun : IDisposable
         }
     }
 
-    /// <summary>Describes what the runs' processes have left behind.</summary>
+    /// <summary>Describes everything that the runs' processes have left behind.</summary>
     public IEnumerable<string> Leftovers()
     {
         foreach (var process in Mark.Processes)
         {
-            yield return $"process {process} still lives: {string.Join(' ', ProcessMark.ArgumentsOf(process))}";
+            yield return $"process {process} is still alive: {string.Join(' ', ProcessMark.ArgumentsOf(process))}";
         }
 
         foreach (var file in Directory.EnumerateFileSystemEntries(Temporary).Concat(_sharedMemory.Where(File.Exists)))
         {
-            yield return $"{file} is left";
+            yield return $"{file} was left behind";
         }
 
         foreach (
             var file in Directory.EnumerateFileSystemEntries(_corpus.PathOf("runs"), "*", SearchOption.AllDirectories).Where(IsTemporary)
         )
         {
-            yield return $"{file} is left";
+            yield return $"{file} was left behind";
         }
     }
 
     public void Dispose()
     {
-        // Workers outlive their coordinator and write in the folder: those that start others may start some meanwhile.
+        // Workers outlive their coordinator and write to the folder, and nodes may start more of them meanwhile.
         while (Mark.Processes.ToList() is { Count: > 0 } left)
         {
             left.ForEach(process => Posix.Send(process, Posix.Kill));

@@ -1,6 +1,6 @@
 namespace ClipTrain.Soak;
 
-/// <summary>Times at which workers were last killed, frozen, disconnected or ended, and may have lost their memory.</summary>
+/// <summary>Times at which workers were last killed, frozen, disconnected or exited, and may have lost their state.</summary>
 internal sealed class Touches(TimeProvider time)
 {
     private readonly Dictionary<string, DateTimeOffset> _last = new(StringComparer.Ordinal);
@@ -14,7 +14,7 @@ internal sealed class Touches(TimeProvider time)
         }
     }
 
-    /// <summary>True if each of these workers was hit after a time, so their state may be lost.</summary>
+    /// <summary>True if each of these workers was hit after the given time, so their state may be lost.</summary>
     public bool AllSince(DateTimeOffset since, IEnumerable<string> workers)
     {
         lock (_lock)

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace ClipTrain.Soak;
 
-/// <summary>Violations by the run, and the faults before them.</summary>
+/// <summary>Violations found, each with the fault before it.</summary>
 internal sealed class Violations : IDisposable
 {
     private readonly ConcurrentQueue<string> _texts = [];
@@ -11,7 +11,7 @@ internal sealed class Violations : IDisposable
     /// <summary>Number of the last fault, from 1; 0 before the first.</summary>
     public int Fault { get; set; }
 
-    /// <summary>Cancelled by the first violation, which ends all waits.</summary>
+    /// <summary>Cancelled by the first violation, to end all waits.</summary>
     public CancellationToken Found => _found.Token;
 
     public IReadOnlyCollection<string> Texts => _texts;

@@ -19,37 +19,16 @@ public static class BenchCommand
 
     private static Command Data()
     {
-        var config = new Argument<string>("CONFIG") { Description = "Run file (YAML)." };
-        var seconds = new Option<double>("--seconds") { Description = "Measuring time in seconds.", DefaultValueFactory = _ => 10 };
+        var shared = new BenchArguments(seconds: 10);
         var metrics = new Option<string?>("--metrics")
         {
             Description = "metrics.jsonl of a run; compares the loader with the rate that its steps need.",
         };
-        var sets = new Option<string[]>("--set")
-        {
-            Description = "Override a key of the run file, e.g. data.threads=4. Repeatable.",
-            DefaultValueFactory = _ => [],
-        };
-        var command = new Command("data", "Benchmark one worker's data loader; report the bottleneck and how to remove it.")
-        {
-            config,
-            seconds,
-            metrics,
-            sets,
-        };
-        command.SetAction(parsed =>
-            ImportRunner.Interruptible(
-                "Nothing was measured.",
-                cancellation =>
-                    Run(
-                        RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options,
-                        Positive(parsed.GetValue(seconds)),
-                        parsed.GetValue(metrics),
-                        cancellation
-                    )
-            )
+        var command = new Command("data", "Benchmark one worker's data loader; report the bottleneck and how to remove it.") { metrics };
+        return shared.AddTo(
+            command,
+            (options, duration, parsed, cancellation) => Run(options, duration, parsed.GetValue(metrics), cancellation)
         );
-        return command;
     }
 
     private static int Run(RunOptions options, TimeSpan duration, string? metrics, CancellationToken cancellation)
@@ -124,8 +103,42 @@ public static class BenchCommand
             throw new UsageException($"--metrics {metrics} cannot be read: {e.Message}");
         }
     }
+}
 
-    internal static TimeSpan Positive(double seconds) =>
+/// <summary>Arguments shared by the benchmarks: a run file, changes to it, and the time to measure.</summary>
+/// <param name="seconds">Default of --seconds.</param>
+internal sealed class BenchArguments(double seconds)
+{
+    private readonly Argument<string> _config = new("CONFIG") { Description = "Run file (YAML)." };
+    private readonly Option<double> _seconds = new("--seconds")
+    {
+        Description = "Measuring time in seconds.",
+        DefaultValueFactory = _ => seconds,
+    };
+    private readonly Option<string[]> _sets = TrainCommand.SetOption();
+
+    /// <summary>Adds the arguments to a command and lets it run a benchmark, which Ctrl-C ends.</summary>
+    public Command AddTo(Command command, Func<RunOptions, TimeSpan, ParseResult, CancellationToken, int> run)
+    {
+        command.Add(_config);
+        command.Add(_seconds);
+        command.Add(_sets);
+        command.SetAction(parsed =>
+            ImportRunner.Interruptible(
+                "Nothing was measured.",
+                cancellation =>
+                    run(
+                        RunConfig.Load(parsed.GetRequiredValue(_config), parsed.GetRequiredValue(_sets)).Options,
+                        Positive(parsed.GetValue(_seconds)),
+                        parsed,
+                        cancellation
+                    )
+            )
+        );
+        return command;
+    }
+
+    private static TimeSpan Positive(double seconds) =>
         seconds is > 0 and <= 86_400
             ? TimeSpan.FromSeconds(seconds)
             : throw new UsageException($"--seconds is {seconds}; it must be positive and at most 86400");

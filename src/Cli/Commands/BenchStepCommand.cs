@@ -13,30 +13,11 @@ namespace ClipTrain.Cli.Commands;
 /// <summary><c>cliptrain bench step CONFIG [--seconds S] [--set KEY=VALUE]</c></summary>
 internal static class BenchStepCommand
 {
-    public static Command Create()
-    {
-        var config = new Argument<string>("CONFIG") { Description = "Run file (YAML)." };
-        var seconds = new Option<double>("--seconds") { Description = "Measuring time in seconds.", DefaultValueFactory = _ => 20 };
-        var sets = TrainCommand.SetOption();
-        var command = new Command("step", "Benchmark one worker's training step, phase by phase; report what bounds it.")
-        {
-            config,
-            seconds,
-            sets,
-        };
-        command.SetAction(parsed =>
-            ImportRunner.Interruptible(
-                "Nothing was measured.",
-                cancellation =>
-                    Run(
-                        RunConfig.Load(parsed.GetRequiredValue(config), parsed.GetRequiredValue(sets)).Options,
-                        BenchCommand.Positive(parsed.GetValue(seconds)),
-                        cancellation
-                    )
-            )
+    public static Command Create() =>
+        new BenchArguments(seconds: 20).AddTo(
+            new Command("step", "Benchmark one worker's training step, phase by phase; report what bounds it."),
+            (options, duration, _, cancellation) => Run(options, duration, cancellation)
         );
-        return command;
-    }
 
     private static int Run(RunOptions options, TimeSpan duration, CancellationToken cancellation)
     {

@@ -78,20 +78,7 @@ internal sealed class HostingArguments
     {
         Description = "Address at which other machines reach this one. Default: the address of --listen, or this machine's own.",
     };
-    private readonly Option<string?> _token = new("--token")
-    {
-        Description = "The run's token. Other users can see command lines: prefer --token-file or CLIPTRAIN_TOKEN.",
-    };
-    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File that contains the run's token." };
-    private readonly Option<string?> _certificate = new("--certificate")
-    {
-        Description = "PEM certificate of this process; enables mutual TLS (with --key and --ca).",
-    };
-    private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
-    private readonly Option<string?> _authority = new("--ca")
-    {
-        Description = "PEM certificate of the authority that signs the certificates of all processes of the run.",
-    };
+    private readonly CredentialArguments _credentials = new();
     private readonly Option<string?> _http = new("--http")
     {
         Description = "Address and port that serve /health and, with the token, /metrics.",
@@ -103,24 +90,12 @@ internal sealed class HostingArguments
 
     public void AddTo(Command command)
     {
-        foreach (
-            var option in new Option[]
-            {
-                _listen,
-                _firstPort,
-                _advertise,
-                _token,
-                _tokenFile,
-                _certificate,
-                _key,
-                _authority,
-                _http,
-                _dashboard,
-            }
-        )
-        {
-            command.Add(option);
-        }
+        command.Add(_listen);
+        command.Add(_firstPort);
+        command.Add(_advertise);
+        _credentials.AddTo(command);
+        command.Add(_http);
+        command.Add(_dashboard);
     }
 
     /// <summary>True for a standby that a coordinator started.</summary>
@@ -136,9 +111,9 @@ internal sealed class HostingArguments
                 parsed.GetValue(_advertise) is not { } address ? null
                 : IPAddress.TryParse(address, out var advertised) ? advertised
                 : throw new UsageException($"--advertise must be an IP address such as 10.0.0.1, not '{address}'."),
-            Token = AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile), Console.Error.WriteLine),
-            TokenFile = parsed.GetValue(_tokenFile),
-            Tls = new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority)),
+            Token = _credentials.Token(parsed),
+            TokenFile = _credentials.TokenFile(parsed),
+            Tls = _credentials.Tls(parsed),
         };
 
     private HttpOptions? Http(ParseResult parsed) =>

@@ -91,7 +91,7 @@ public static class EvalCompareCommand
 
     private static List<(string Model, Comparison Row)> OnSuite(string[] names, SuiteOptions suite, Serilog.ILogger log)
     {
-        var scope = new SuiteScope { Tasks = [SetTask.ZeroShot, SetTask.Retrieval, SetTask.Probe, SetTask.Knn] };
+        var scope = new SuiteScope { Tasks = [.. SuiteScope.Classifying, SetTask.Retrieval] };
         var measured = names
             .Select(name =>
             {

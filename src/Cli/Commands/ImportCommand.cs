@@ -72,24 +72,12 @@ public static class ImportCommand
         return command;
     }
 
-    private static Command Folder()
-    {
-        var folders = Inputs(
-            "DIR",
-            $"Folders of images, each image with a .txt or .json file of the same name; or with all captions in {Metadata}."
+    private static Command Folder() =>
+        WithSidecars(
+            new Command("folder", "Import images with captions in sidecar files."),
+            Inputs("DIR", $"Folders of images, each image with a .txt or .json file of the same name; or with all captions in {Metadata}."),
+            OpenFolders
         );
-        var caption = Caption();
-        var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
-        var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("folder", "Import images with captions in sidecar files.") { folders, caption, lines });
-        command.SetAction(parsed =>
-            ImportRunner.Run(
-                shared.Read(parsed),
-                () => OpenFolders(parsed.GetRequiredValue(folders), parsed.GetValue(caption), parsed.GetValue(lines))
-            )
-        );
-        return command;
-    }
 
     /// <summary>Hugging Face's imagefolder has its captions in a table; other folders have them beside the images.</summary>
     private static ImportSource OpenFolders(string[] folders, string? caption, bool isLineEach)
@@ -110,17 +98,32 @@ public static class ImportCommand
             : new CsvSource(tables, new CsvOptions { ImageColumn = MetadataImage, CaptionColumn = caption });
     }
 
-    private static Command Tar()
+    private static Command Tar() =>
+        WithSidecars(
+            new Command("tar", "Import webdataset shards, e.g. from img2dataset."),
+            Inputs("SHARD", "Webdataset tar files, plain or gzip, or folders of them."),
+            (shards, caption, lines) => new TarSource(shards, caption, lines)
+        );
+
+    /// <summary>A command for images whose captions are in files of the same name.</summary>
+    private static Command WithSidecars(Command command, Argument<string[]> inputs, Func<string[], string?, bool, ImportSource> open)
     {
-        var shards = Inputs("SHARD", "Webdataset tar files, plain or gzip, or folders of them.");
-        var caption = Caption();
+        var caption = new Option<string?>("--caption")
+        {
+            Description =
+                "Source of the caption: an extension such as alt.txt, or a JSON field. Default: the .txt file, else the JSON field caption "
+                + "or text.",
+        };
         var lines = new Option<bool>("--caption-lines") { Description = "Treat each line of a text file as a separate caption." };
+        command.Add(inputs);
+        command.Add(caption);
+        command.Add(lines);
         var shared = new ImportArguments();
-        var command = shared.AddTo(new Command("tar", "Import webdataset shards, e.g. from img2dataset.") { shards, caption, lines });
+        shared.AddTo(command);
         command.SetAction(parsed =>
             ImportRunner.Run(
                 shared.Read(parsed),
-                () => new TarSource(parsed.GetRequiredValue(shards), parsed.GetValue(caption), parsed.GetValue(lines))
+                () => open(parsed.GetRequiredValue(inputs), parsed.GetValue(caption), parsed.GetValue(lines))
             )
         );
         return command;
@@ -150,14 +153,6 @@ public static class ImportCommand
 
     private static Argument<string[]> Inputs(string name, string description) =>
         new(name) { Description = description, Arity = ArgumentArity.OneOrMore };
-
-    private static Option<string?> Caption() =>
-        new("--caption")
-        {
-            Description =
-                "Source of the caption: an extension such as alt.txt, or a JSON field. Default: the .txt file, else the JSON field caption "
-                + "or text.",
-        };
 
     private static char? Delimiter(string? text) =>
         text switch

@@ -105,25 +105,12 @@ internal sealed class RemoteArguments(bool waits = false)
         DefaultValueFactory = _ => 600,
     };
     private readonly Option<string?> _coordinator = new("--coordinator") { Description = "HOST:PORT of a coordinator." };
-    private readonly Option<string?> _token = new("--token")
-    {
-        Description = "The run's token. Other users can see command lines: prefer --token-file or CLIPTRAIN_TOKEN.",
-    };
-    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File that contains the run's token." };
-    private readonly Option<string?> _authority = new("--ca")
-    {
-        Description = "PEM certificate of the trusted authority; enables mutual TLS (with --certificate and --key).",
-    };
-    private readonly Option<string?> _certificate = new("--certificate") { Description = "PEM certificate of this process." };
-    private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
+    private readonly CredentialArguments _credentials = new();
 
     public void AddTo(Command command)
     {
-        foreach (var option in new Option[] { _coordinator, _token, _tokenFile, _authority, _certificate, _key })
-        {
-            command.Add(option);
-        }
-
+        command.Add(_coordinator);
+        _credentials.AddTo(command);
         if (waits)
         {
             command.Add(_wait);
@@ -138,9 +125,9 @@ internal sealed class RemoteArguments(bool waits = false)
         var options = new RemoteOptions(
             parsed.GetValue(_coordinator)
                 ?? throw new UsageException("--coordinator is missing: give --coordinator HOST:PORT, e.g. node1:7700."),
-            AccessToken.Find(parsed.GetValue(_token), parsed.GetValue(_tokenFile), Console.Error.WriteLine)
+            _credentials.Token(parsed)
                 ?? throw new UsageException($"The run's token is missing: give --token-file FILE, or set {AccessToken.Variable}."),
-            new TlsFiles(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority))
+            _credentials.Tls(parsed)
         );
         return waits ? options with { Patience = Wait(parsed), Tell = Console.Error.WriteLine } : options;
     }
@@ -149,4 +136,38 @@ internal sealed class RemoteArguments(bool waits = false)
         parsed.GetValue(_wait) is >= 0 and var seconds
             ? TimeSpan.FromSeconds(seconds)
             : throw new UsageException($"--wait must be 0 or more seconds, not {parsed.GetValue(_wait)}.");
+}
+
+/// <summary>Options for the token and TLS of a process of a run.</summary>
+internal sealed class CredentialArguments
+{
+    private readonly Option<string?> _token = new("--token")
+    {
+        Description = "The run's token. Other users can see command lines: prefer --token-file or CLIPTRAIN_TOKEN.",
+    };
+    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File that contains the run's token." };
+    private readonly Option<string?> _certificate = new("--certificate")
+    {
+        Description = "PEM certificate of this process; enables mutual TLS (with --key and --ca).",
+    };
+    private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
+    private readonly Option<string?> _authority = new("--ca")
+    {
+        Description = "PEM certificate of the authority that signs the certificates of all processes of the run.",
+    };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in new Option[] { _token, _tokenFile, _certificate, _key, _authority })
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>The token of the options or the environment; null if there is none.</summary>
+    public string? Token(ParseResult parsed) => AccessToken.Find(parsed.GetValue(_token), TokenFile(parsed), Console.Error.WriteLine);
+
+    public string? TokenFile(ParseResult parsed) => parsed.GetValue(_tokenFile);
+
+    public TlsFiles Tls(ParseResult parsed) => new(parsed.GetValue(_certificate), parsed.GetValue(_key), parsed.GetValue(_authority));
 }

@@ -62,7 +62,7 @@ public sealed record EmbeddingPlan
         var parts = new List<(long, long)>();
         long first = 0,
             end = 0;
-        foreach (var samples in corpus.GroupRows)
+        foreach (var samples in corpus.RowGroupRows)
         {
             end += samples;
             if (end - first < PartSize)

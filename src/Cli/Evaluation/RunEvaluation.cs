@@ -66,11 +66,8 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
     private static CorpusManifest Open(SplitCorpus corpora, RetrievalOptions split) =>
         corpora.Open(split.Name, split.Data, new SplitColumns(split.ImageColumn, split.CaptionColumn), SplitContent.EveryCaption);
 
-    private static CorpusManifest Open(SplitCorpus corpora, ZeroShotOptions split) =>
-        corpora.Open(split.Name, split.Data, new SplitColumns(split.ImageColumn, Captions: null), SplitContent.Labels);
-
-    private static CorpusManifest Open(SplitCorpus corpora, ClassificationOptions split) =>
-        corpora.Open(split.Name, split.Data, new SplitColumns(split.ImageColumn, Captions: null), SplitContent.Labels);
+    private static CorpusManifest Open(SplitCorpus corpora, EvaluationSplit labelled) =>
+        corpora.Open(labelled.Name, labelled.Data, new SplitColumns(labelled.ImageColumn, Captions: null), SplitContent.Labels);
 
     private RetrievalResult Measure(RetrievalOptions split)
     {

@@ -42,22 +42,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         // Errors in corpus, tokenizer or splits are reported before anything is written.
         RunPlan.Tokenizer(options);
         RunEvaluation.CheckSplits(options);
-        var start = StartWeights.Examine(options);
-        var manifest = RunCorpus.Select(options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
-        if (start is not null)
-        {
-            options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
-        }
-
-        RunFolder.Create(
-            files,
-            aside =>
-            {
-                start?.Save(aside.StartFrom);
-                File.WriteAllText(aside.Config, ConfigWriter.Write(options));
-                manifest.Save(aside.Manifest);
-            }
-        );
+        (options, var manifest) = NewRun.Create(files, options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         return new PreparedRun(files, options, manifest);
     }
 

@@ -59,9 +59,9 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
     public RunFilesOffer Files => new(File.ReadAllBytes(run.Files.Config), File.ReadAllBytes(run.Files.Manifest));
 
-    public IRunRecords Open(long epoch, RunState state)
+    public IRunRecords Open(long term, RunState state)
     {
-        _records = new RunRecords(run, epoch, state, console, log);
+        _records = new RunRecords(run, term, state, console, log);
         if (_records.Alerting is { } alerting)
         {
             alerting.OnAlert = alert => Respond(alert);

@@ -80,14 +80,14 @@ internal sealed class RunObserver(
     public void OnStatus(RunState state)
     {
         _hasEnded = state.HasEnded;
-        if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } place)
+        if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } assignment)
         {
             _generation = state.Generation;
             Traces.BeginGeneration(place.Generation, place.WorldSize, Math.Max(place.StartStep, state.RecordedStep));
             view.Message(
                 LogEventLevel.Information,
-                $"generation {place.Generation}: {place.WorldSize} worker{(place.WorldSize == 1 ? "" : "s")} from step "
-                    + $"{Math.Max(place.StartStep, state.RecordedStep)}"
+                $"generation {assignment.Generation}: {assignment.WorldSize} worker{(assignment.WorldSize == 1 ? "" : "s")} from step "
+                    + $"{Math.Max(assignment.StartStep, state.RecordedStep)}"
             );
         }
 

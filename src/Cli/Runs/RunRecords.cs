@@ -25,15 +25,15 @@ public sealed class RunRecords : IRunRecords
     private bool _isDisposed;
 
     /// <param name="run">The run.</param>
-    /// <param name="epoch">Term of the host that writes.</param>
+    /// <param name="term">Term of the host that writes.</param>
     /// <param name="state">State that the run continues from.</param>
     /// <param name="console">Console for the progress display.</param>
     /// <param name="log">Receives the progress as log lines.</param>
     /// <exception cref="InvalidDataException">A record written by an earlier process is invalid.</exception>
-    public RunRecords(PreparedRun run, long epoch, RunState state, IAnsiConsole console, ILogger log)
+    public RunRecords(PreparedRun run, long term, RunState state, IAnsiConsole console, ILogger log)
     {
         _run = run;
-        _ledger = FileRunLedger.Open(run.Files.Ledger, epoch);
+        _ledger = FileRunLedger.Open(run.Files.Ledger, term);
 
         // If workers wrote the checkpoint without a coordinator, it holds the only records of the last steps.
         if (state.LastCheckpoint is { } checkpoint && checkpoint.Step > _ledger.RecordedStep)

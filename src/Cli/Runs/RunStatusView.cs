@@ -35,7 +35,7 @@ public static class RunStatusView
 
         AnsiConsole.WriteLine(
             $"{run}: {Phase(state)}, {state.CommittedStep} steps committed, {state.RecordedStep} recorded; generation "
-                + $"{state.Generation}; epoch {status.Epoch}, hosted by process {status.Host}."
+                + $"{state.Generation}; term {status.Term}, hosted by process {status.Host}."
         );
         if (state.LastCheckpoint is { } checkpoint)
         {

@@ -45,7 +45,7 @@ public sealed class WorkerProgram(
         };
         try
         {
-            return await RunAsync(client, control, torchThread, training);
+            return await TrainAsync(client, control, torchThread, training);
         }
         catch (CoordinatorLostException error) when (training.CommittedStep > 0)
         {
@@ -61,13 +61,14 @@ public sealed class WorkerProgram(
         }
     }
 
-    private async Task<int> RunAsync(CoordinatorClient client, WorkerControl control, TorchThread torchThread, WorkerTraining training)
+    /// <summary>Joins the run, trains a generation, and joins again until the run ends.</summary>
+    private async Task<int> TrainAsync(CoordinatorClient client, WorkerControl control, TorchThread torchThread, WorkerTraining training)
     {
         var request = Request();
         while (true)
         {
             var answer = await client.JoinAsync(request);
-            if (answer.Assignment is not { } place)
+            if (answer.Assignment is not { } assignment)
             {
                 if (answer.Directive == Directive.SaveAloneAndExit)
                 {
@@ -79,12 +80,15 @@ public sealed class WorkerProgram(
                     : ExitCodes.WorkerLost;
             }
 
-            var over = control.Enter(place);
+            var over = control.Enter(assignment);
             string? reason = null;
             try
             {
-                var end = torchThread.Run(() => training.Train(place, over));
-                if (end != LoopEnd.Regroup && await ReportAsync(client, control, place, end, training.CommittedStep) != Directive.Rejoin)
+                var end = torchThread.Run(() => Train(training, assignment, over));
+                if (
+                    end != LoopEnd.Regroup
+                    && await ReportAsync(client, control, assignment, end, training.CommittedStep) != Directive.Rejoin
+                )
                 {
                     return ExitCodes.Ok;
                 }
@@ -99,7 +103,13 @@ public sealed class WorkerProgram(
                 // The ledger has all steps before the failed one.
                 await control.LeaveAsync();
                 await client.ReportAsync(
-                    new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, WorkerOutcome.Failed, training.CommittedStep)
+                    new WorkerReport(
+                        client.WorkerId,
+                        identity.Incarnation,
+                        assignment.Generation,
+                        WorkerOutcome.Failed,
+                        training.CommittedStep
+                    )
                     {
                         Message = error.Message,
                         ExitCode = code,
@@ -114,15 +124,37 @@ public sealed class WorkerProgram(
             }
 
             await control.LeaveAsync();
-            request = Request() with { HeldStep = training.HeldStep, LeftGeneration = place.Generation, Reason = reason };
+            request = Request() with { HeldStep = training.HeldStep, LeftGeneration = assignment.Generation, Reason = reason };
         }
     }
 
-    private async Task<Directive> ReportAsync(CoordinatorClient client, WorkerControl control, Assignment place, LoopEnd end, long step)
+    /// <summary>Trains a generation from its start to its end.</summary>
+    /// <exception cref="DistributedException">The generation broke.</exception>
+    private static LoopEnd Train(WorkerTraining training, Assignment assignment, CancellationToken over)
+    {
+        try
+        {
+            using var loop = training.Enter(assignment, over);
+            return loop.Run(over);
+        }
+        catch (Exception error)
+        {
+            training.Abandon(error);
+            throw;
+        }
+    }
+
+    private async Task<Directive> ReportAsync(
+        CoordinatorClient client,
+        WorkerControl control,
+        Assignment assignment,
+        LoopEnd end,
+        long step
+    )
     {
         await control.FlushAsync();
         var outcome = end == LoopEnd.Completed ? WorkerOutcome.Completed : WorkerOutcome.Stopped;
-        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, place.Generation, outcome, step));
+        return await client.ReportAsync(new WorkerReport(client.WorkerId, identity.Incarnation, assignment.Generation, outcome, step));
     }
 
     /// <summary>True for a worker started by hand, which prints why it ended. For a node's worker the run's log says so.</summary>

@@ -124,7 +124,7 @@ public static class ClusterHosting
         silo.AddDistributedGrainDirectory();
 #pragma warning restore ORLEANSEXP003
 
-        // The directory would delay the restart of a dead silo's grains in case the silo is still active. A run's epochs fence off such
+        // The directory would delay the restart of a dead silo's grains in case the silo is still active. A run's terms fence off such
         // a silo, so there is no need to wait.
         silo.Configure<GrainDirectoryOptions>(options => options.RangeLeaseDuration = TimeSpan.Zero);
     }

@@ -60,7 +60,7 @@ public sealed class ExperimentGrain(
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _state = new FencedState<ExperimentState>(storage, this);
-        await _state.TakeOverAsync(state => state with { Epoch = state.Epoch + 1 });
+        await _state.TakeOverAsync(state => state with { Term = state.Term + 1 });
         await HandleAsync(new ExperimentMessage.Tick());
     }
 

@@ -14,8 +14,8 @@ internal sealed class FencedState<TState>(IPersistentState<TState> storage, IGra
     public TState Value { get; private set; } = storage.State;
 
     /// <summary>Fences off the previous activation by storing another version of the state, after which it can store no more.</summary>
-    public Task TakeOverAsync(Func<TState, TState> withNextEpoch) =>
-        storage.RecordExists ? TurnAsync(state => (withNextEpoch(state), MustPersist: true, 0)) : Task.CompletedTask;
+    public Task TakeOverAsync(Func<TState, TState> withNextTerm) =>
+        storage.RecordExists ? TurnAsync(state => (withNextTerm(state), MustPersist: true, 0)) : Task.CompletedTask;
 
     public async Task<TResult> TurnAsync<TResult>(Func<TState, (TState Next, bool MustPersist, TResult Result)> handle)
     {

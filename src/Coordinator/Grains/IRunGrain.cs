@@ -73,17 +73,17 @@ public sealed record RunStart(
 );
 
 /// <summary>
-/// An answer with the epoch of the activation that gave it. Workers ignore answers of epochs older than the newest they have seen.
+/// An answer with the term of the activation that gave it. Workers ignore answers of terms older than the newest they have seen.
 /// </summary>
 [GenerateSerializer, Immutable]
-public sealed record Answered([property: Id(0)] long Epoch, [property: Id(1)] RunReply Reply);
+public sealed record Answered([property: Id(0)] long Term, [property: Id(1)] RunReply Reply);
 
 /// <summary>A run as <c>cliptrain status</c> shows it.</summary>
 /// <param name="State">Null before the run has started.</param>
 /// <param name="Host">The process that hosts it, such as "4711 on node1".</param>
 [GenerateSerializer, Immutable]
 public sealed record RunStatus(
-    [property: Id(0)] long Epoch,
+    [property: Id(0)] long Term,
     [property: Id(1)] RunState? State,
     [property: Id(2)] string Host,
     [property: Id(3)] bool IsConcluded

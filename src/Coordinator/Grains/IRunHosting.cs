@@ -23,9 +23,9 @@ public interface IRunHosting
     StepMetrics? LastStep { get; }
 
     /// <summary>Opens the run's records for an activation and fences off their previous user.</summary>
-    /// <param name="epoch">Epoch of the activation.</param>
+    /// <param name="term">Term of the activation.</param>
     /// <param name="state">The state that the run continues from.</param>
-    IRunRecords Open(long epoch, RunState state);
+    IRunRecords Open(long term, RunState state);
 
     /// <summary>True if this process sees a step's checkpoint on disk.</summary>
     bool SeesCheckpoint(long step) => true;

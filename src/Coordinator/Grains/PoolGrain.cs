@@ -39,7 +39,7 @@ public sealed class PoolGrain([PersistentState("pool")] IPersistentState<PoolSta
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _state = new FencedState<PoolState>(storage, this);
-        await _state.TakeOverAsync(state => state with { Epoch = state.Epoch + 1 });
+        await _state.TakeOverAsync(state => state with { Term = state.Term + 1 });
         await HandleAsync(new PoolMessage.Tick());
         this.RegisterGrainTimer(
             () => HandleAsync(new PoolMessage.Tick()),

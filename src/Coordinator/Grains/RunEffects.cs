@@ -25,7 +25,7 @@ internal sealed class RunEffects(StoredRun stored, HeldCalls held, NodeOrderQueu
             case RunEffect.RecordGeneration { Record: var generation }:
                 var assignment = stored.State!.Assignment!;
                 var shards = await open.RecordAsync(generation, assignment);
-                await peers.OpenGenerationAsync(stored.Epoch, assignment, generation.Workers, shards);
+                await peers.OpenGenerationAsync(stored.Term, assignment, generation.Workers, shards);
                 break;
             case RunEffect.RecordSteps steps:
                 await open.RecordAsync(steps.Records);

@@ -47,7 +47,7 @@ public sealed class RunGrain(
         _gate = new TurnGate($"Run {RunId}");
         _peers = new RunPeers(GrainFactory, RunId, logger);
         _effects = new RunEffects(_stored, _held, _orders, _peers);
-        return _stored.BeginEpochAsync(cancellationToken);
+        return _stored.BeginTermAsync(cancellationToken);
     }
 
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
@@ -135,7 +135,7 @@ public sealed class RunGrain(
         }
 
         var queue = _orders.Of(report.NodeId);
-        if (report.Epoch == _stored.Epoch)
+        if (report.Term == _stored.Term)
         {
             queue.Complete(report.CarriedOut);
         }
@@ -149,7 +149,7 @@ public sealed class RunGrain(
 
         // The state in memory of a fenced activation may never have been stored.
         _gate.ThrowIfFenced();
-        return new NodeOrders(_stored.Epoch, NodeLease(State), State.HasEnded ? Ending.OutcomeOf(State) : null, queue.Pending);
+        return new NodeOrders(_stored.Term, NodeLease(State), State.HasEnded ? Ending.OutcomeOf(State) : null, queue.Pending);
     }
 
     public async Task NodeLeftAsync(string nodeId, string incarnation, string? reason)
@@ -185,7 +185,7 @@ public sealed class RunGrain(
             (await EnterAsync()).Dispose();
         }
 
-        return new RunStatus(_stored.Epoch, _stored.State, $"{Environment.ProcessId} on {Environment.MachineName}", _stored.IsConcluded);
+        return new RunStatus(_stored.Term, _stored.State, $"{Environment.ProcessId} on {Environment.MachineName}", _stored.IsConcluded);
     }
 
     public Task<RunFilesOffer> FilesAsync() => Task.FromResult(hosting.Files);
@@ -193,7 +193,7 @@ public sealed class RunGrain(
     /// <summary>The longest permitted silence of a node; a held call delays its next message.</summary>
     private static TimeSpan NodeLease(RunState state) => state.Spec.Timeouts.Heartbeat + HeldCalls.Limit;
 
-    private Answered Answer(RunReply reply) => new(_stored.Epoch, reply);
+    private Answered Answer(RunReply reply) => new(_stored.Term, reply);
 
     private async Task<Answered> AskAsync(RunMessage message, string workerId, HeldCall call)
     {
@@ -255,7 +255,7 @@ public sealed class RunGrain(
         }
         catch (Exception error) when (error is InconsistentStateException or LedgerFencedException)
         {
-            logger.LogWarning("Epoch {Epoch} of run {Run} was taken over by a newer one.", _stored.Epoch, RunId);
+            logger.LogWarning("Term {Term} of run {Run} was taken over by a newer one.", _stored.Term, RunId);
             _gate.Fence();
             ReleaseHeld();
             DeactivateOnIdle();
@@ -302,7 +302,7 @@ public sealed class RunGrain(
         await _stored.ContinueFromAsync(state);
         _open?.Dispose();
         _open = null;
-        _open = new OpenRun(_stored.IsConcluded ? new ConcludedRecords(state) : hosting.Open(_stored.Epoch, state), state, logger);
+        _open = new OpenRun(_stored.IsConcluded ? new ConcludedRecords(state) : hosting.Open(_stored.Term, state), state, logger);
         _open.ComputeShards(state);
         _peers.WatchNodes(state.Nodes, NodeLease(state));
         var tick = TimeSpan.FromTicks(Math.Min(LongestTick.Ticks, state.Spec.Timeouts.Heartbeat.Ticks / 4));

@@ -12,17 +12,16 @@ internal sealed class RunPeers(IGrainFactory grains, string run, ILogger logger)
     /// A grain whose host has just died must not hold up the others: a worker's grain asks for the shard itself, and ranks
     /// that cannot meet join again.
     /// </summary>
-    /// <param name="epoch">Epoch of the calling activation.</param>
+    /// <param name="term">Term of the calling activation.</param>
     /// <param name="assignment">Assignment of rank 0.</param>
     /// <param name="workers">Worker ids, by rank.</param>
     /// <param name="shards">By rank.</param>
-    public async Task OpenGenerationAsync(long epoch, Assignment assignment, IReadOnlyList<string> workers, IReadOnlyList<Shard> shards)
+    public async Task OpenGenerationAsync(long term, Assignment assignment, IReadOnlyList<string> workers, IReadOnlyList<Shard> shards)
     {
         await TryAsync(Rendezvous(assignment.Generation).OpenAsync());
         await Task.WhenAll(
             workers.Select(
-                (worker, rank) =>
-                    TryAsync(Worker(worker).AssignAsync(epoch, new WorkerShard(assignment with { Rank = rank }, shards[rank])))
+                (worker, rank) => TryAsync(Worker(worker).AssignAsync(term, new WorkerShard(assignment with { Rank = rank }, shards[rank])))
             )
         );
     }

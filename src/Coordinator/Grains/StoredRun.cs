@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Grains;
@@ -10,7 +11,8 @@ public sealed class RunRecord
     /// Number of activations. Each stores the next number before it does anything else, which fences off the previous one.
     /// </summary>
     [Id(0)]
-    public long Epoch { get; set; }
+    [JsonPropertyName("epoch")]
+    public long Term { get; set; }
 
     [Id(1)]
     public RunState? State { get; set; }
@@ -23,7 +25,7 @@ public sealed class RunRecord
 /// <summary>Reads and writes the <see cref="RunRecord"/> for one activation, and tells disk errors from others.</summary>
 internal sealed class StoredRun(IPersistentState<RunRecord> storage)
 {
-    public long Epoch => storage.State.Epoch;
+    public long Term => storage.State.Term;
 
     /// <summary>The state in memory, which may be newer than the stored one; null before the run starts.</summary>
     public RunState? State => storage.State.State;
@@ -31,9 +33,9 @@ internal sealed class StoredRun(IPersistentState<RunRecord> storage)
     public bool IsConcluded => storage.State.IsConcluded;
 
     /// <summary>Fences off the previous activation.</summary>
-    public Task BeginEpochAsync(CancellationToken cancellationToken)
+    public Task BeginTermAsync(CancellationToken cancellationToken)
     {
-        storage.State.Epoch++;
+        storage.State.Term++;
         return storage.WriteStateAsync(cancellationToken);
     }
 

@@ -9,7 +9,7 @@ public interface IWorkerGrain : IGrainWithStringKey
 {
     /// <summary>Called by the run when a generation has formed.</summary>
     [ResponseTimeout("00:00:08")]
-    Task AssignAsync(long epoch, WorkerShard shard);
+    Task AssignAsync(long term, WorkerShard shard);
 
     /// <summary>The shard of a generation; null if the worker has no assignment in it.</summary>
     [ResponseTimeout("00:00:08")]
@@ -51,17 +51,17 @@ public sealed record WorkerStatus([property: Id(0)] WorkerShard? Shard, [propert
 [Reentrant, PreferLocalPlacement]
 public sealed class WorkerGrain : Grain, IWorkerGrain
 {
-    private long _epoch;
+    private long _term;
     private WorkerShard? _shard;
     private IWorkerObserver? _process;
 
     public static string KeyOf(string run, string workerId) => $"{run}/{workerId}";
 
-    public Task AssignAsync(long epoch, WorkerShard shard)
+    public Task AssignAsync(long term, WorkerShard shard)
     {
-        if (epoch >= _epoch)
+        if (term >= _term)
         {
-            (_epoch, _shard) = (epoch, shard);
+            (_term, _shard) = (term, shard);
         }
 
         return Task.CompletedTask;

@@ -21,7 +21,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
     private readonly IRunGrain _run = grains.GetGrain<IRunGrain>(run);
     private readonly Lock _lock = new();
     private CancellationTokenSource _takeover = new();
-    private long _epoch;
+    private long _term;
     private int _checkpointsConfirmed;
 
     public string WorkerId { get; } = workerId;
@@ -29,8 +29,8 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
     /// <summary>Maximum time to retry while no coordinator answers.</summary>
     public TimeSpan RetryFor { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Epoch of the newest activation that has answered; 0 before the first answer.</summary>
-    internal long Epoch => Interlocked.Read(ref _epoch);
+    /// <summary>Term of the newest activation that has answered; 0 before the first answer.</summary>
+    internal long Term => Interlocked.Read(ref _term);
 
     internal int CheckpointsConfirmed => Volatile.Read(ref _checkpointsConfirmed);
 
@@ -152,7 +152,7 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
         while (true)
         {
             var answered = await RetryAsync(call, retryFor, cancellationToken);
-            if (!IsCurrent(answered.Epoch))
+            if (!IsCurrent(answered.Term))
             {
                 // A replaced activation answers at once until Orleans notices it.
                 await Task.Delay(FirstPause, time, cancellationToken);
@@ -221,20 +221,20 @@ public sealed class CoordinatorClient(IGrainFactory grains, string run, string w
     }
 
     /// <summary>False for an answer from a replaced activation. Notes a newer one, and abandons calls that wait for an older one.</summary>
-    private bool IsCurrent(long epoch)
+    private bool IsCurrent(long term)
     {
         CancellationTokenSource? ended = null;
         lock (_lock)
         {
-            if (epoch < _epoch)
+            if (term < _term)
             {
                 return false;
             }
 
-            if (epoch > _epoch)
+            if (term > _term)
             {
-                ended = _epoch > 0 ? _takeover : null;
-                (_epoch, _takeover) = (epoch, ended is null ? _takeover : new CancellationTokenSource());
+                ended = _term > 0 ? _takeover : null;
+                (_term, _takeover) = (term, ended is null ? _takeover : new CancellationTokenSource());
             }
         }
 

@@ -175,9 +175,9 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     /// <summary>Registers this process with each new activation of the run. A lost registration costs one interval.</summary>
     private void Attach()
     {
-        if (_client.Epoch != _attachedTo)
+        if (_client.Term != _attachedTo)
         {
-            _attachedTo = _client.Epoch;
+            _attachedTo = _client.Term;
             _ = _client.TryAttachAsync(this);
         }
     }

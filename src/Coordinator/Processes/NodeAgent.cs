@@ -23,7 +23,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
     private readonly string _incarnation = Guid.NewGuid().ToString("N");
     private readonly ConcurrentQueue<WorkerLine> _lines = new();
     private readonly ConcurrentDictionary<string, (int Start, ProcessExit? Exit)> _starts = new(StringComparer.Ordinal);
-    private long _epoch;
+    private long _term;
     private long _carriedOut;
 
     /// <summary>Serves the run until it and its workers have ended. Returns the run's outcome.</summary>
@@ -72,7 +72,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
         {
             var sent = _lines.ToArray();
             var orders = await client.NodeAsync(
-                new NodeReport(options.NodeId, _incarnation, options.Slots, _epoch, _carriedOut, sent),
+                new NodeReport(options.NodeId, _incarnation, options.Slots, _term, _carriedOut, sent),
                 cancellationToken
             );
             foreach (var _ in sent)
@@ -81,7 +81,7 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
             }
 
             // A replaced host of the run does not know the orders of its successor.
-            if (orders.Epoch >= _epoch)
+            if (orders.Term >= _term)
             {
                 CarryOut(workers, orders, telling);
                 if (orders.Outcome is { } outcome)
@@ -94,9 +94,9 @@ public sealed class NodeAgent(CoordinatorClient client, NodeOptions options, Tim
 
     private void CarryOut(LocalWorkers workers, NodeOrders orders, CancellationToken telling)
     {
-        if (orders.Epoch != _epoch)
+        if (orders.Term != _term)
         {
-            (_epoch, _carriedOut) = (orders.Epoch, 0);
+            (_term, _carriedOut) = (orders.Term, 0);
         }
 
         foreach (var order in orders.Orders.Where(order => order.Number > _carriedOut))

@@ -17,7 +17,7 @@ internal static class PrometheusText
             .Replace("\"", "\\\"", StringComparison.Ordinal)
             .Replace("\n", "\\n", StringComparison.Ordinal);
         var text = new StringBuilder();
-        Gauge("epoch", "Activation of the run that hosts it.", status.Epoch);
+        Gauge("term", "Term of the process that hosts the run.", status.Term);
         if (status.State is { } state)
         {
             Gauge("generation", "Generation that trains, or forms.", state.Generation);

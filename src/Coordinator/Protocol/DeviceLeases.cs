@@ -24,10 +24,10 @@ public sealed record NodeOffer(string Node, string Host, long Incarnation, IRead
 public sealed record LeaseRequest(RunAttempt Attempt, string Experiment, int Devices);
 
 /// <summary>Devices reserved for one attempt of a run.</summary>
-/// <param name="Epoch">
-/// Increases with every lease of the pool. A node that starts a worker on a device first ends what an earlier epoch left there.
+/// <param name="Number">
+/// Increases with every lease of the pool. A node that starts a worker on a device first ends what an earlier lease left there.
 /// </param>
-public sealed record Lease(long Epoch, LeaseRequest Request, IReadOnlyList<PoolDevice> Devices)
+public sealed record Lease([property: JsonPropertyName("epoch")] long Number, LeaseRequest Request, IReadOnlyList<PoolDevice> Devices)
 {
     /// <summary>
     /// Reason why the lease is void; null while it is valid. A void lease keeps its remaining devices until the run returns it.

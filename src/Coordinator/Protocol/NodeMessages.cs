@@ -4,19 +4,19 @@ namespace ClipTrain.Coordinator.Protocol;
 /// <param name="NodeId">Its name in the run; the machine's name by default.</param>
 /// <param name="Incarnation">Random and new for each process. The workers of an earlier process died with it.</param>
 /// <param name="Slots">Number of workers that it can run at once.</param>
-/// <param name="Epoch">Epoch of the activation that gave the last orders; 0 before the first.</param>
-/// <param name="CarriedOut">The last order of that epoch that was carried out; 0 if none.</param>
+/// <param name="Term">Term of the activation that gave the last orders; 0 before the first.</param>
+/// <param name="CarriedOut">The last order of that term that was carried out; 0 if none.</param>
 /// <param name="Lines">Output of its workers since the last answered exchange.</param>
-public sealed record NodeReport(string NodeId, string Incarnation, int Slots, long Epoch, long CarriedOut, IReadOnlyList<WorkerLine> Lines);
+public sealed record NodeReport(string NodeId, string Incarnation, int Slots, long Term, long CarriedOut, IReadOnlyList<WorkerLine> Lines);
 
 /// <summary>Orders for a node, to be carried out in sequence.</summary>
 /// <param name="Lease">The node counts as lost if it does not call again within this time.</param>
 /// <param name="Outcome">Outcome of a run that has ended: end all workers within the grace period, then leave. Null while the run
 /// continues.</param>
 /// <param name="Orders">Orders that the node has not yet reported as carried out. It carries out each number once.</param>
-public sealed record NodeOrders(long Epoch, TimeSpan Lease, RunOutcome? Outcome, IReadOnlyList<NodeOrder> Orders);
+public sealed record NodeOrders(long Term, TimeSpan Lease, RunOutcome? Outcome, IReadOnlyList<NodeOrder> Orders);
 
-/// <param name="Number">Sequence number within an epoch.</param>
+/// <param name="Number">Sequence number within a term.</param>
 /// <param name="Start">For Start: the number of the worker's process, from 1. The node starts each number once.</param>
 public sealed record NodeOrder(long Number, NodeAction Action, string WorkerId, int Start);
 

@@ -146,6 +146,6 @@ public sealed record LedgerEntry(
 );
 
 /// <summary>The valid length of a ledger segment.</summary>
-/// <param name="Epoch">The segment's name; 0 if the new segment is the first.</param>
+/// <param name="Term">The segment's name; 0 if the new segment is the first.</param>
 /// <param name="Bytes">Its length when the next segment began.</param>
-public sealed record LedgerSeal(long Epoch, long Bytes);
+public sealed record LedgerSeal([property: JsonPropertyName("epoch")] long Term, long Bytes);

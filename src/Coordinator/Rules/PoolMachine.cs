@@ -198,11 +198,11 @@ public static class PoolMachine
     {
         while (state.Queue.Count > 0 && Allocate(state.FreeDevices(), state.Queue[0].Request.Devices) is { } devices)
         {
-            var epoch = state.LastLease + 1;
+            var number = state.LastLease + 1;
             state = state with
             {
-                LastLease = epoch,
-                Leases = [.. state.Leases, new Lease(epoch, state.Queue[0].Request, devices)],
+                LastLease = number,
+                Leases = [.. state.Leases, new Lease(number, state.Queue[0].Request, devices)],
                 Queue = [.. state.Queue.Skip(1)],
             };
         }

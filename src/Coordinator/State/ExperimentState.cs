@@ -47,7 +47,8 @@ public enum TrialStatus
 public sealed record ExperimentState
 {
     /// <summary>Number of takeovers of the experiment.</summary>
-    public long Epoch { get; init; }
+    [JsonPropertyName("epoch")]
+    public long Term { get; init; }
 
     /// <summary>The experiment as first submitted, without its trials; null before.</summary>
     public ExperimentSpec? Spec { get; init; }

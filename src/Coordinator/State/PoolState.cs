@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.State;
@@ -6,7 +7,8 @@ namespace ClipTrain.Coordinator.State;
 public sealed record PoolState
 {
     /// <summary>Number of takeovers of the pool.</summary>
-    public long Epoch { get; init; }
+    [JsonPropertyName("epoch")]
+    public long Term { get; init; }
 
     /// <summary>In natural order of their names.</summary>
     public IReadOnlyList<PoolNode> Nodes { get; init; } = [];
@@ -17,7 +19,7 @@ public sealed record PoolState
     /// <summary>Waiting requests, in the order of service.</summary>
     public IReadOnlyList<QueuedRequest> Queue { get; init; } = [];
 
-    /// <summary>Epoch of the newest lease.</summary>
+    /// <summary>Number of the newest lease.</summary>
     public long LastLease { get; init; }
 
     /// <summary>The largest number of devices that the pool has had at once.</summary>

@@ -18,41 +18,41 @@ public interface IRunLedger
 
 /// <summary>
 /// The permanent record of a run: its generations and every committed step, in order. A folder of segments <c>000001.jsonl</c>,
-/// <c>000002.jsonl</c> …, one per activation that wrote, named after its epoch. Each starts with the name and length of the previous
+/// <c>000002.jsonl</c> …, one per activation that wrote, named after its term. Each starts with the name and length of the previous
 /// one, so that anything a replaced activation still appends to its own segment is ignored.
 /// <para>Every batch is flushed to disk. An incomplete last line is ignored: its steps were not acknowledged and are sent again.</para>
 /// </summary>
 public sealed class FileRunLedger : IRunLedger, IDisposable
 {
     private readonly string _directory;
-    private readonly long _epoch;
+    private readonly long _term;
     private readonly AppendOnlyFile _segment;
 
-    private FileRunLedger(string directory, long epoch)
+    private FileRunLedger(string directory, long term)
     {
         _directory = directory;
-        _epoch = epoch;
-        _segment = AppendOnlyFile.Open(PathOf(directory, epoch));
+        _term = term;
+        _segment = AppendOnlyFile.Open(PathOf(directory, term));
     }
 
     public long RecordedStep { get; private set; }
 
     public GenerationRecord? LastGeneration { get; private set; }
 
-    /// <summary>Starts the segment of an epoch and fences off earlier writers.</summary>
+    /// <summary>Starts the segment of a term and fences off earlier writers.</summary>
     /// <param name="directory">The ledger's folder, usually <c>ledger/</c> in the run directory; created if missing.</param>
-    /// <param name="epoch">Epoch of the activation, greater than that of any writer before.</param>
+    /// <param name="term">Term of the activation, greater than that of any writer before.</param>
     /// <exception cref="InvalidDataException">A line before the last of a segment is not an entry.</exception>
-    public static FileRunLedger Open(string directory, long epoch)
+    public static FileRunLedger Open(string directory, long term)
     {
         Directory.CreateDirectory(directory);
 
         // The file must exist before the length of the previous segment is read: that segment's writer looks for a newer one after every
         // flush.
-        var ledger = new FileRunLedger(directory, epoch);
+        var ledger = new FileRunLedger(directory, term);
         try
         {
-            var before = LastBegun(directory, epoch - 1);
+            var before = LastBegun(directory, term - 1);
             var length = before == 0 ? 0 : LedgerFile.Scan(PathOf(directory, before)).Last().End;
             ledger.Write([new LedgerEntry(After: new LedgerSeal(before, length))]);
 
@@ -78,11 +78,11 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
         var chain = new Stack<(string Path, long Length)>();
         for (
             var seal = new LedgerSeal(LastBegun(directory, long.MaxValue), long.MaxValue);
-            seal.Epoch > 0;
-            seal = SealOf(directory, seal.Epoch)!
+            seal.Term > 0;
+            seal = SealOf(directory, seal.Term)!
         )
         {
-            chain.Push((PathOf(directory, seal.Epoch), seal.Bytes));
+            chain.Push((PathOf(directory, seal.Term), seal.Bytes));
         }
 
         return chain
@@ -105,8 +105,8 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
 
     public void Dispose() => _segment.Dispose();
 
-    private static string PathOf(string directory, long epoch) =>
-        Path.Combine(directory, epoch.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
+    private static string PathOf(string directory, long term) =>
+        Path.Combine(directory, term.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
 
     private static IEnumerable<long> Segments(string directory) =>
         !Directory.Exists(directory)
@@ -114,28 +114,28 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
             : Directory
                 .EnumerateFiles(directory, "*.jsonl")
                 .Select(path =>
-                    long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
-                        ? epoch
+                    long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var term)
+                        ? term
                         : 0
                 )
-                .Where(epoch => epoch > 0)
+                .Where(term => term > 0)
                 .Order();
 
-    /// <summary>The newest segment up to an epoch with a complete first line; 0 if there is none.</summary>
+    /// <summary>The newest segment up to a term with a complete first line; 0 if there is none.</summary>
     private static long LastBegun(string directory, long upTo) =>
         Segments(directory).LastOrDefault(segment => segment <= upTo && SealOf(directory, segment) is not null);
 
-    private static LedgerSeal? SealOf(string directory, long epoch) =>
-        LedgerFile.Scan(PathOf(directory, epoch)).Select(line => line.Entry.After).FirstOrDefault();
+    private static LedgerSeal? SealOf(string directory, long term) =>
+        LedgerFile.Scan(PathOf(directory, term)).Select(line => line.Entry.After).FirstOrDefault();
 
     private void Write(IReadOnlyList<LedgerEntry> entries)
     {
         using var lines = new MemoryStream();
         LedgerFile.Write(lines, entries);
         _segment.Append(lines.GetBuffer().AsSpan(0, (int)lines.Length));
-        if (Segments(_directory).Last() > _epoch)
+        if (Segments(_directory).Last() > _term)
         {
-            throw new LedgerFencedException(_epoch);
+            throw new LedgerFencedException(_term);
         }
     }
 
@@ -153,5 +153,5 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
     }
 }
 
-/// <summary>Thrown if the activation of an epoch is not the run's newest and may no longer write.</summary>
-public sealed class LedgerFencedException(long epoch) : Exception($"The run was taken over: epoch {epoch} may write no more.");
+/// <summary>Thrown if the activation of a term is not the run's newest and may no longer write.</summary>
+public sealed class LedgerFencedException(long term) : Exception($"The run was taken over: term {term} may write no more.");

@@ -15,12 +15,12 @@ public static class CorpusCaptions
             string[] captions =
             [
                 .. row
-                    .Group.CaptionChoices(row.RowInGroup)!
+                    .RowGroup.CaptionChoices(row.RowInRowGroup)!
                     .SelectMany(texts => texts)
                     .OfType<string>()
                     .Where(text => !string.IsNullOrWhiteSpace(text)),
             ];
-            yield return (index++, captions, row.Group.Label(row.RowInGroup));
+            yield return (index++, captions, row.RowGroup.Label(row.RowInRowGroup));
         }
     }
 
@@ -38,7 +38,7 @@ public static class CorpusCaptions
         long index = 0;
         foreach (var row in CorpusScan.Rows(manifest, CorpusContent.Captions, manifest.IsSelected))
         {
-            if (row.Group.CaptionProblem(row.RowInGroup) is { } problem)
+            if (row.RowGroup.CaptionProblem(row.RowInRowGroup) is { } problem)
             {
                 onBad?.Invoke(manifest.Key(index), problem);
             }

@@ -18,7 +18,7 @@ public sealed class CorpusManifest
         RespectRequiredConstructorParameters = true,
     };
 
-    private readonly ReadGroup[] _groups;
+    private readonly ReadGroup[] _rowGroups;
     private readonly int[] _partOfFile;
     private readonly RowMask? _selected;
 
@@ -48,9 +48,9 @@ public sealed class CorpusManifest
         RowCount = files.Sum(f => f.Rows);
         _selected = selection?.Unpack(RowCount);
         Hash = _selected?.HashWith(filesHash) ?? filesHash;
-        _groups = ReadGroup.Cut(files, _selected);
-        SampleCount = _groups.Sum(g => (long)g.Samples);
-        GroupRows = Array.ConvertAll(_groups, g => g.Samples);
+        _rowGroups = ReadGroup.Cut(files, _selected);
+        SampleCount = _rowGroups.Sum(g => (long)g.Samples);
+        RowGroupRows = Array.ConvertAll(_rowGroups, g => g.Samples);
     }
 
     /// <summary>The corpora of a mixture, in order; a single part without a name otherwise.</summary>
@@ -105,9 +105,9 @@ public sealed class CorpusManifest
     /// Samples of each group that is read and shuffled as a unit: the row groups, those with more than 2,048 rows split.
     /// </summary>
     [JsonIgnore]
-    public IReadOnlyList<int> GroupRows { get; }
+    public IReadOnlyList<int> RowGroupRows { get; }
 
-    internal ReadOnlySpan<ReadGroup> Groups => _groups;
+    internal ReadOnlySpan<ReadGroup> RowGroups => _rowGroups;
 
     /// <summary>The part of a file.</summary>
     internal CorpusPart PartOf(int file) => Parts[_partOfFile[file]];
@@ -196,11 +196,11 @@ public sealed class CorpusManifest
         };
     }
 
-    /// <summary>Samples of the groups of each part; concatenated, these are <see cref="GroupRows"/>.</summary>
-    public IReadOnlyList<IReadOnlyList<int>> GroupRowsByPart()
+    /// <summary>Samples of the groups of each part; concatenated, these are <see cref="RowGroupRows"/>.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> RowGroupRowsByPart()
     {
         var rows = Parts.Select(_ => new List<int>()).ToArray();
-        foreach (var group in _groups)
+        foreach (var group in _rowGroups)
         {
             rows[_partOfFile[group.File]].Add(group.Samples);
         }
@@ -209,12 +209,12 @@ public sealed class CorpusManifest
     }
 
     /// <summary>
-    /// The location of each group of <see cref="GroupRows"/>: its file, an index into <see cref="Files"/>, and its number in that file.
+    /// The location of each group of <see cref="RowGroupRows"/>: its file, an index into <see cref="Files"/>, and its number in that file.
     /// </summary>
-    public IEnumerable<(int File, int Group)> GroupLocations()
+    public IEnumerable<(int File, int RowGroup)> RowGroupLocations()
     {
         var (file, number) = (-1, 0);
-        foreach (var group in _groups)
+        foreach (var group in _rowGroups)
         {
             (file, number) = group.File == file ? (file, number + 1) : (group.File, 0);
             yield return (file, number);
@@ -224,8 +224,8 @@ public sealed class CorpusManifest
     /// <summary>The file and the row in it (from 0) of a sample.</summary>
     public (string File, long Row) Locate(long index)
     {
-        var (number, row) = Place(index);
-        var group = _groups[number];
+        var (number, row) = RowOf(index);
+        var group = _rowGroups[number];
         return (Files[group.File].Path, group.FirstRow + row);
     }
 
@@ -272,10 +272,10 @@ public sealed class CorpusManifest
     }
 
     /// <summary>The group that contains a sample, and the sample's row in it.</summary>
-    internal (int Group, int Row) Place(long index)
+    internal (int RowGroup, int Row) RowOf(long index)
     {
-        var number = GroupOf(index);
-        var group = _groups[number];
+        var number = RowGroupOf(index);
+        var group = _rowGroups[number];
         var nth = (int)(index - group.FirstIndex);
         return (number, _selected is null ? nth : (int)(_selected.Find(group.FirstCorpusRow, nth) - group.FirstCorpusRow));
     }
@@ -283,16 +283,16 @@ public sealed class CorpusManifest
     /// <summary>True if a row, counted through all files, is a sample.</summary>
     internal bool IsSelected(long corpusRow) => _selected?[corpusRow] ?? true;
 
-    internal int GroupOf(long index)
+    internal int RowGroupOf(long index)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, SampleCount);
         int low = 0,
-            high = _groups.Length - 1;
+            high = _rowGroups.Length - 1;
         while (low < high)
         {
             var middle = (low + high + 1) >>> 1;
-            if (_groups[middle].FirstIndex <= index)
+            if (_rowGroups[middle].FirstIndex <= index)
             {
                 low = middle;
             }

@@ -32,9 +32,9 @@ public sealed class CorpusReader : IDisposable
     }
 
     /// <summary>Reads one group of rows, including rows that are not selected; the caller disposes it.</summary>
-    /// <param name="groupIndex">Index into <see cref="CorpusManifest.GroupRows"/>.</param>
+    /// <param name="index">Index into <see cref="CorpusManifest.RowGroupRows"/>.</param>
     /// <exception cref="CorpusException">The file is damaged, or has changed since the manifest was made.</exception>
-    public RowGroup Read(int groupIndex) => Read(groupIndex, wanted: default);
+    public RowGroup Read(int index) => Read(index, wanted: default);
 
     /// <summary>Reads a range of samples in order.</summary>
     /// <exception cref="CorpusException">A file is damaged, or has changed since the manifest was made.</exception>
@@ -53,9 +53,9 @@ public sealed class CorpusReader : IDisposable
     }
 
     /// <summary>Reads the wanted rows of one group; an empty mask means all.</summary>
-    internal RowGroup Read(int groupIndex, ReadOnlySpan<bool> wanted)
+    internal RowGroup Read(int index, ReadOnlySpan<bool> wanted)
     {
-        var group = _manifest.Groups[groupIndex];
+        var group = _manifest.RowGroups[index];
         var path = _manifest.Files[group.File].Path;
         var rows = new RowGroup(_pool, group.Rows);
         try
@@ -79,12 +79,12 @@ public sealed class CorpusReader : IDisposable
     private void Fill(RowGroup rows, ReadGroup group, string path, bool[]? wanted)
     {
         var file = _files.Get(path);
-        if (group.RowGroup >= file.GroupCount || file.Rows(group.RowGroup) < group.Offset + group.Rows)
+        if (group.RowGroup >= file.RowGroupCount || file.Rows(group.RowGroup) < group.Offset + group.Rows)
         {
             throw Changed(path, $"row group {group.RowGroup} is missing or has a different row count");
         }
 
-        var columns = new GroupColumns(file, group, path, wanted);
+        var columns = new RowGroupColumns(file, group, path, wanted);
         var part = _manifest.PartOf(group.File);
         if (_content.HasFlag(CorpusContent.Images))
         {
@@ -112,11 +112,11 @@ public sealed class CorpusReader : IDisposable
         var index = start;
         while (index < end)
         {
-            var number = _manifest.GroupOf(index);
+            var number = _manifest.RowGroupOf(index);
             using var group = Read(number);
-            for (; index < end && _manifest.Place(index) is var place && place.Group == number; index++)
+            for (; index < end && _manifest.RowOf(index) is var at && at.RowGroup == number; index++)
             {
-                yield return new Sample(index, group.Image(place.Row).ToArray(), group.Caption(place.Row), group.Label(place.Row));
+                yield return new Sample(index, group.Image(at.Row).ToArray(), group.Caption(at.Row), group.Label(at.Row));
             }
         }
     }

@@ -2,17 +2,17 @@ namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>One row of a scan. Valid until the scan moves on.</summary>
 /// <param name="Group">The rows that were read together with it.</param>
-/// <param name="RowInGroup">Its row in <paramref name="Group"/>.</param>
+/// <param name="RowInRowGroup">Its row in <paramref name="RowGroup"/>.</param>
 /// <param name="File">Its file.</param>
 /// <param name="Row">Its row in the file.</param>
 /// <param name="CorpusRow">Its row counted through all files.</param>
-internal readonly record struct ScannedRow(RowGroup Group, int RowInGroup, CorpusFile File, long Row, long CorpusRow)
+internal readonly record struct ScannedRow(RowGroup RowGroup, int RowInRowGroup, CorpusFile File, long Row, long CorpusRow)
 {
     /// <summary>The encoded image; empty where it is null.</summary>
-    public ReadOnlySpan<byte> Image => Group.Image(RowInGroup);
+    public ReadOnlySpan<byte> Image => RowGroup.Image(RowInRowGroup);
 
     /// <summary>The caption; null where it is null or not text.</summary>
-    public string? Caption => Group.Caption(RowInGroup);
+    public string? Caption => RowGroup.Caption(RowInRowGroup);
 }
 
 /// <summary>Reads wanted rows of a corpus once, in corpus order, on the calling thread.</summary>
@@ -31,9 +31,9 @@ internal static class CorpusScan
     )
     {
         using var reader = new CorpusReader(manifest, labelColumn, content);
-        for (var number = 0; number < manifest.GroupRows.Count; number++)
+        for (var number = 0; number < manifest.RowGroupRows.Count; number++)
         {
-            var group = manifest.Groups[number];
+            var group = manifest.RowGroups[number];
             var wanted = new bool[group.Rows];
             for (var row = 0; row < wanted.Length; row++)
             {

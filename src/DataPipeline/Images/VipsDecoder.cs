@@ -19,16 +19,16 @@ internal static unsafe class VipsDecoder
 
     private static readonly Lazy<bool> Started = new(Start);
 
-    private static readonly ReaderWriterLockSlim Turns = new();
+    private static readonly ReaderWriterLockSlim DecodeLock = new();
 
-    private static readonly TimeSpan TurnPatience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LockTimeout = TimeSpan.FromSeconds(1);
 
     /// <summary>Decodes to RGBX.</summary>
     /// <exception cref="ImageDecodeException">The format is unknown, or the image is damaged, truncated or too large.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, PixelBuffer image, ImageLimits limits)
     {
         _ = Started.Value;
-        Turns.EnterReadLock();
+        DecodeLock.EnterReadLock();
         try
         {
             DecodeNow(encoded, image, limits);
@@ -41,11 +41,11 @@ internal static unsafe class VipsDecoder
         }
         finally
         {
-            Turns.ExitReadLock();
+            DecodeLock.ExitReadLock();
         }
 
-        // An abandoned decode may hold a turn for ever; then only the reason is less exact.
-        if (!Turns.TryEnterWriteLock(TurnPatience))
+        // An abandoned decode may hold the lock for ever; then only the reason is less exact.
+        if (!DecodeLock.TryEnterWriteLock(LockTimeout))
         {
             throw new ImageDecodeException("libvips cannot decode the image");
         }
@@ -57,7 +57,7 @@ internal static unsafe class VipsDecoder
         }
         finally
         {
-            Turns.ExitWriteLock();
+            DecodeLock.ExitWriteLock();
         }
     }
 
@@ -78,7 +78,7 @@ internal static unsafe class VipsDecoder
     {
         _ = Started.Value;
         // A negative answer appends to libvips's error buffer, which another thread may be reading.
-        Turns.EnterReadLock();
+        DecodeLock.EnterReadLock();
         try
         {
             fixed (byte* data = encoded)
@@ -88,7 +88,7 @@ internal static unsafe class VipsDecoder
         }
         finally
         {
-            Turns.ExitReadLock();
+            DecodeLock.ExitReadLock();
         }
     }
 

@@ -50,16 +50,16 @@ internal sealed class ParallelScan<TTools, TResult>(Func<TTools> createTools, Fu
 
     private static IEnumerable<Chunk> Chunks(CorpusManifest manifest, RowChoice choice, CorpusReader reader)
     {
-        foreach (var (number, wanted) in choice.Groups)
+        foreach (var (number, wanted) in choice.RowGroups)
         {
-            var group = manifest.Groups[number];
+            var group = manifest.RowGroups[number];
             SampleRow[] samples =
             [
                 .. Enumerable
                     .Range(0, group.Samples)
                     .Where(nth => wanted is null || wanted[nth])
                     .Select(nth => group.FirstIndex + nth)
-                    .Select(index => new SampleRow(manifest.Place(index).Row, index)),
+                    .Select(index => new SampleRow(manifest.RowOf(index).Row, index)),
             ];
             var mask = new bool[group.Rows];
             foreach (var sample in samples)

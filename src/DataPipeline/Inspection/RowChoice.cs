@@ -7,36 +7,36 @@ namespace ClipTrain.DataPipeline.Inspection;
 public sealed class RowChoice
 {
     /// <summary>Largest number of row groups in a sample: each is read whole, however few of its rows are wanted.</summary>
-    public const int MaxSampledGroups = 256;
+    public const int MaxSampledRowGroups = 256;
 
-    private RowChoice(IReadOnlyList<(int Group, bool[]? Rows)> groups, long count) => (Groups, Count) = (groups, count);
+    private RowChoice(IReadOnlyList<(int RowGroup, bool[]? Rows)> rowGroups, long count) => (RowGroups, Count) = (rowGroups, count);
 
     /// <summary>Number of rows chosen.</summary>
     public long Count { get; }
 
-    /// <summary>The groups to read, in order, each with a mask of its samples; null for all.</summary>
-    internal IReadOnlyList<(int Group, bool[]? Rows)> Groups { get; }
+    /// <summary>The row groups to read, in order, each with a mask of its samples; null for all.</summary>
+    internal IReadOnlyList<(int RowGroup, bool[]? Rows)> RowGroups { get; }
 
     /// <summary>All rows.</summary>
     public static RowChoice All(CorpusManifest manifest) =>
-        new([.. Enumerable.Range(0, manifest.GroupRows.Count).Select(group => (group, (bool[]?)null))], manifest.SampleCount);
+        new([.. Enumerable.Range(0, manifest.RowGroupRows.Count).Select(rowGroup => (rowGroup, (bool[]?)null))], manifest.SampleCount);
 
     /// <summary>Rows drawn without replacement, uniformly over randomly drawn row groups; all rows if there are no more.</summary>
     public static RowChoice Sample(CorpusManifest manifest, long count, ulong seed)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         var random = RandomStreams.Of(RandomPurpose.Inspection, seed, time: 0);
-        var groups = Distinct(Math.Min(MaxSampledGroups, manifest.GroupRows.Count), manifest.GroupRows.Count, ref random)
-            .Select(group => (int)group)
+        var rowGroups = Distinct(Math.Min(MaxSampledRowGroups, manifest.RowGroupRows.Count), manifest.RowGroupRows.Count, ref random)
+            .Select(rowGroup => (int)rowGroup)
             .ToArray();
-        var rows = groups.Sum(group => (long)manifest.GroupRows[group]);
+        var rows = rowGroups.Sum(rowGroup => (long)manifest.RowGroupRows[rowGroup]);
         var chosen = new List<(int, bool[]?)>();
         long start = 0;
         using var positions = Distinct(Math.Min(count, rows), rows, ref random).GetEnumerator();
         var left = positions.MoveNext();
-        foreach (var group in groups)
+        foreach (var rowGroup in rowGroups)
         {
-            var wanted = new bool[manifest.GroupRows[group]];
+            var wanted = new bool[manifest.RowGroupRows[rowGroup]];
             for (; left && positions.Current < start + wanted.Length; left = positions.MoveNext())
             {
                 wanted[positions.Current - start] = true;
@@ -45,7 +45,7 @@ public sealed class RowChoice
             start += wanted.Length;
             if (wanted.Contains(true))
             {
-                chosen.Add((group, wanted));
+                chosen.Add((rowGroup, wanted));
             }
         }
 

@@ -275,8 +275,8 @@ internal sealed class DecodePipeline : IDisposable
             return $": {_manifest.Key(job.Sample.Sample.Index)} is being decoded";
         }
 
-        return _reader.Reading is { } group
-            ? $": the row group that begins with {_manifest.Key(_manifest.Groups[group].FirstIndex)} is being read"
+        return _reader.Reading is { } rowGroup
+            ? $": the row group that begins with {_manifest.Key(_manifest.RowGroups[rowGroup].FirstIndex)} is being read"
             : "";
     }
 

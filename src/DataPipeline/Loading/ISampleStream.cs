@@ -23,12 +23,12 @@ internal interface ISampleStream
     /// <summary>Start and count of a batch's positions; starts rise from batch to batch.</summary>
     (long Start, int Count) Slice(long batch);
 
-    /// <summary>The partition of a position, and its place in that partition's stream.</summary>
-    (int Partition, long Place) At(long position);
+    /// <summary>The partition of a position, and its offset in that partition's stream.</summary>
+    (int Partition, long Offset) At(long position);
 
     /// <summary>The stretches of a partition from the first batch to the last, each with its first stream position.</summary>
     IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition);
 
-    /// <summary>The ranges of places in a stretch that belong to this worker's batches.</summary>
+    /// <summary>The ranges of offsets in a stretch that belong to this worker's batches.</summary>
     IEnumerable<(long From, long To)> Held(Stretch stretch);
 }

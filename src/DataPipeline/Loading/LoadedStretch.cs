@@ -15,23 +15,23 @@ internal sealed class LoadedStretch : IDisposable
     private bool _over;
 
     /// <param name="stretch">The stretch.</param>
-    /// <param name="held">Ranges of places that are needed.</param>
+    /// <param name="held">Ranges of offsets that are needed.</param>
     /// <param name="manifest">The corpus.</param>
     public LoadedStretch(Stretch stretch, IEnumerable<(long From, long To)> held, CorpusManifest manifest)
     {
         (_stretch, _manifest) = (stretch, manifest);
-        _wanted = new bool[manifest.Groups[stretch.Group].Rows];
+        _wanted = new bool[manifest.RowGroups[stretch.RowGroup].Rows];
         foreach (var (from, to) in held)
         {
-            for (var place = from; place < to; place++, _remaining++)
+            for (var offset = from; offset < to; offset++, _remaining++)
             {
-                _wanted[RowOf(place)] = true;
+                _wanted[RowOf(offset)] = true;
             }
         }
     }
 
     /// <summary>The row group to read.</summary>
-    public int Group => _stretch.Group;
+    public int RowGroup => _stretch.RowGroup;
 
     /// <summary>Mask of the row group's rows that this worker needs.</summary>
     public ReadOnlySpan<bool> Wanted => _wanted;
@@ -39,14 +39,14 @@ internal sealed class LoadedStretch : IDisposable
     /// <summary>Samples not yet released.</summary>
     public int Remaining => _remaining;
 
-    /// <summary>True if it contains a place of a partition's stream.</summary>
-    public bool Holds(int partition, long place) => _stretch.Holds(partition, place);
+    /// <summary>True if it contains an offset of a partition's stream.</summary>
+    public bool Holds(int partition, long offset) => _stretch.Holds(partition, offset);
 
     /// <summary>Takes the rows that were read.</summary>
     public void Fill(RowGroup rows) => _rows = rows;
 
-    /// <summary>The sample at a place of its partition's stream; null until the row group has been read.</summary>
-    public EncodedSample? Find(long place) => _rows is null ? null : new EncodedSample(this, SampleAt(place), _rows, RowOf(place));
+    /// <summary>The sample at an offset of its partition's stream; null until the row group has been read.</summary>
+    public EncodedSample? Find(long offset) => _rows is null ? null : new EncodedSample(this, SampleAt(offset), _rows, RowOf(offset));
 
     /// <summary>Records that one sample is no longer needed.</summary>
     public void Release() => _remaining--;
@@ -77,9 +77,9 @@ internal sealed class LoadedStretch : IDisposable
         }
     }
 
-    private int RowOf(long place) => _manifest.Place(SampleAt(place).Index).Row;
+    private int RowOf(long offset) => _manifest.RowOf(SampleAt(offset).Index).Row;
 
-    private SampleRef SampleAt(long place) => new(_stretch.Epoch, _stretch.Samples[place - _stretch.Start]);
+    private SampleRef SampleAt(long offset) => new(_stretch.Epoch, _stretch.Samples[offset - _stretch.Start]);
 }
 
 /// <summary>An encoded sample in memory, valid until it is released.</summary>

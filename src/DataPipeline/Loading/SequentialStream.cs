@@ -36,22 +36,22 @@ internal sealed class SequentialStream : ISampleStream
         return (start, (int)Math.Min(MaxCount, _end - start));
     }
 
-    public (int Partition, long Place) At(long position) => (0, position);
+    public (int Partition, long Offset) At(long position) => (0, position);
 
     public IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition)
     {
         var position = _start;
         while (position < _end)
         {
-            var number = _manifest.GroupOf(position);
-            var group = _manifest.Groups[number];
-            var samples = new long[group.Samples];
+            var number = _manifest.RowGroupOf(position);
+            var rowGroup = _manifest.RowGroups[number];
+            var samples = new long[rowGroup.Samples];
             for (var row = 0; row < samples.Length; row++)
             {
-                samples[row] = group.FirstIndex + row;
+                samples[row] = rowGroup.FirstIndex + row;
             }
 
-            var stretch = new Stretch(partition, Epoch: 0, group.FirstIndex, number, samples);
+            var stretch = new Stretch(partition, Epoch: 0, rowGroup.FirstIndex, number, samples);
             yield return (position, stretch);
             position = stretch.End;
         }

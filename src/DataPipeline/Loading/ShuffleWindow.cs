@@ -10,7 +10,7 @@ public static class ShuffleWindow
 
     /// <summary>The default window of a corpus, from the size of its files and the share of rows selected.</summary>
     public static int Of(CorpusManifest manifest) =>
-        Of(manifest.Files.Sum(file => file.Bytes) * ((double)manifest.SampleCount / manifest.RowCount), manifest.GroupRows.Count);
+        Of(manifest.Files.Sum(file => file.Bytes) * ((double)manifest.SampleCount / manifest.RowCount), manifest.RowGroupRows.Count);
 
     internal static int Of(double corpusBytes, int groups) => (int)Math.Clamp(Bytes / (corpusBytes / groups), 1, groups);
 }

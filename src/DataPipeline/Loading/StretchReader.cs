@@ -26,13 +26,13 @@ internal sealed class StretchReader : IDisposable
     }
 
     /// <summary>The row group being read; null if none is.</summary>
-    public int? Reading => Volatile.Read(ref _reading) is >= 0 and var group ? group : null;
+    public int? Reading => Volatile.Read(ref _reading) is >= 0 and var rowGroup ? rowGroup : null;
 
     /// <summary>Waits for the sample at a position; null once the work has failed or stopped.</summary>
     public EncodedSample? Get(long position)
     {
-        var (partition, place) = _stream.At(position);
-        return _gate.When(() => _stretches.Find(s => s.Holds(partition, place))?.Find(place));
+        var (partition, offset) = _stream.At(position);
+        return _gate.When(() => _stretches.Find(s => s.Holds(partition, offset))?.Find(offset));
     }
 
     /// <summary>Releases a sample whose bytes are no longer used.</summary>
@@ -108,8 +108,8 @@ internal sealed class StretchReader : IDisposable
     private RowGroup Read(LoadedStretch stretch)
     {
         using var _ = _meter.Time(LoaderWork.Read, stretch.Remaining);
-        Volatile.Write(ref _reading, stretch.Group);
-        var rows = _reader.Read(stretch.Group, stretch.Wanted);
+        Volatile.Write(ref _reading, stretch.RowGroup);
+        var rows = _reader.Read(stretch.RowGroup, stretch.Wanted);
         Volatile.Write(ref _reading, -1);
         return rows;
     }

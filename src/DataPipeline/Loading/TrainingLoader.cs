@@ -25,7 +25,7 @@ public sealed class TrainingLoader : IDisposable
     private long? _askedAt;
 
     /// <param name="manifest">The corpus.</param>
-    /// <param name="order">Order of its samples, made from the manifest's <see cref="CorpusManifest.GroupRows"/>.</param>
+    /// <param name="order">Order of its samples, made from the manifest's <see cref="CorpusManifest.RowGroupRows"/>.</param>
     /// <param name="tokenizer">Shared by all threads.</param>
     /// <param name="createTransform">Called once per thread.</param>
     /// <param name="options">This worker's slice and reading options.</param>

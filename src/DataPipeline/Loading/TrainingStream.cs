@@ -31,18 +31,18 @@ internal sealed class TrainingStream : ISampleStream
 
     public (long Start, int Count) Slice(long batch) => (checked(batch * _globalBatch) + _start, MaxCount);
 
-    public (int Partition, long Place) At(long position) => _schedule.At(position);
+    public (int Partition, long Offset) At(long position) => _schedule.At(position);
 
     public IEnumerable<(long Position, Stretch Stretch)> Stretches(int partition)
     {
         var end = LastBatch * _globalBatch;
-        var place = _schedule.CountOf(partition, FirstBatch * _globalBatch);
-        while (_schedule.PositionOf(partition, place) is var position && position < end)
+        var offset = _schedule.CountOf(partition, FirstBatch * _globalBatch);
+        while (_schedule.PositionOf(partition, offset) is var position && position < end)
         {
-            var stretch = _order.At(partition, place);
-            _beforeRead?.Invoke(_schedule.CorpusOf(partition), stretch.Epoch, stretch.Group);
+            var stretch = _order.At(partition, offset);
+            _beforeRead?.Invoke(_schedule.CorpusOf(partition), stretch.Epoch, stretch.RowGroup);
             yield return (position, stretch);
-            place = stretch.End;
+            offset = stretch.End;
         }
     }
 

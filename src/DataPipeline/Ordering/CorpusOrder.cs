@@ -9,7 +9,7 @@ namespace ClipTrain.DataPipeline.Ordering;
 internal sealed class CorpusOrder
 {
     private readonly IReadOnlyList<int> _rowGroupRows;
-    private readonly long[] _groupStarts;
+    private readonly long[] _rowGroupStarts;
     private readonly ulong _seed;
     private readonly PartitionSchedule _schedule;
     private readonly int _corpus,
@@ -26,8 +26,8 @@ internal sealed class CorpusOrder
     public CorpusOrder(IReadOnlyList<int> rowGroupRows, ulong seed, PartitionSchedule schedule, int corpus)
     {
         (_rowGroupRows, _seed, _schedule, _corpus) = (rowGroupRows, seed, schedule, corpus);
-        _groupStarts = Starts(rowGroupRows.Count, group => rowGroupRows[group]);
-        SampleCount = _groupStarts[^1];
+        _rowGroupStarts = Starts(rowGroupRows.Count, rowGroup => rowGroupRows[rowGroup]);
+        SampleCount = _rowGroupStarts[^1];
         var partitions = schedule.PartitionsOf(corpus);
         _firstPartition = partitions.Start.Value;
         _stretches = new Stretch?[partitions.End.Value - _firstPartition];
@@ -41,17 +41,17 @@ internal sealed class CorpusOrder
     {
         ArgumentOutOfRangeException.ThrowIfNegative(index);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, SampleCount);
-        return LastNotAbove(_groupStarts, index);
+        return LastNotAbove(_rowGroupStarts, index);
     }
 
-    /// <summary>The stretch that contains a place of a partition's stream.</summary>
-    public Stretch At(int partition, long place)
+    /// <summary>The stretch that contains an offset of a partition's stream.</summary>
+    public Stretch At(int partition, long offset)
     {
         ref var cached = ref _stretches[partition - _firstPartition];
         var stretch = Volatile.Read(ref cached);
-        if (stretch is null || !stretch.Holds(partition, place))
+        if (stretch is null || !stretch.Holds(partition, offset))
         {
-            Volatile.Write(ref cached, stretch = Compute(partition, place));
+            Volatile.Write(ref cached, stretch = Compute(partition, offset));
         }
 
         return stretch;
@@ -67,28 +67,28 @@ internal sealed class CorpusOrder
             return [];
         }
 
-        var first = LastNotAbove(order.GroupStarts, part.Start);
-        return order.Groups.AsSpan(first..(LastNotAbove(order.GroupStarts, part.End - 1) + 1));
+        var first = LastNotAbove(order.RowGroupStarts, part.Start);
+        return order.RowGroups.AsSpan(first..(LastNotAbove(order.RowGroupStarts, part.End - 1) + 1));
     }
 
-    private Stretch Compute(int partition, long place)
+    private Stretch Compute(int partition, long offset)
     {
-        var epoch = Epoch(_schedule.CountOfCorpus(_corpus, _schedule.PositionOf(partition, place)) / SampleCount);
+        var epoch = Epoch(_schedule.CountOfCorpus(_corpus, _schedule.PositionOf(partition, offset)) / SampleCount);
         var part = epoch.Parts[partition - _firstPartition];
-        var laidOut = part.Start + (place - part.FirstPlace);
-        var turn = LastNotAbove(epoch.GroupStarts, laidOut);
-        var group = epoch.Groups[turn];
-        var from = Math.Max(part.Start, epoch.GroupStarts[turn]);
-        var to = Math.Min(part.End, epoch.GroupStarts[turn + 1]);
-        var samples = new long[_rowGroupRows[group]];
+        var laidOut = part.Start + (offset - part.FirstOffset);
+        var nth = LastNotAbove(epoch.RowGroupStarts, laidOut);
+        var rowGroup = epoch.RowGroups[nth];
+        var from = Math.Max(part.Start, epoch.RowGroupStarts[nth]);
+        var to = Math.Min(part.End, epoch.RowGroupStarts[nth + 1]);
+        var samples = new long[_rowGroupRows[rowGroup]];
         for (var row = 0; row < samples.Length; row++)
         {
-            samples[row] = _groupStarts[group] + row;
+            samples[row] = _rowGroupStarts[rowGroup] + row;
         }
         // The whole row group is shuffled before partitions divide it, so that no sample is tied to a partition.
-        RandomStreams.Of(RandomPurpose.RowGroupOrder, _seed, epoch.Number, group).Shuffle(samples.AsSpan());
-        var held = samples[(int)(from - epoch.GroupStarts[turn])..(int)(to - epoch.GroupStarts[turn])];
-        return new Stretch(partition, epoch.Number, part.FirstPlace + (from - part.Start), group, held);
+        RandomStreams.Of(RandomPurpose.RowGroupOrder, _seed, epoch.Number, rowGroup).Shuffle(samples.AsSpan());
+        var held = samples[(int)(from - epoch.RowGroupStarts[nth])..(int)(to - epoch.RowGroupStarts[nth])];
+        return new Stretch(partition, epoch.Number, part.FirstOffset + (from - part.Start), rowGroup, held);
     }
 
     private EpochOrder Epoch(long number)
@@ -105,13 +105,13 @@ internal sealed class CorpusOrder
 
     private EpochOrder ComputeEpoch(long number)
     {
-        var groups = new int[_rowGroupRows.Count];
-        for (var i = 0; i < groups.Length; i++)
+        var rowGroups = new int[_rowGroupRows.Count];
+        for (var i = 0; i < rowGroups.Length; i++)
         {
-            groups[i] = i;
+            rowGroups[i] = i;
         }
 
-        RandomStreams.Of(RandomPurpose.EpochOrder, _seed, number).Shuffle(groups.AsSpan());
+        RandomStreams.Of(RandomPurpose.EpochOrder, _seed, number).Shuffle(rowGroups.AsSpan());
         var (begin, end) = (
             _schedule.PositionOfCorpus(_corpus, number * SampleCount),
             _schedule.PositionOfCorpus(_corpus, (number + 1) * SampleCount)
@@ -126,7 +126,7 @@ internal sealed class CorpusOrder
             start += count;
         }
 
-        return new EpochOrder(number, groups, Starts(groups.Length, turn => _rowGroupRows[groups[turn]]), parts);
+        return new EpochOrder(number, rowGroups, Starts(rowGroups.Length, nth => _rowGroupRows[rowGroups[nth]]), parts);
     }
 
     private static long[] Starts(int count, Func<int, int> rows)
@@ -140,7 +140,7 @@ internal sealed class CorpusOrder
         return starts;
     }
 
-    // Empty groups share the start of the group after them; the last of equal starts contains the value.
+    // Empty row groups share the start of the row group after them; the last of equal starts contains the value.
     private static int LastNotAbove(long[] starts, long value)
     {
         int low = 0,
@@ -162,30 +162,30 @@ internal sealed class CorpusOrder
     }
 
     /// <summary>A partition's part of an epoch.</summary>
-    /// <param name="FirstPlace">First place in the partition's stream.</param>
+    /// <param name="FirstOffset">First offset in the partition's stream.</param>
     /// <param name="Start">Start of its part of the shuffled row groups, in samples.</param>
     /// <param name="End">End of that part, exclusive.</param>
-    private readonly record struct EpochPart(long FirstPlace, long Start, long End);
+    private readonly record struct EpochPart(long FirstOffset, long Start, long End);
 
     /// <summary>One epoch's row groups and their division among partitions.</summary>
     /// <param name="Number">Epoch number, from 0.</param>
-    /// <param name="Groups">Row groups in shuffled order.</param>
-    /// <param name="GroupStarts">Start of each shuffled row group, in samples; one entry more than groups.</param>
+    /// <param name="RowGroups">Row groups in shuffled order.</param>
+    /// <param name="RowGroupStarts">Start of each shuffled row group, in samples; one entry more than row groups.</param>
     /// <param name="Parts">Each partition's part.</param>
-    private sealed record EpochOrder(long Number, int[] Groups, long[] GroupStarts, EpochPart[] Parts);
+    private sealed record EpochOrder(long Number, int[] RowGroups, long[] RowGroupStarts, EpochPart[] Parts);
 }
 
 /// <summary>The part of a partition's sample stream that lies in one row group. Shared between callers; do not modify.</summary>
 /// <param name="Partition">The partition.</param>
 /// <param name="Epoch">Its epoch.</param>
-/// <param name="Start">Place of its first sample in the partition's stream.</param>
-/// <param name="Group">The row group.</param>
+/// <param name="Start">Offset of its first sample in the partition's stream.</param>
+/// <param name="RowGroup">The row group.</param>
 /// <param name="Samples">Its samples, in stream order.</param>
-internal sealed record Stretch(int Partition, long Epoch, long Start, int Group, long[] Samples)
+internal sealed record Stretch(int Partition, long Epoch, long Start, int RowGroup, long[] Samples)
 {
-    /// <summary>The place after its last sample.</summary>
+    /// <summary>The offset after its last sample.</summary>
     public long End => Start + Samples.Length;
 
-    /// <summary>True if it contains a place of a partition's stream.</summary>
-    public bool Holds(int partition, long place) => partition == Partition && place >= Start && place < End;
+    /// <summary>True if it contains an offset of a partition's stream.</summary>
+    public bool Holds(int partition, long offset) => partition == Partition && offset >= Start && offset < End;
 }

@@ -89,7 +89,7 @@ public sealed class PartitionSchedule
     }
 
     /// <summary>The partition assigned to a position, and the number of earlier positions of that partition.</summary>
-    public (int Partition, long Place) At(long position)
+    public (int Partition, long Offset) At(long position)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(position);
         var lane = _lanes.LaneOf(position);

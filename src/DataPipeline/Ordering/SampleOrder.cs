@@ -15,56 +15,52 @@ public sealed class SampleOrder
 {
     private readonly CorpusOrder[] _corpora;
     private readonly long[] _firstSamples;
-    private readonly int[] _firstGroups;
+    private readonly int[] _firstRowGroups;
 
     /// <summary>The order of one corpus.</summary>
     /// <param name="rowGroupRows">Rows of each row group of the corpus, in order.</param>
     /// <param name="seed">The run's seed.</param>
-    /// <param name="windowGroups">Row groups that a batch is mixed from.</param>
+    /// <param name="window">Row groups that a batch is mixed from.</param>
     /// <param name="globalBatch">Samples in a global batch.</param>
-    public SampleOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int windowGroups, int globalBatch)
-        : this([new CorpusShare(rowGroupRows, 1)], seed, windowGroups, globalBatch) { }
+    public SampleOrder(IReadOnlyList<int> rowGroupRows, ulong seed, int window, int globalBatch)
+        : this([new CorpusShare(rowGroupRows, 1)], seed, window, globalBatch) { }
 
     /// <summary>The order of a mixture.</summary>
     /// <param name="corpora">The corpora, in the order in which their samples are numbered.</param>
     /// <param name="seed">The run's seed.</param>
-    /// <param name="windowGroups">Row groups that a batch is mixed from, divided among the corpora by their shares, at least one each. A
+    /// <param name="window">Row groups that a batch is mixed from, divided among the corpora by their shares, at least one each. A
     /// corpus with a tenth of the stream supplies a tenth of each batch from a tenth of the row groups, so neighbours meet as rarely as
     /// with a single corpus and memory stays that of one.</param>
     /// <param name="globalBatch">Samples in a global batch.</param>
-    public SampleOrder(IReadOnlyList<CorpusShare> corpora, ulong seed, int windowGroups, int globalBatch)
+    public SampleOrder(IReadOnlyList<CorpusShare> corpora, ulong seed, int window, int globalBatch)
     {
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(windowGroups);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(window);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(globalBatch);
         if (corpora.Any(corpus => corpus.RowGroupRows.All(rows => rows == 0)))
         {
             throw new ArgumentException("a corpus has no samples", nameof(corpora));
         }
 
-        var lanes = Math.Min(windowGroups, globalBatch);
+        var lanes = Math.Min(window, globalBatch);
         var total = corpora.Sum(c => c.Weight);
         Schedule = new PartitionSchedule([.. corpora.Select(c => c.Weight)], [.. corpora.Select(Partitions)], globalBatch, lanes);
         _corpora = new CorpusOrder[corpora.Count];
         _firstSamples = new long[corpora.Count];
-        _firstGroups = new int[corpora.Count];
-        var groups = 0;
+        _firstRowGroups = new int[corpora.Count];
+        var rowGroups = 0;
         for (var corpus = 0; corpus < corpora.Count; corpus++)
         {
             var rows = corpora[corpus].RowGroupRows;
-            (_firstSamples[corpus], _firstGroups[corpus]) = (SampleCount, groups);
+            (_firstSamples[corpus], _firstRowGroups[corpus]) = (SampleCount, rowGroups);
             // Corpora with equal row groups must not be shuffled the same way.
             _corpora[corpus] = new CorpusOrder(rows, seed ^ ((ulong)corpus << 32), Schedule, corpus);
             SampleCount += _corpora[corpus].SampleCount;
-            groups += rows.Count;
+            rowGroups += rows.Count;
         }
 
         // More partitions than row groups would read each row group several times.
         int Partitions(CorpusShare corpus) =>
-            Math.Clamp(
-                (int)Math.Round(windowGroups * corpus.Weight / total),
-                1,
-                Math.Min(lanes, corpus.RowGroupRows.Count(rows => rows > 0))
-            );
+            Math.Clamp((int)Math.Round(window * corpus.Weight / total), 1, Math.Min(lanes, corpus.RowGroupRows.Count(rows => rows > 0)));
     }
 
     /// <summary>Assignment of stream positions to partitions of the corpora.</summary>
@@ -94,10 +90,10 @@ public sealed class SampleOrder
         var start = checked(step * batch.Length);
         for (var i = 0; i < batch.Length; i++)
         {
-            var (partition, place) = Schedule.At(start + i);
+            var (partition, offset) = Schedule.At(start + i);
             var corpus = Schedule.CorpusOf(partition);
-            var stretch = _corpora[corpus].At(partition, place);
-            batch[i] = new SampleRef(stretch.Epoch, _firstSamples[corpus] + stretch.Samples[place - stretch.Start]);
+            var stretch = _corpora[corpus].At(partition, offset);
+            batch[i] = new SampleRef(stretch.Epoch, _firstSamples[corpus] + stretch.Samples[offset - stretch.Start]);
         }
 
         return batch;
@@ -119,7 +115,7 @@ public sealed class SampleOrder
     public int RowGroupOf(long index)
     {
         var corpus = CorpusOf(index);
-        return _firstGroups[corpus] + _corpora[corpus].RowGroupOf(index - _firstSamples[corpus]);
+        return _firstRowGroups[corpus] + _corpora[corpus].RowGroupOf(index - _firstSamples[corpus]);
     }
 
     /// <summary>
@@ -131,16 +127,16 @@ public sealed class SampleOrder
     /// <param name="epoch">Epoch of that corpus, from 0.</param>
     public IReadOnlyCollection<int> RowGroupsOf(int start, int count, int corpus, long epoch)
     {
-        var groups = new HashSet<int>();
+        var rowGroups = new HashSet<int>();
         foreach (var partition in Schedule.Within(start, count).Where(partition => Schedule.CorpusOf(partition) == corpus))
         {
-            foreach (var group in _corpora[corpus].RowGroupsOf(partition, epoch))
+            foreach (var rowGroup in _corpora[corpus].RowGroupsOf(partition, epoch))
             {
-                groups.Add(_firstGroups[corpus] + group);
+                rowGroups.Add(_firstRowGroups[corpus] + rowGroup);
             }
         }
 
-        return groups;
+        return rowGroups;
     }
 
     /// <summary>The epoch of a corpus at the beginning of a global batch.</summary>
@@ -149,17 +145,17 @@ public sealed class SampleOrder
         Schedule.CountOfCorpus(corpus, checked(step * Schedule.GlobalBatch)) / _corpora[corpus].SampleCount;
 
     /// <summary>
-    /// The stretch that contains a place of a partition's stream, with row group and samples numbered through all corpora.
+    /// The stretch that contains an offset of a partition's stream, with row group and samples numbered through all corpora.
     /// </summary>
-    internal Stretch At(int partition, long place)
+    internal Stretch At(int partition, long offset)
     {
         var corpus = Schedule.CorpusOf(partition);
-        var stretch = _corpora[corpus].At(partition, place);
+        var stretch = _corpora[corpus].At(partition, offset);
         return corpus == 0
             ? stretch
             : stretch with
             {
-                Group = _firstGroups[corpus] + stretch.Group,
+                RowGroup = _firstRowGroups[corpus] + stretch.RowGroup,
                 Samples = Array.ConvertAll(stretch.Samples, sample => _firstSamples[corpus] + sample),
             };
     }

@@ -9,7 +9,7 @@ namespace ClipTrain.DataPipeline.Text;
 internal sealed class WordCache
 {
     private const int Slots = 1 << 16,
-        Places = 8,
+        Probes = 8,
         MaxLength = 64;
 
     private readonly Word?[] _words = new Word?[Slots];
@@ -42,7 +42,7 @@ internal sealed class WordCache
     /// <summary>The tokens of a word; null if it is not cached.</summary>
     public int[]? Find(ReadOnlySpan<byte> word, ulong hash)
     {
-        for (var i = 0; i < Places && Volatile.Read(ref Place(hash, i)) is { } known; i++)
+        for (var i = 0; i < Probes && Volatile.Read(ref Slot(hash, i)) is { } known; i++)
         {
             if (known.Hash == hash && word.SequenceEqual(known.Bytes))
             {
@@ -61,16 +61,16 @@ internal sealed class WordCache
         }
 
         var added = new Word(hash, word.ToArray(), tokens);
-        for (var i = 0; i < Places; i++)
+        for (var i = 0; i < Probes; i++)
         {
-            if (Interlocked.CompareExchange(ref Place(hash, i), added, null) is null)
+            if (Interlocked.CompareExchange(ref Slot(hash, i), added, null) is null)
             {
                 return;
             }
         }
     }
 
-    private ref Word? Place(ulong hash, int i) => ref _words[((int)hash + i) & (Slots - 1)];
+    private ref Word? Slot(ulong hash, int i) => ref _words[((int)hash + i) & (Slots - 1)];
 
     private sealed record Word(ulong Hash, byte[] Bytes, int[] Tokens);
 }

@@ -70,16 +70,16 @@ internal sealed class ParquetSet : IImageSet
         var readers = Array.ConvertAll(others, column => new CorpusReader(_corpus, column, CorpusContent.None));
         try
         {
-            for (var number = 0; number < _corpus.GroupRows.Count; number++)
+            for (var number = 0; number < _corpus.RowGroupRows.Count; number++)
             {
                 using var rows = images.Read(number);
                 var columns = Array.ConvertAll(readers, reader => reader.Read(number));
                 try
                 {
-                    var group = _corpus.Groups[number];
+                    var group = _corpus.RowGroups[number];
                     for (var (index, end) = (group.FirstIndex, group.FirstIndex + group.Samples); index < end; index++)
                     {
-                        var row = _corpus.Place(index).Row;
+                        var row = _corpus.RowOf(index).Row;
                         string? Value(string? column) => column is null ? null : columns[Array.IndexOf(others, column)].Label(row);
                         yield return new SetRow(
                             _corpus.Key(index),

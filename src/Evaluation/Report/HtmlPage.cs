@@ -8,7 +8,8 @@ namespace ClipTrain.Evaluation.Report;
 /// </summary>
 public static class HtmlPage
 {
-    private const string Style = """
+    /// <summary>Colours, text and header of every page.</summary>
+    private const string Common = """
         :root { color-scheme: light dark; --ground: #f7f7f5; --card: #ffffff; --ink: #1c2126; --soft: #667079; --line: #e3e5e7;
           --accent: #2f6db3; --warn: #b4492f; --chip: #eef2f7; }
         @media (prefers-color-scheme: dark) { :root { --ground: #14171a; --card: #1c2024; --ink: #e6e8ea; --soft: #98a2ab;
@@ -20,6 +21,9 @@ public static class HtmlPage
         h2 { margin: 0 0 .1rem; font-size: 1rem; font-weight: 600; }
         .soft { color: var(--soft); font-size: .86rem; }
         header { margin-bottom: 1.75rem; }
+        """;
+
+    private const string Style = """
         .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: 1rem; margin-bottom: 1rem; }
         .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(22rem, 1fr)); gap: 1rem; margin-bottom: 1rem; }
         .grid.narrow { grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); }
@@ -83,7 +87,9 @@ public static class HtmlPage
     public static void Write(string path, string title, string subtitle, params object?[] body) =>
         WriteStyled(path, new PageHead(title, subtitle, Style), body);
 
-    /// <summary>Writes a page with its own stylesheet. Characters that a page cannot contain are replaced with U+FFFD.</summary>
+    /// <summary>
+    /// Writes a page with additions to the common stylesheet. Characters that a page cannot contain are replaced with U+FFFD.
+    /// </summary>
     /// <param name="path">The file to create or replace. Its folder is created.</param>
     public static void WriteStyled(string path, PageHead head, params object?[] body)
     {
@@ -95,7 +101,7 @@ public static class HtmlPage
                 new XElement("meta", new XAttribute("charset", "utf-8")),
                 new XElement("meta", new XAttribute("name", "viewport"), new XAttribute("content", "width=device-width, initial-scale=1")),
                 new XElement("title", head.Title),
-                new XElement("style", head.Style)
+                new XElement("style", Common + "\n" + head.Style)
             ),
             new XElement("body", new XElement("header", new XElement("h1", head.Title), Soft(head.Subtitle)), body)
         );
@@ -159,5 +165,5 @@ public static class HtmlPage
 /// <summary>Head of a page.</summary>
 /// <param name="Title">Title and first line of the page.</param>
 /// <param name="Subtitle">Second line of the page.</param>
-/// <param name="Style">Stylesheet.</param>
+/// <param name="Style">Additions to the common stylesheet.</param>
 public sealed record PageHead(string Title, string Subtitle, string Style);

@@ -23,16 +23,13 @@ internal static class SuiteAnalyses
         var baselines = shift.Baselines == ShiftOptions.Pixels ? pixelBaselines(shift) : null;
         return ShiftEvaluation.Run(shift, baselines, Answers(shift.Reference), Answers(shift.Shifted));
 
-        IReadOnlyList<TaskAnswers> Answers(string name)
-        {
-            var set = sets.FirstOrDefault(set => set.Set.Name == name);
-            return
+        IReadOnlyList<TaskAnswers> Answers(string name) =>
             [
-                .. new[] { ("zero_shot", set?.ZeroShot?.Predictions), ("probe", set?.Probe?.Predictions), ("knn", set?.Knn?.Predictions) }
-                    .Where(task => task.Item2 is { Count: > 0 })
-                    .Select(task => new TaskAnswers(task.Item1, [.. task.Item2!.Select(prediction => prediction.Before == 0)])),
+                .. (sets.FirstOrDefault(set => set.Set.Name == name)?.Predictions ?? []).Select(task => new TaskAnswers(
+                    task.Task,
+                    [.. task.Predictions.Select(prediction => prediction.Before == 0)]
+                )),
             ];
-        }
     }
 
     public static HumanResult Humans(HumanOptions options, IReadOnlyList<SetResult> sets) =>

@@ -31,27 +31,29 @@ public static class SuiteComparison
 
     private static IEnumerable<Answers> All(SetResult set)
     {
-        foreach (var (task, predictions) in Predicted(set))
+        foreach (var (task, predictions) in set.Predictions)
         {
             yield return new Answers(set.Set.Name, task, "top1", Class: null, Right(predictions));
         }
 
         if (set.Retrieval is { } retrieval)
         {
-            yield return new Answers(
-                set.Set.Name,
-                "retrieval image_to_text",
-                "r1",
-                Class: null,
-                [.. retrieval.Ranks.ImageToText.Ranks.Select(rank => rank < 1)]
-            );
-            yield return new Answers(
-                set.Set.Name,
-                "retrieval text_to_image",
-                "r1",
-                Class: null,
-                [.. retrieval.Ranks.TextToImage.Ranks.Select(rank => rank < 1)]
-            );
+            foreach (
+                var (direction, recall) in new[]
+                {
+                    ("image_to_text", retrieval.Ranks.ImageToText),
+                    ("text_to_image", retrieval.Ranks.TextToImage),
+                }
+            )
+            {
+                yield return new Answers(
+                    set.Set.Name,
+                    $"retrieval {direction}",
+                    "r1",
+                    Class: null,
+                    [.. recall.Ranks.Select(rank => rank < 1)]
+                );
+            }
         }
     }
 
@@ -62,11 +64,6 @@ public static class SuiteComparison
                 .Predictions.GroupBy(prediction => prediction.Label)
                 .OrderBy(own => own.Key)
                 .Select(own => new Answers(set.Set.Name, "zero_shot", "top1", zeroShot.Classes[own.Key], Right(own)));
-
-    private static IEnumerable<(string Task, IReadOnlyList<Prediction> Predictions)> Predicted(SetResult set) =>
-        new[] { ("zero_shot", set.ZeroShot?.Predictions), ("probe", set.Probe?.Predictions), ("knn", set.Knn?.Predictions) }
-            .Where(task => task.Item2 is { Count: > 0 })
-            .Select(task => (task.Item1, task.Item2!));
 
     private static IReadOnlyList<bool> Right(IEnumerable<Prediction> predictions) =>
         [.. predictions.Select(prediction => prediction.Before == 0)];

@@ -29,6 +29,12 @@ public sealed record SetResult(SetOptions Set, IReadOnlyList<SetImage> Images, i
     /// <summary>JPEGs of the images in the report, by index.</summary>
     public IReadOnlyDictionary<int, byte[]> Pictures { get; init; } = new Dictionary<int, byte[]>();
 
+    /// <summary>Predictions of the tasks that classified images, by task. Comparisons and robustness use them.</summary>
+    public IEnumerable<(string Task, IReadOnlyList<Prediction> Predictions)> Predictions =>
+        new[] { ("zero_shot", ZeroShot?.Predictions), ("probe", Probe?.Predictions), ("knn", Knn?.Predictions) }
+            .Where(task => task.Item2 is { Count: > 0 })
+            .Select(task => (task.Item1, task.Item2!));
+
     public IEnumerable<ResultRow> Rows =>
         [.. ZeroShot?.Rows ?? [], .. Retrieval?.Rows ?? [], .. Probe?.Rows ?? [], .. FewShot?.Rows ?? [], .. Knn?.Rows ?? []];
 }

@@ -15,6 +15,9 @@ public sealed record SuiteScope
             Humans = true,
         };
 
+    /// <summary>The tasks whose predictions can be compared between models and under distribution shift.</summary>
+    public static IReadOnlyList<SetTask> Classifying { get; } = [SetTask.ZeroShot, SetTask.Probe, SetTask.Knn];
+
     /// <summary>The tasks to run; null for all.</summary>
     public IReadOnlyList<SetTask>? Tasks { get; init; }
 
@@ -41,7 +44,7 @@ public sealed record SuiteScope
         new()
         {
             Robustness = true,
-            Tasks = [SetTask.ZeroShot, SetTask.Probe, SetTask.Knn],
+            Tasks = [.. Classifying],
             Sets = suite.Robustness.SelectMany(shift => new[] { shift.Reference, shift.Shifted }).ToHashSet(StringComparer.Ordinal),
         };
 

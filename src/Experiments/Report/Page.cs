@@ -7,17 +7,9 @@ namespace ClipTrain.Experiments.Report;
 internal static class Page
 {
     private const string Style = """
-        :root { color-scheme: light dark; --ground: #f7f7f5; --card: #ffffff; --ink: #1c2126; --soft: #667079; --line: #e3e5e7;
-          --accent: #2f6db3; --warn: #a4531f; --grid: #eef0f2; }
-        @media (prefers-color-scheme: dark) { :root { --ground: #14171a; --card: #1c2024; --ink: #e6e8ea; --soft: #98a2ab;
-          --line: #2e343a; --accent: #6aa5e8; --warn: #e5a06f; --grid: #262b30; } }
-        * { box-sizing: border-box; }
-        body { margin: 0 auto; padding: 2.5rem 1.5rem 4rem; max-width: 78rem; background: var(--ground); color: var(--ink);
-          font: 15px/1.5 system-ui, sans-serif; }
-        h1 { margin: 0; font-size: 1.6rem; font-weight: 650; letter-spacing: -0.01em; }
-        h2 { margin: 0 0 .1rem; font-size: 1.05rem; font-weight: 600; }
-        .soft { color: var(--soft); font-size: .86rem; }
-        header { margin-bottom: 1.75rem; }
+        :root { --warn: #a4531f; --grid: #eef0f2; }
+        @media (prefers-color-scheme: dark) { :root { --warn: #e5a06f; --grid: #262b30; } }
+        h2 { font-size: 1.05rem; }
         .card { min-width: 0; margin-bottom: 1rem; padding: 1rem 1.15rem; background: var(--card); border: 1px solid var(--line);
           border-radius: 10px; overflow-x: auto; }
         .grid { display: grid; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); gap: 0 1rem; }

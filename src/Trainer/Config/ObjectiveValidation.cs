@@ -62,7 +62,7 @@ internal static class ObjectiveValidation
             ["model.image.pooling", "training.objective"],
             () =>
                 run.Training.Objective == Objective.Captioning && run.Model.Image.Pooling == ImagePooling.Attention
-                    ? "is attention, which training.objective captioning does not train: it reads the image's places"
+                    ? "is attention, which training.objective captioning does not train: it reads the image's tokens"
                     : null
         );
         rules.Add(
@@ -84,7 +84,7 @@ internal static class ObjectiveValidation
             rules.Add(
                 [key, "training.objective"],
                 () =>
-                    isGiven(run.Training) && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
+                    isGiven(run.Training) && !run.Training.Objective.HasSharedSpace()
                         ? $"is of the text tower, which training.objective {Name(run.Training.Objective)} does not train"
                         : null
             );
@@ -101,7 +101,7 @@ internal static class ObjectiveValidation
             rules.Add(
                 [key, "training.objective"],
                 () =>
-                    splits(run.Evaluation) > 0 && run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid)
+                    splits(run.Evaluation) > 0 && !run.Training.Objective.HasSharedSpace()
                         ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they "
                             + "share"
                         : null

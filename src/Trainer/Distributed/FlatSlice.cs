@@ -56,9 +56,9 @@ public sealed class FlatStream(RankGroup group, int source, FlatSlice slice, tor
 
     /// <summary>Sends one buffer's slice.</summary>
     /// <param name="from">On the source: the slice to send, on any device. On other ranks: a buffer of the same type; not read.</param>
-    /// <param name="into">Receives the elements that fall into <paramref name="place"/>; null if nothing is wanted.</param>
-    /// <param name="place">The part of the buffer that <paramref name="into"/> covers.</param>
-    public void Send(torch.Tensor from, torch.Tensor? into, FlatSlice place)
+    /// <param name="into">Receives the elements that fall into <paramref name="covered"/>; null if nothing is wanted.</param>
+    /// <param name="covered">The part of the buffer that <paramref name="into"/> covers.</param>
+    public void Send(torch.Tensor from, torch.Tensor? into, FlatSlice covered)
     {
         for (var start = slice.Offset; start < slice.End; start += ChunkElements)
         {
@@ -67,10 +67,10 @@ public sealed class FlatStream(RankGroup group, int source, FlatSlice slice, tor
             var isSource = group.Rank == source;
             var data = isSource ? from.narrow(0, start - slice.Offset, chunk.Length).to(device) : empty([chunk.Length], from.dtype, device);
             group.Broadcast(data, source);
-            var (offset, length) = chunk.Intersect(place);
+            var (offset, length) = chunk.Intersect(covered);
             if (into is not null && length > 0 && !(isSource && ReferenceEquals(from, into)))
             {
-                into.narrow(0, offset - place.Offset, length).copy_(data.narrow(0, offset - start, length));
+                into.narrow(0, offset - covered.Offset, length).copy_(data.narrow(0, offset - start, length));
             }
         }
     }

@@ -9,7 +9,7 @@ namespace ClipTrain.Trainer.Distributed;
 /// <summary>Network address and compute device of a rank.</summary>
 /// <param name="Address">Address at which the other ranks reach this one.</param>
 /// <param name="Device">Compute device: the CPU, or a GPU that no other rank uses.</param>
-public sealed record RankPlace(string Address, torch.Device Device);
+public sealed record RankEndpoint(string Address, torch.Device Device);
 
 /// <summary>Builds the process group of an assignment.</summary>
 public static class RankGroups
@@ -25,7 +25,7 @@ public static class RankGroups
     public static RankGroup Join(
         Assignment assignment,
         CoordinatorClient client,
-        RankPlace own,
+        RankEndpoint own,
         ClusterOptions cluster,
         bool withStatistics,
         CancellationToken abort
@@ -36,12 +36,7 @@ public static class RankGroups
             return new RankGroup();
         }
         // Connecting blocks inside the library and cannot be cancelled. It runs on a separate thread, which is abandoned on abort.
-        var connecting = Task.Factory.StartNew(
-            () => Connect(assignment, client, own, cluster, withStatistics, abort),
-            CancellationToken.None,
-            TaskCreationOptions.LongRunning,
-            TaskScheduler.Default
-        );
+        var connecting = Task.Factory.StartNew(Connect, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             return connecting.WaitAsync(abort).GetAwaiter().GetResult();
@@ -62,43 +57,36 @@ public static class RankGroups
                 Aborted = true,
             };
         }
-    }
 
-    private static RankGroup Connect(
-        Assignment assignment,
-        CoordinatorClient client,
-        RankPlace own,
-        ClusterOptions cluster,
-        bool withStatistics,
-        CancellationToken abort
-    )
-    {
-        var store = new CoordinatorStore(client, assignment.Generation, abort);
-        var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
-        var group = Open(store);
-        try
+        RankGroup Connect()
         {
-            if (!withStatistics)
+            var store = new CoordinatorStore(client, assignment.Generation, abort);
+            var timeout = TimeSpan.FromSeconds(cluster.CollectiveTimeoutSeconds);
+            var group = Open(store);
+            try
             {
-                return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort);
+                if (!withStatistics)
+                {
+                    return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort);
+                }
+
+                var statistics = Open(new PrefixStore("statistics", store));
+                return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort)
+                {
+                    Statistics = new RankGroup(statistics, assignment.Rank, assignment.WorldSize, abort),
+                };
+            }
+            catch
+            {
+                group.Abandon();
+                throw;
             }
 
-            var statistics = Open(new PrefixStore("statistics", store));
-            return new RankGroup(group, assignment.Rank, assignment.WorldSize, abort)
-            {
-                Statistics = new RankGroup(statistics, assignment.Rank, assignment.WorldSize, abort),
-            };
+            ProcessGroup Open(IStoreBackend at) =>
+                own.Device.type == DeviceType.CUDA
+                    ? ProcessGroup.Nccl(at, assignment.Rank, assignment.WorldSize, Math.Max(0, own.Device.index), timeout)
+                    : ProcessGroup.Gloo(at, assignment.Rank, assignment.WorldSize, own.Address, timeout);
         }
-        catch
-        {
-            group.Abandon();
-            throw;
-        }
-
-        ProcessGroup Open(IStoreBackend at) =>
-            own.Device.type == DeviceType.CUDA
-                ? ProcessGroup.Nccl(at, assignment.Rank, assignment.WorldSize, Math.Max(0, own.Device.index), timeout)
-                : ProcessGroup.Gloo(at, assignment.Rank, assignment.WorldSize, own.Address, timeout);
     }
 }
 

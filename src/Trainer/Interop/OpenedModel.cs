@@ -25,10 +25,10 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
         Run?.Training.Objective ?? (Weights.Shapes.ContainsKey(ClipModel.LogitBias) ? Objective.Sigmoid : Objective.Contrastive);
 
     /// <summary>True if images and texts share an embedding space.</summary>
-    public bool HasSharedSpace => Objective is Objective.Contrastive or Objective.Sigmoid;
+    public bool HasSharedSpace => Objective.HasSharedSpace();
 
     /// <summary>True if the model adds a learned bias to its logits.</summary>
-    public bool HasLogitBias => Objective == Objective.Sigmoid;
+    public bool HasLogitBias => Objective.InitialLogits().Bias is not null;
 
     /// <summary>Throws unless the model uses CLIP's image preprocessing, the only one that evaluation supports.</summary>
     /// <exception cref="UsageException">The preprocessing differs.</exception>

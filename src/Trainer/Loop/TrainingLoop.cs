@@ -35,13 +35,22 @@ public sealed record TrainingPlan(long TotalSteps, long CorpusSamples, int Gener
     /// </summary>
     public Action<ClipModel, long>? Probe { get; init; }
 
+    /// <summary>The plan of a generation of a run.</summary>
+    public static TrainingPlan Of(RunOptions options, CorpusManifest manifest, int generation) =>
+        new(
+            RunPlan.TotalSteps(options.Training, manifest.SampleCount),
+            manifest.SampleCount,
+            generation,
+            MixtureEpochs.Of(manifest, options)
+        );
+
     /// <summary>True if the probe looks after this step.</summary>
     public bool IsProbed(long step) => step == TotalSteps || step % Math.Max(LeastSteps, TotalSteps / Looks) == 0;
 }
 
 /// <summary>
 /// The training steps of one generation: from the state's step to the end of the run or the next regrouping. Runs on the torch
-/// thread.
+/// thread. Owns the loader.
 /// </summary>
 public sealed class TrainingLoop(
     RunOptions options,
@@ -119,7 +128,11 @@ public sealed class TrainingLoop(
         return LoopEnd.Completed;
     }
 
-    public void Dispose() => _step.Dispose();
+    public void Dispose()
+    {
+        _step.Dispose();
+        loader.Dispose();
+    }
 
     private void Probe()
     {

@@ -19,15 +19,15 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
     private static readonly string[] s_layers = ["q_proj", "k_proj", "v_proj", "c_proj"];
 
     /// <param name="prefix">Prefix of the parameter names.</param>
-    /// <param name="places">HW.</param>
+    /// <param name="positions">HW.</param>
     /// <param name="width">C.</param>
     /// <param name="embedDim">E.</param>
-    public static IEnumerable<ParameterSpec> Parameters(string prefix, long places, long width, long embedDim)
+    public static IEnumerable<ParameterSpec> Parameters(string prefix, long positions, long width, long embedDim)
     {
         var std = Math.Pow(width, -0.5);
         return
         [
-            new(prefix + "positional_embedding", [places + 1, width], false, Initial.Normal(std)),
+            new(prefix + "positional_embedding", [positions + 1, width], false, Initial.Normal(std)),
             .. s_layers.SelectMany(layer =>
                 (ParameterSpec[])
                     [
@@ -41,7 +41,7 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
     public torch.Tensor Forward(torch.Tensor x_bCHW) => Attend(x_bCHW, queries: 1).squeeze(1);
 
     /// <summary>The same with every position of the map as a query, after the mean: x_bCHW → bLE.</summary>
-    public torch.Tensor ForwardPlaces(torch.Tensor x_bCHW) => Attend(x_bCHW, queries: _positions_LC.size(0));
+    public torch.Tensor ForwardTokens(torch.Tensor x_bCHW) => Attend(x_bCHW, queries: _positions_LC.size(0));
 
     private torch.Tensor Attend(torch.Tensor x_bCHW, long queries)
     {

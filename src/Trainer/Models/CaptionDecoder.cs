@@ -48,9 +48,9 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
     /// <param name="length">Number of tokens computed per caption.</param>
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
         [
-            places_bPE =>
+            image_bPE =>
             {
-                var prefix_bPW = nn.functional.linear(places_bPE, _prefixWeight, _prefixBias);
+                var prefix_bPW = nn.functional.linear(image_bPE, _prefixWeight, _prefixBias);
                 var text_bLW = Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
                 return cat([prefix_bPW, text_bLW.to(prefix_bPW.dtype)], 1);
             },
@@ -66,9 +66,9 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
     private static torch.Tensor Mask(torch.Tensor x_bSW, long length)
     {
         var sequence = x_bSW.size(1);
-        var places = sequence - length;
+        var prefix = sequence - length;
         var mask_SS = full([sequence, sequence], double.NegativeInfinity, float32, x_bSW.device).triu(1);
-        mask_SS.narrow(0, 0, places).narrow(1, 0, places).zero_();
+        mask_SS.narrow(0, 0, prefix).narrow(1, 0, prefix).zero_();
         return mask_SS.to(x_bSW.dtype);
     }
 }

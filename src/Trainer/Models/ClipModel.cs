@@ -77,7 +77,7 @@ public sealed class ClipModel : IDisposable
     public Objective Objective { get; }
 
     /// <summary>True if captions have embeddings in a space shared with the images.</summary>
-    public bool HasTextTower => Objective is Objective.Contrastive or Objective.Sigmoid;
+    public bool HasTextTower => Objective.HasSharedSpace();
 
     public FlatParameters Parameters { get; }
 
@@ -158,7 +158,7 @@ public sealed class ClipModel : IDisposable
         torch.Tensor? kept_bK = null,
         BatchStatistics? statistics = null
     ) =>
-        [.. _image.PlaceSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
+        [.. _image.TokenSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
 
     /// <summary>
     /// Number of tokens that a caption decoder computes if <paramref name="longestEnd"/> is the position of the last end-of-text
@@ -186,13 +186,15 @@ public sealed class ClipModel : IDisposable
 
     private InvalidOperationException Lacks(string part) => new($"A model for {Objective} has no {part}.");
 
-    /// <summary>
-    /// SigLIP starts with a scale of 10 and a bias of −10, because most pairs do not match (arXiv 2303.15343, section 3.2).
-    /// </summary>
-    private static IEnumerable<ParameterSpec> LogitParameters(Objective objective) =>
-        objective == Objective.Sigmoid
-            ? [new(LogitScale, [], false, Initial.Constant(Math.Log(10))), new(LogitBias, [], false, Initial.Constant(-10))]
-            : [new(LogitScale, [], false, Initial.Constant(Math.Log(1 / 0.07)))];
+    private static IEnumerable<ParameterSpec> LogitParameters(Objective objective)
+    {
+        var (scale, bias) = objective.InitialLogits();
+        yield return new ParameterSpec(LogitScale, [], false, Initial.Constant(Math.Log(scale)));
+        if (bias is { } initial)
+        {
+            yield return new ParameterSpec(LogitBias, [], false, Initial.Constant(initial));
+        }
+    }
 
     private static torch.Tensor Normalize(torch.Tensor features_bE) => nn.functional.normalize(features_bE.to(float32), 2, -1);
 }

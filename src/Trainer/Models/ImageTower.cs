@@ -51,5 +51,5 @@ public interface IImageTower
     /// last map for a ResNet, preceded by the token that the pooling reads, if there is one.
     /// </summary>
     /// <inheritdoc cref="Segments" path="/param"/>
-    IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
+    IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
 }

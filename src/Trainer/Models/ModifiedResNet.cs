@@ -64,8 +64,8 @@ public sealed class ModifiedResNet : IImageTower
 
     public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF;
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-        [.. MapSegments(statistics), _pool.ForwardPlaces];
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        [.. MapSegments(statistics), _pool.ForwardTokens];
 
     /// <summary>The residual blocks in order, with their input channels and the channels of the 3×3 convolution.</summary>
     internal static IEnumerable<(string Prefix, long Input, long Channels, long Stride)> Blocks(ImageTowerOptions options)

@@ -81,13 +81,14 @@ public sealed class VisionTransformer : IImageTower
     public static int Tokens(ImageTowerOptions options) => Others(options) + options.Registers + PatchGrid.Of(options).Count;
 
     public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-        [.. TokenSegments(kept_bK, statistics), x_bLW => Project(Read(x_bLW))];
+        [.. PooledTokenSegments(kept_bK, statistics), x_bLW => Project(Read(x_bLW))];
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() => [.. TokenSegments(kept_bK: null, statistics: null), Read];
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() =>
+        [.. PooledTokenSegments(kept_bK: null, statistics: null), Read];
 
     public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF.MatMul(_projection);
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PlaceSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+    public IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
         [
             images_b3SS => Stem(images_b3SS, kept_bK, statistics),
             .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
@@ -95,7 +96,7 @@ public sealed class VisionTransformer : IImageTower
         ];
 
     /// <summary>The chain up to the tokens that the pooling reads.</summary>
-    private IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
+    private IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledTokenSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
         [
             images_b3SS => Stem(images_b3SS, kept_bK, statistics),
             .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),

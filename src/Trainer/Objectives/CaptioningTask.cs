@@ -31,9 +31,9 @@ internal sealed class CaptioningTask(ClipModel model) : ISampleTask
         var context = part.Batch.Tokens_bL.size(1);
         var tokens = part.Batch.Tokens_bL.AsSpan<long>();
         var (next, samples) = (new List<long>(), new List<long>());
-        foreach (var (sample, place) in Predicted(part))
+        foreach (var (sample, position) in Predicted(part))
         {
-            next.Add(tokens[(int)(((part.Start + sample) * context) + place + 1)]);
+            next.Add(tokens[(int)(((part.Start + sample) * context) + position + 1)]);
             samples.Add(sample);
         }
 
@@ -43,23 +43,23 @@ internal sealed class CaptioningTask(ClipModel model) : ISampleTask
     public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part)
     {
         var length = model.CaptionLength(part.LongestEnd);
-        var rows_n = tensor([.. Predicted(part).Select(row => (row.Sample * length) + row.Place)]).to(part.Device);
+        var rows_n = tensor([.. Predicted(part).Select(row => (row.Sample * length) + row.Position)]).to(part.Device);
         return model.CaptionSegments(part.Tokens, rows_n, length, part.KeptPatches, part.Statistics);
     }
 
     /// <summary>Positions whose next token is predicted, caption by caption.</summary>
-    private static List<(long Sample, long Place)> Predicted(BatchPart part)
+    private static List<(long Sample, long Position)> Predicted(BatchPart part)
     {
         var ends = part.Batch.Ends_b.AsSpan<long>();
-        var places = new List<(long, long)>();
+        var positions = new List<(long, long)>();
         for (var sample = 0; sample < part.Count; sample++)
         {
-            for (var place = 0; place < ends[(int)part.Start + sample]; place++)
+            for (var position = 0; position < ends[(int)part.Start + sample]; position++)
             {
-                places.Add((sample, place));
+                positions.Add((sample, position));
             }
         }
 
-        return places;
+        return positions;
     }
 }

@@ -22,22 +22,21 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var local = images_bD.size(0);
-        var (total, first) = RowTiles.Place(counts, group.Rank);
-
-        var texts_DN = texts_ND.t();
+        var rows = RowTiles.LocalRows(counts, group.Rank);
+        var (total, first, local) = (rows.Total, rows.First, images_bD.size(0));
+        var logits = new LogitTiles(images_bD, texts_ND, rows, scale);
         var rowSums_b = empty([local], float32, images_bD.device);
         var columnSums_N = full([total], double.NegativeInfinity, float32, images_bD.device);
 
         // A single tile that holds all rows is kept for the second pass.
-        var onlyTile = local <= tileRows && local > 0 ? (images_bD * scale).mm(texts_DN) : null;
-        var diagonals = zeros([], float64, images_bD.device);
-        foreach (var (start, rows) in RowTiles.Of(local, tileRows))
+        var onlyTile = local <= tileRows && local > 0 ? logits.Compute((0, local)) : null;
+        var matches = zeros([], float64, images_bD.device);
+        foreach (var tile in RowTiles.Of(local, tileRows))
         {
             using var tileScope = NewDisposeScope();
-            var logits_RN = onlyTile ?? (images_bD.narrow(0, start, rows) * scale).mm(texts_DN);
-            diagonals.add_(logits_RN.narrow(1, first + start, rows).diagonal().to(float64).sum());
-            rowSums_b.narrow(0, start, rows).copy_(logits_RN.logsumexp(1));
+            var logits_RN = onlyTile ?? logits.Compute(tile);
+            matches.add_(logits.Matches(logits_RN, tile).to(float64).sum());
+            rowSums_b.narrow(0, tile.Start, tile.Rows).copy_(logits_RN.logsumexp(1));
             columnSums_N.copy_(logaddexp(columnSums_N, logits_RN.logsumexp(0)));
         }
 
@@ -46,32 +45,20 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
             columnSums_N = stack(group.AllGather(columnSums_N), 0).logsumexp(0);
         }
 
-        var localLoss = ((rowSums_b + columnSums_N.narrow(0, first, local)).to(float64).sum() - (diagonals * 2)) / (2.0 * total);
-        group.AllReduceSum(localLoss);
+        var loss = ((rowSums_b + columnSums_N.narrow(0, first, local)).to(float64).sum() - (matches * 2)) / (2.0 * total);
+        group.AllReduceSum(loss);
 
-        var imageGradient_bD = empty_like(images_bD).MoveToOuterDisposeScope();
-        var allTextGradient_ND = zeros_like(texts_ND);
-        var scaleGradient = zeros([], float64, images_bD.device);
-        foreach (var (start, rows) in RowTiles.Of(local, tileRows))
+        foreach (var tile in RowTiles.Of(local, tileRows))
         {
             using var tileScope = NewDisposeScope();
-            var scaledImages_RD = images_bD.narrow(0, start, rows) * scale;
-            var logits_RN = onlyTile ?? scaledImages_RD.mm(texts_DN);
-            var gradient_RN = (logits_RN - rowSums_b.narrow(0, start, rows).unsqueeze(1)).exp_();
+            var logits_RN = onlyTile ?? logits.Compute(tile);
+            var gradient_RN = (logits_RN - rowSums_b.narrow(0, tile.Start, tile.Rows).unsqueeze(1)).exp_();
             gradient_RN.add_(logits_RN.sub_(columnSums_N).exp_());
-            gradient_RN.narrow(1, first + start, rows).diagonal().sub_(2);
+            logits.Matches(gradient_RN, tile).sub_(2);
             gradient_RN.mul_(0.5 / total);
-            var imageGradient_RD = imageGradient_bD.narrow(0, start, rows);
-            imageGradient_RD.copy_(gradient_RN.mm(texts_ND) * scale);
-            // The logits are linear in the images, so row i contributes Σⱼ sᵢⱼ·∂L/∂sᵢⱼ = ⟨imageᵢ, ∂L/∂imageᵢ⟩ to ∂L/∂(log scale).
-            scaleGradient.add_((images_bD.narrow(0, start, rows) * imageGradient_RD).to(float64).sum());
-            allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);
+            logits.Backward(gradient_RN, tile);
         }
 
-        group.AllReduceSum(allTextGradient_ND);
-        var textGradient_bD = (
-            local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()
-        ).MoveToOuterDisposeScope();
-        return new PairLossResult(localLoss.item<double>(), imageGradient_bD, textGradient_bD, scaleGradient.item<double>());
+        return logits.Finish(group, loss);
     }
 }

@@ -56,9 +56,9 @@ internal static class RowTiles
         }
     }
 
-    /// <summary>Number of pairs on all ranks, and number on the ranks before this one.</summary>
+    /// <summary>The number of pairs on all ranks, and this rank's first row: the number on the ranks before it.</summary>
     /// <exception cref="ArgumentException">No rank has a pair.</exception>
-    public static (long Total, long First) Place(ReadOnlySpan<long> counts, int rank)
+    public static (long Total, long First) LocalRows(ReadOnlySpan<long> counts, int rank)
     {
         long total = 0,
             first = 0;

@@ -32,7 +32,7 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
             result = loss.Compute(images_bD, texts_ND, counts, scale, bias ?? 0);
         }
 
-        pass.Backward(result.Times(lossScale), RowTiles.Place(counts, group.Rank).Total, reducer);
+        pass.Backward(result.Times(lossScale), RowTiles.LocalRows(counts, group.Rank).Total, reducer);
         return new ObjectiveResult(result.Loss, [("image embedding", images_bD), ("text embedding", texts_bD)])
         {
             LogitScale = scale,

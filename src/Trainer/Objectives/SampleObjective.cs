@@ -44,7 +44,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         group.AllReduceSum(loss);
         reducer.Begin(accumulate: parts.Length > 1);
         backward?.Invoke();
-        statistics.Backward(RowTiles.Place(counts, group.Rank).Total);
+        statistics.Backward(RowTiles.LocalRows(counts, group.Rank).Total);
         return new ObjectiveResult(loss.item<double>(), [("loss", losses_b.unsqueeze(1))]);
     }
 

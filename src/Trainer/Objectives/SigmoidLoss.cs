@@ -21,49 +21,28 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var local = images_bD.size(0);
-        var (total, first) = RowTiles.Place(counts, group.Rank);
-
-        var texts_DN = texts_ND.t();
-        var imageGradient_bD = empty_like(images_bD).MoveToOuterDisposeScope();
-        var allTextGradient_ND = zeros_like(texts_ND);
-        var (loss, scaleGradient, biasGradient) = (Zero(), Zero(), Zero());
-        foreach (var (start, rows) in RowTiles.Of(local, tileRows))
+        var rows = RowTiles.LocalRows(counts, group.Rank);
+        var logits = new LogitTiles(images_bD, texts_ND, rows, scale, bias);
+        var (loss, biasGradient) = (zeros([], float64, images_bD.device), zeros([], float64, images_bD.device));
+        foreach (var tile in RowTiles.Of(images_bD.size(0), tileRows))
         {
             using var tileScope = NewDisposeScope();
-            var scaledImages_RD = images_bD.narrow(0, start, rows) * scale;
-            var logits_RN = scaledImages_RD.mm(texts_DN).add_(bias);
-            loss.sub_(logits_RN.narrow(1, first + start, rows).diagonal().to(float64).sum());
+            var logits_RN = logits.Compute(tile);
+            loss.sub_(logits.Matches(logits_RN, tile).to(float64).sum());
             using (NewDisposeScope())
             {
                 loss.add_(nn.functional.softplus(logits_RN).sum(1L).to(float64).sum());
             }
 
             var gradient_RN = logits_RN.sigmoid();
-            gradient_RN.narrow(1, first + start, rows).diagonal().sub_(1);
-            gradient_RN.mul_(1.0 / total);
-            var imageGradient_RD = imageGradient_bD.narrow(0, start, rows);
-            imageGradient_RD.copy_(gradient_RN.mm(texts_ND) * scale);
-            // Without the bias, the logits are linear in the images, so row i contributes ⟨imageᵢ, ∂L/∂imageᵢ⟩ to ∂L/∂(log scale).
-            scaleGradient.add_((images_bD.narrow(0, start, rows) * imageGradient_RD).to(float64).sum());
+            logits.Matches(gradient_RN, tile).sub_(1);
+            gradient_RN.mul_(1.0 / rows.Total);
             biasGradient.add_(gradient_RN.sum(1L).to(float64).sum());
-            allTextGradient_ND.addmm_(gradient_RN.t(), scaledImages_RD);
+            logits.Backward(gradient_RN, tile);
         }
 
-        loss.div_(total);
+        loss.div_(rows.Total);
         group.AllReduceSum(loss);
-        group.AllReduceSum(allTextGradient_ND);
-        var textGradient_bD = (
-            local == total ? allTextGradient_ND : allTextGradient_ND.narrow(0, first, local).clone()
-        ).MoveToOuterDisposeScope();
-        return new PairLossResult(
-            loss.item<double>(),
-            imageGradient_bD,
-            textGradient_bD,
-            scaleGradient.item<double>(),
-            biasGradient.item<double>()
-        );
-
-        torch.Tensor Zero() => zeros([], float64, images_bD.device);
+        return logits.Finish(group, loss) with { LogitBiasGradient = biasGradient.item<double>() };
     }
 }

@@ -48,13 +48,10 @@ public sealed record EvaluationOptions
     public int Batch { get; init; } = 256;
 }
 
-[Description(
-    "A retrieval split on which to measure recall. Each caption of an image is a query and a correct answer, as "
-        + "in the COCO and Flickr benchmarks; identical captions count as one concept."
-)]
-public sealed record RetrievalOptions
+/// <summary>Options that every split of an evaluation has.</summary>
+public abstract record EvaluationSplit
 {
-    [Description("Name of the split in reports, as in eval.NAME.image_to_text.r1.")]
+    [Description("Name of the split in reports: the NAME in eval.NAME.top1 or eval.NAME.image_to_text.r1.")]
     public required string Name { get; init; }
 
     [Description("Parquet files, folders of them, or globs.")]
@@ -62,7 +59,14 @@ public sealed record RetrievalOptions
 
     [Description("Column with the image bytes. If empty, data.image_column, or detected from the usual names.")]
     public string? ImageColumn { get; init; }
+}
 
+[Description(
+    "A retrieval split on which to measure recall. Each caption of an image is a query and a correct answer, as "
+        + "in the COCO and Flickr benchmarks; identical captions count as one concept."
+)]
+public sealed record RetrievalOptions : EvaluationSplit
+{
     [
         Description(
             "Column with the caption or a list of captions, or several columns. If empty, data.caption_column, "
@@ -77,17 +81,8 @@ public sealed record RetrievalOptions
 }
 
 [Description("A labelled split, classified by comparing images with descriptions of the classes.")]
-public sealed record ZeroShotOptions
+public sealed record ZeroShotOptions : EvaluationSplit
 {
-    [Description("Name of the split in reports, as in eval.NAME.top1.")]
-    public required string Name { get; init; }
-
-    [Description("Parquet files, folders of them, or globs.")]
-    public required IReadOnlyList<string> Data { get; init; }
-
-    [Description("Column with the image bytes. If empty, data.image_column, or detected from the usual names.")]
-    public string? ImageColumn { get; init; }
-
     [Description("Column with the class; rows where it is null are skipped.")]
     public string LabelColumn { get; init; } = "label";
 
@@ -102,14 +97,4 @@ public sealed record ZeroShotOptions
 }
 
 [Description("A labelled split on which to measure accuracy, with the labels of data.label_column.")]
-public sealed record ClassificationOptions
-{
-    [Description("Name of the split in reports, as in eval.NAME.top1.")]
-    public required string Name { get; init; }
-
-    [Description("Parquet files, folders of them, or globs.")]
-    public required IReadOnlyList<string> Data { get; init; }
-
-    [Description("Column with the image bytes. If empty, data.image_column, or detected from the usual names.")]
-    public string? ImageColumn { get; init; }
-}
+public sealed record ClassificationOptions : EvaluationSplit;

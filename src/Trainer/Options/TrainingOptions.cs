@@ -31,6 +31,20 @@ public enum Objective
     Classification,
 }
 
+/// <summary>Properties of the objectives that other parts depend on.</summary>
+public static class ObjectiveTraits
+{
+    /// <summary>True if images and texts get embeddings in one space, each from its own tower, and pairs of them are compared.</summary>
+    public static bool HasSharedSpace(this Objective objective) => objective is Objective.Contrastive or Objective.Sigmoid;
+
+    /// <summary>
+    /// Initial logit scale and bias of an objective with a shared space; no bias if it learns none. CLIP starts with a temperature of
+    /// 0.07. SigLIP starts with a scale of 10 and a bias of −10, because most pairs do not match (arXiv 2303.15343, section 3.2).
+    /// </summary>
+    public static (double Scale, double? Bias) InitialLogits(this Objective objective) =>
+        objective == Objective.Sigmoid ? (10, -10) : (1 / 0.07, null);
+}
+
 public enum ActivationCheckpointing
 {
     None,

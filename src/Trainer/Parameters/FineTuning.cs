@@ -8,18 +8,18 @@ public static class FineTuning
     /// <summary>The parameter with the options applied to it.</summary>
     public static ParameterSpec Apply(ParameterSpec spec, ModelOptions model, TrainingOptions training)
     {
-        if (TowerGroups.Of(model, spec.Name) is not { } place)
+        if (TowerGroups.Of(model, spec.Name) is not { } owner)
         {
             return spec;
         }
 
-        var isLocked = place.Group < LockedGroups(model, training, place.Tower);
+        var isLocked = owner.Group < LockedGroups(model, training, owner.Tower);
         return spec with
         {
             IsLocked = isLocked,
-            RateFactor = RateFactor(model, training, place.Tower, place.Group),
+            RateFactor = RateFactor(model, training, owner.Tower, owner.Group),
             // Gains and biases are a thousandth of the weights, and bf16 cannot represent small changes of a gain near one.
-            IsNarrow = place.Tower == Tower.Text && training.TextWeights == WeightType.Bf16 && spec.Decays && !isLocked,
+            IsNarrow = owner.Tower == Tower.Text && training.TextWeights == WeightType.Bf16 && spec.Decays && !isLocked,
         };
     }
 

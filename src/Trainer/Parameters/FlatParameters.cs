@@ -191,7 +191,7 @@ public sealed class FlatParameters : IDisposable
     }
 
     /// <summary>A parameter's part of the layout, including the padding of its last block.</summary>
-    public FlatSlice PlaceOf(string name)
+    public FlatSlice SliceOf(string name)
     {
         var index = IndexOf(name);
         return new FlatSlice(_offsets[index], (Specs[index].Count + FlatSlice.Alignment - 1) / FlatSlice.Alignment * FlatSlice.Alignment);

@@ -25,7 +25,7 @@ public sealed class MasterWeights : IDisposable
     public torch.Tensor Wide { get; }
 
     /// <summary>Both buffers, each with its part of the layout.</summary>
-    public IReadOnlyList<(torch.Tensor Weights, FlatSlice Place)> Parts =>
+    public IReadOnlyList<(torch.Tensor Weights, FlatSlice Slice)> Parts =>
         [(Narrow, new FlatSlice(0, Narrow.numel())), (Wide, new FlatSlice(Narrow.numel(), Wide.numel()))];
 
     /// <summary>A view of a part of the layout that lies in one buffer.</summary>
@@ -66,10 +66,10 @@ public sealed class MasterWeights : IDisposable
         Wide.Dispose();
     }
 
-    /// <summary>The overlap of each buffer with a slice: its place in the buffer and in the slice.</summary>
+    /// <summary>The overlap of each buffer with a slice: its part of the buffer and of the slice.</summary>
     private IEnumerable<(torch.Tensor Weights, FlatSlice InPart, FlatSlice InSlice)> Common(FlatSlice slice) =>
         from part in Parts
-        let common = part.Place.Intersect(slice)
+        let common = part.Slice.Intersect(slice)
         where common.Length > 0
-        select (part.Weights, common.From(part.Place.Offset), common.From(slice.Offset));
+        select (part.Weights, common.From(part.Slice.Offset), common.From(slice.Offset));
 }

@@ -61,7 +61,7 @@ public static class RunPlan
         var data = options.Data;
         // A corpus that is not a mixture gets the whole stream.
         var corpora = manifest
-            .GroupRowsByPart()
+            .RowGroupRowsByPart()
             .Select(
                 (rows, part) =>
                     data.Mixture.Count == 0

@@ -16,7 +16,7 @@ public sealed class ShardPlan
     public ShardPlan(CorpusManifest manifest, SampleOrder order)
     {
         _order = order;
-        _groups = [.. manifest.GroupLocations()];
+        _groups = [.. manifest.RowGroupLocations()];
     }
 
     /// <summary>

@@ -140,7 +140,7 @@ public static class SnapshotFiles
     }
 
     private static torch.Tensor ScalesOf(FlatParameters layout, MomentBuffer moment, ParameterSpec spec) =>
-        layout.PlaceOf(spec.Name).InBlocks.Of(moment.Scales!);
+        layout.SliceOf(spec.Name).InBlocks.Of(moment.Scales!);
 
     private static IEnumerable<ParameterSpec> Ordered(IEnumerable<ParameterSpec> specs) =>
         specs.OrderBy(spec => spec.Name, StringComparer.Ordinal);

@@ -162,14 +162,14 @@ public static class StateTransfer
     }
 
     /// <summary>Sends a slice of both moments: the stored values and, for int8, their scales.</summary>
-    private static void SendMoments(Sender sender, FlatSlice slice, AdamMoments from, AdamMoments? into, FlatSlice place)
+    private static void SendMoments(Sender sender, FlatSlice slice, AdamMoments from, AdamMoments? into, FlatSlice covered)
     {
         foreach (var (moment, target) in new[] { (from.First, into?.First), (from.Second, into?.Second) })
         {
-            sender.Send(slice, moment.Values, target?.Values, place);
+            sender.Send(slice, moment.Values, target?.Values, covered);
             if (moment.Scales is { } scales)
             {
-                sender.Send(slice.InBlocks, scales, target?.Scales, place.InBlocks);
+                sender.Send(slice.InBlocks, scales, target?.Scales, covered.InBlocks);
             }
         }
     }
@@ -177,7 +177,7 @@ public static class StateTransfer
     /// <summary>The rank that sends to all others.</summary>
     private readonly record struct Sender(RankGroup Group, int Rank, torch.Device Device)
     {
-        public void Send(FlatSlice slice, torch.Tensor from, torch.Tensor? into, FlatSlice place) =>
-            new FlatStream(Group, Rank, slice, Device).Send(from, into, place);
+        public void Send(FlatSlice slice, torch.Tensor from, torch.Tensor? into, FlatSlice covered) =>
+            new FlatStream(Group, Rank, slice, Device).Send(from, into, covered);
     }
 }

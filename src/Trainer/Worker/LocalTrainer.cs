@@ -39,29 +39,14 @@ public sealed class LocalTrainer : IDisposable
 
         Files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         RunFolder.RequireNew(Files);
-        var start = StartWeights.Examine(options);
-        _manifest = RunCorpus.Select(options);
-        if (start is not null)
-        {
-            options = options with { Training = options.Training with { StartFromSha256 = start.Sha256 } };
-        }
-
-        (_options, _cores) = (options, Environment.ProcessorCount);
+        (_options, _manifest) = NewRun.Create(Files, options);
+        _cores = Environment.ProcessorCount;
         _checkpoints = new CheckpointDirectory(Files.Checkpoints);
-        RunFolder.Create(
-            Files,
-            aside =>
-            {
-                start?.Save(aside.StartFrom);
-                File.WriteAllText(aside.Config, ConfigWriter.Write(options));
-                _manifest.Save(aside.Manifest);
-            }
-        );
-        Threads.Set(RunPlan.ComputeThreads(options.Cluster, _cores));
-        _state = new TrainingState(options, ComputeDevice.Open(options.Cluster.Device));
-        if (options.Training.StartFrom is not null)
+        Threads.Set(RunPlan.ComputeThreads(_options.Cluster, _cores));
+        _state = new TrainingState(_options, ComputeDevice.Open(_options.Cluster.Device));
+        if (_options.Training.StartFrom is not null)
         {
-            StateTransfer.Begin(_state, new RankGroup(), options);
+            StateTransfer.Begin(_state, new RankGroup(), _options);
         }
     }
 
@@ -78,17 +63,16 @@ public sealed class LocalTrainer : IDisposable
     /// <exception cref="Objectives.NonFiniteException">Loss or gradients are NaN or infinite; the update was not applied.</exception>
     public bool Train(Action<StepMetrics>? onStep = null, CancellationToken stop = default)
     {
-        var total = RunPlan.TotalSteps(_options.Training, _manifest.SampleCount);
+        var plan = TrainingPlan.Of(_options, _manifest, generation: 1);
         var control = new LocalControl(onStep, stop);
         using var writer = new CheckpointWriter(_checkpoints, ConfigHash.Of(_options), _manifest.Hash, _options.Checkpoint.Keep, control);
-        using var loader = RunPlan.OpenLoader(_options, _manifest, new LoaderShare(0, 1, _cores, _state.Step, total));
         using var group = new RankGroup();
         using var loop = new TrainingLoop(
             _options,
-            new TrainingPlan(total, _manifest.SampleCount, Generation: 1, MixtureEpochs.Of(_manifest, _options)),
+            plan,
             _state,
             group,
-            loader,
+            RunPlan.OpenLoader(_options, _manifest, new LoaderShare(0, 1, _cores, _state.Step, plan.TotalSteps)),
             writer,
             control,
             TimeProvider.System

@@ -15,8 +15,8 @@ using ClipTrain.Trainer.State;
 namespace ClipTrain.Trainer.Worker;
 
 /// <summary>
-/// State that a worker keeps from one generation to the next, and its synchronisation at the start of a generation. Use only on the
-/// torch thread.
+/// State that a worker keeps from one generation to the next. For each generation it joins the other ranks, brings the state to the
+/// generation's first step and builds the training loop. Use only on the torch thread.
 /// </summary>
 public sealed class WorkerTraining(
     RunOptions options,
@@ -30,63 +30,82 @@ public sealed class WorkerTraining(
 {
     private readonly string _configHash = ConfigHash.Of(options);
     private TrainingState? _state;
-    private RankGroup? _left;
+    private RankGroup? _group;
+    private bool _isSynchronized;
 
     /// <summary>See <see cref="TrainingPlan.Probe"/>.</summary>
     public Action<ClipModel, long>? Probe { get; init; }
 
-    /// <summary>Step of the complete state in memory; null if there is no usable one.</summary>
-    public long? HeldStep { get; private set; }
+    /// <summary>
+    /// Step of the complete state in memory; null if there is no usable one. An update is local and atomic, but with sharded moments
+    /// the other ranks' slices are lost with their ranks.
+    /// </summary>
+    public long? HeldStep => _isSynchronized && !options.Training.ShardOptimizer ? _state!.Step : null;
 
     /// <summary>The last step that this worker has committed.</summary>
     public long CommittedStep => _state?.Step ?? 0;
 
-    /// <summary>Takes part in a generation from its start to its end.</summary>
+    /// <summary>Enters a generation: connects to its ranks, synchronises the state and opens the loader.</summary>
     /// <param name="assignment">This worker's assignment.</param>
     /// <param name="over">Cancelled when the coordinator declares the generation over.</param>
-    /// <exception cref="DistributedException">
-    /// The generation broke. The state is intact at <see cref="HeldStep"/> if that has a value.
-    /// </exception>
-    public LoopEnd Train(Assignment assignment, CancellationToken over)
+    /// <returns>The loop that trains this generation; the caller disposes it. If it fails, call <see cref="Abandon"/>.</returns>
+    /// <exception cref="DistributedException">A rank did not connect, or was lost meanwhile.</exception>
+    public TrainingLoop Enter(Assignment assignment, CancellationToken over)
     {
         LeaveGroup();
         Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
         _state ??= new TrainingState(options, ComputeDevice.Open(identity.Device));
-        var group = RankGroups.Join(
+        _group = RankGroups.Join(
             assignment,
             client,
-            new RankPlace(identity.Address, ComputeDevice.Open(identity.Device)),
+            new RankEndpoint(identity.Address, ComputeDevice.Open(identity.Device)),
             options.Cluster,
             options.Training.SyncBatchNorm,
             over
         );
-        try
+        _state.SetRank(assignment.Rank, assignment.WorldSize);
+        var shard =
+            client.ShardAsync(assignment.Generation, over).GetAwaiter().GetResult()
+            ?? throw new OperationCanceledException("The generation is over.");
+        Synchronize(assignment, _group);
+        var plan = TrainingPlan.Of(options, manifest, assignment.Generation) with { Probe = Probe, PassedOver = assignment.PassedOver };
+        return new TrainingLoop(
+            options,
+            plan,
+            _state,
+            _group,
+            RunPlan.OpenLoader(
+                options,
+                manifest,
+                new LoaderShare(assignment.Rank, assignment.WorldSize, identity.Cores, _state.Step, plan.TotalSteps) { Shard = shard },
+                control.BadSample,
+                control.Warn
+            ),
+            writer,
+            control,
+            TimeProvider.System
+        );
+    }
+
+    /// <summary>
+    /// Leaves a generation that failed. Returns if <paramref name="error"/> explains the failure to the user; otherwise throws an
+    /// error that does. The state is intact at <see cref="HeldStep"/> if that has a value.
+    /// </summary>
+    /// <exception cref="DistributedException">The generation was declared over.</exception>
+    /// <exception cref="DeviceMemoryException">The device ran out of memory.</exception>
+    public void Abandon(Exception error)
+    {
+        _group?.Abandon();
+        _group = null;
+        _state?.Model.Parameters.ReplaceGradients();
+        if (error is OperationCanceledException)
         {
-            _state.SetRank(assignment.Rank, assignment.WorldSize);
-            var shard =
-                client.ShardAsync(assignment.Generation, over).GetAwaiter().GetResult()
-                ?? throw new OperationCanceledException("The generation is over.");
-            Synchronize(assignment, group);
-            var end = Loop(assignment, shard, group, over);
-            // Other ranks may not have received everything that this rank sent, so the group stays open until all have left.
-            _left = group;
-            return end;
+            throw new DistributedException("The generation is over.", error) { Aborted = true };
         }
-        catch (Exception error)
+
+        if (DeviceMemoryException.IsCauseOf(error))
         {
-            group.Abandon();
-            _state.Model.Parameters.ReplaceGradients();
-            if (error is OperationCanceledException)
-            {
-                throw new DistributedException("The generation is over.", error) { Aborted = true };
-            }
-
-            if (DeviceMemoryException.IsCauseOf(error))
-            {
-                throw new DeviceMemoryException(identity.Device, error);
-            }
-
-            throw;
+            throw new DeviceMemoryException(identity.Device, error);
         }
     }
 
@@ -97,52 +116,20 @@ public sealed class WorkerTraining(
         writer.Finish();
     }
 
-    /// <summary>Closes the last group; call when all ranks have left it.</summary>
-    public void LeaveGroup()
-    {
-        _left?.Dispose();
-        _left = null;
-    }
-
     public void Dispose()
     {
         LeaveGroup();
         _state?.Dispose();
     }
 
-    private LoopEnd Loop(Assignment assignment, Shard shard, RankGroup group, CancellationToken over)
+    /// <summary>
+    /// Closes the group of the last generation. Other ranks may not have received everything that this rank sent, so the group stays
+    /// open until all have left: until the next generation forms or the worker ends.
+    /// </summary>
+    private void LeaveGroup()
     {
-        var total = RunPlan.TotalSteps(options.Training, manifest.SampleCount);
-        using var loader = RunPlan.OpenLoader(
-            options,
-            manifest,
-            new LoaderShare(assignment.Rank, assignment.WorldSize, identity.Cores, _state!.Step, total) { Shard = shard },
-            control.BadSample,
-            control.Warn
-        );
-        using var loop = new TrainingLoop(
-            options,
-            new TrainingPlan(total, manifest.SampleCount, assignment.Generation, MixtureEpochs.Of(manifest, options))
-            {
-                Probe = Probe,
-                PassedOver = assignment.PassedOver,
-            },
-            _state,
-            group,
-            loader,
-            writer,
-            control,
-            TimeProvider.System
-        );
-        try
-        {
-            return loop.Run(over);
-        }
-        finally
-        {
-            // An update is local and atomic. With sharded moments, though, the other ranks' slices are gone.
-            HeldStep = options.Training.ShardOptimizer ? null : _state.Step;
-        }
+        _group?.Dispose();
+        _group = null;
     }
 
     /// <summary>
@@ -163,10 +150,10 @@ public sealed class WorkerTraining(
         }
         else
         {
-            if (HeldStep is not null || _state!.Step > 0)
+            if (_isSynchronized || _state!.Step > 0)
             {
                 // The old state is lost even if loading fails.
-                HeldStep = null;
+                _isSynchronized = false;
                 _state!.Dispose();
                 _state = new TrainingState(options, ComputeDevice.Open(identity.Device));
                 _state.SetRank(assignment.Rank, assignment.WorldSize);
@@ -182,7 +169,7 @@ public sealed class WorkerTraining(
             }
         }
 
-        HeldStep = _state!.Step;
+        _isSynchronized = true;
     }
 }
 

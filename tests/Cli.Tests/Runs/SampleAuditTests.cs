@@ -8,7 +8,7 @@ public sealed class SampleAuditTests
 {
     private const int GlobalBatch = 10,
         Samples = 48;
-    private static readonly SampleOrder Order = new([16, 16, 16], seed: 5, windowGroups: 2, GlobalBatch);
+    private static readonly SampleOrder Order = new([16, 16, 16], seed: 5, window: 2, GlobalBatch);
 
     private static readonly int[] WorldSizes = [1, 2, 3, 4, 10];
 
@@ -48,7 +48,7 @@ public sealed class SampleAuditTests
     [Fact]
     public void Each_corpus_of_a_mixture_is_audited_by_its_own_epochs()
     {
-        var order = new SampleOrder([new CorpusShare([16, 8], 3), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2, GlobalBatch);
+        var order = new SampleOrder([new CorpusShare([16, 8], 3), new CorpusShare([5, 4], 2)], seed: 5, window: 2, GlobalBatch);
         var report = Audit([Generation(1, 0, 3), .. Steps(1, 6, 3, order)], order: order);
 
         Assert.Empty(report.Faults);
@@ -64,7 +64,7 @@ public sealed class SampleAuditTests
     public void A_mixture_with_different_weights_is_a_fault()
     {
         SampleOrder Order(double weight) =>
-            new([new CorpusShare([16, 8], weight), new CorpusShare([5, 4], 2)], seed: 5, windowGroups: 2, GlobalBatch);
+            new([new CorpusShare([16, 8], weight), new CorpusShare([5, 4], 2)], seed: 5, window: 2, GlobalBatch);
         var report = Audit([Generation(1, 0, 1), .. Steps(1, 6, 1, Order(3))], order: Order(4));
         Assert.NotEmpty(report.Faults);
         Assert.Contains(report.Epochs, epoch => epoch.Missing > 0);

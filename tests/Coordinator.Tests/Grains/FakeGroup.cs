@@ -16,9 +16,9 @@ internal sealed class FakeGroup : IDisposable
     private readonly List<TcpClient> _peers = [];
     private bool _isFirst;
 
-    public static async Task<FakeGroup> MeetAsync(CoordinatorClient client, Assignment place, CancellationToken broken)
+    public static async Task<FakeGroup> MeetAsync(CoordinatorClient client, Assignment assignment, CancellationToken broken)
     {
-        var group = new FakeGroup { _isFirst = place.Rank == 0 };
+        var group = new FakeGroup { _isFirst = assignment.Rank == 0 };
         try
         {
             if (group._isFirst)
@@ -27,17 +27,17 @@ internal sealed class FakeGroup : IDisposable
                 listener.Start();
                 var port = ((IPEndPoint)listener.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
                 await client.StoreAsync(
-                    new StoreRequest(client.WorkerId, place.Generation, StoreOp.Set, "port", Encoding.ASCII.GetBytes(port)),
+                    new StoreRequest(client.WorkerId, assignment.Generation, StoreOp.Set, "port", Encoding.ASCII.GetBytes(port)),
                     broken
                 );
-                while (group._peers.Count < place.WorldSize - 1)
+                while (group._peers.Count < assignment.WorldSize - 1)
                 {
                     group._peers.Add(await listener.AcceptTcpClientAsync(broken));
                 }
             }
             else
             {
-                var port = await client.StoreAsync(new StoreRequest(client.WorkerId, place.Generation, StoreOp.Get, "port"), broken);
+                var port = await client.StoreAsync(new StoreRequest(client.WorkerId, assignment.Generation, StoreOp.Get, "port"), broken);
                 group._peers.Add(new TcpClient());
                 await group._peers[0].ConnectAsync(IPAddress.Loopback, int.Parse(port.Value!, CultureInfo.InvariantCulture), broken);
             }

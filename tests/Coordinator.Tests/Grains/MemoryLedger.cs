@@ -8,7 +8,7 @@ internal sealed class MemoryLedger
 {
     private readonly Lock _lock = new();
     private readonly List<LedgerEntry> _entries = [];
-    private long _epoch;
+    private long _term;
 
     public IReadOnlyList<LedgerEntry> Entries
     {
@@ -28,14 +28,14 @@ internal sealed class MemoryLedger
     /// <summary>Thrown by whoever writes.</summary>
     public Exception? Failure { get; set; }
 
-    public IRunLedger Open(long epoch)
+    public IRunLedger Open(long term)
     {
         lock (_lock)
         {
-            _epoch = epoch;
+            _term = term;
         }
 
-        return new Segment(this, epoch);
+        return new Segment(this, term);
     }
 
     public void Write(params IEnumerable<LedgerEntry> entries)
@@ -54,7 +54,7 @@ internal sealed class MemoryLedger
         }
     }
 
-    private sealed class Segment(MemoryLedger ledger, long epoch) : IRunLedger
+    private sealed class Segment(MemoryLedger ledger, long term) : IRunLedger
     {
         public long RecordedStep =>
             ledger.Entries.Aggregate(0L, (step, entry) => entry.Step?.Metrics.Step ?? Math.Min(step, entry.Generation!.StartStep));
@@ -65,10 +65,7 @@ internal sealed class MemoryLedger
         {
             lock (ledger._lock)
             {
-                if (
-                    ledger.Failure is { } failure
-                    || (failure = ledger._epoch == epoch ? null : new LedgerFencedException(epoch)) is not null
-                )
+                if (ledger.Failure is { } failure || (failure = ledger._term == term ? null : new LedgerFencedException(term)) is not null)
                 {
                     return Task.FromException(failure);
                 }

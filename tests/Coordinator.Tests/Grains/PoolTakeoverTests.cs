@@ -82,7 +82,7 @@ public sealed class PoolTakeoverTests
         await CompleteAllAsync(cluster);
 
         await AssertSettledAsync(cluster, attempts: 3);
-        Assert.True((await cluster.Pool.StateAsync()).Epoch > 0);
+        Assert.True((await cluster.Pool.StateAsync()).Term > 0);
     }
 
     [Theory]
@@ -159,7 +159,7 @@ public sealed class PoolTakeoverTests
 
         var state = await cluster.Experiment.StateAsync();
         Assert.Null(state.EndedBecause);
-        Assert.Equal(1, state.Epoch);
+        Assert.Equal(1, state.Term);
         Assert.Equal(1, cluster.Storage.Refused);
         await AssertSettledAsync(cluster, attempts: 3);
     }
@@ -178,7 +178,7 @@ public sealed class PoolTakeoverTests
 
         var state = await cluster.Pool.StateAsync();
         Assert.Equal(["a", "b"], state.Nodes.Select(node => node.Offer.Node));
-        Assert.Equal(1, state.Epoch);
+        Assert.Equal(1, state.Term);
         Assert.Equal(1, cluster.Storage.Refused);
         await AssertSettledAsync(cluster, attempts: 3);
     }

@@ -217,7 +217,7 @@ internal sealed class MemoryHosting : IRunHosting
     /// <summary>Thrown when the run's records are opened.</summary>
     public Exception? Failure { get; set; }
 
-    /// <summary>The epochs that have opened the run's records.</summary>
+    /// <summary>The terms that have opened the run's records.</summary>
     public ConcurrentQueue<long> Opened { get; } = [];
 
     public ConcurrentQueue<RunOutcome> Concluded { get; } = [];
@@ -231,15 +231,15 @@ internal sealed class MemoryHosting : IRunHosting
     public static Shard ShardOf(int rank, int worldSize, long step) =>
         new(rank, 1, rank * 8 / worldSize, 8 / worldSize, [new ShardEpoch(0, step, [new RowGroupRange(0, rank, 1)])]);
 
-    public IRunRecords Open(long epoch, RunState state)
+    public IRunRecords Open(long term, RunState state)
     {
         if (Failure is { } failure)
         {
             throw failure;
         }
 
-        Opened.Enqueue(epoch);
-        return new Records(this, Ledger.Open(epoch));
+        Opened.Enqueue(term);
+        return new Records(this, Ledger.Open(term));
     }
 
     public async Task ConcludeAsync(RunOutcome outcome)

@@ -17,21 +17,21 @@ public sealed class RunNodeTests
         for (var time = 0; time < 2; time++)
         {
             var orders = await Node(cluster).ExchangeAsync(Report());
-            Assert.Equal((1, TimeSpan.FromSeconds(35), null), (orders.Epoch, orders.Lease, orders.Outcome));
+            Assert.Equal((1, TimeSpan.FromSeconds(35), null), (orders.Term, orders.Lease, orders.Outcome));
             Assert.Equal([StartZero, StartOne], orders.Orders);
         }
 
-        Assert.Equal([StartOne], (await Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1))).Orders);
+        Assert.Equal([StartOne], (await Node(cluster).ExchangeAsync(Report(term: 1, carriedOut: 1))).Orders);
 
         // Numbers of another activation's orders mean nothing.
-        Assert.Equal([StartOne], (await Node(cluster).ExchangeAsync(Report(epoch: 7, carriedOut: 9))).Orders);
+        Assert.Equal([StartOne], (await Node(cluster).ExchangeAsync(Report(term: 7, carriedOut: 9))).Orders);
     }
 
     [Fact]
     public async Task A_node_without_orders_is_held_until_there_is_one()
     {
         await using var cluster = await RunCluster.StartAsync(RunScript.Spec(1));
-        var idle = Report(epoch: 1, carriedOut: 1);
+        var idle = Report(term: 1, carriedOut: 1);
         await Node(cluster).ExchangeAsync(Report());
         var held = Node(cluster).ExchangeAsync(idle);
         await cluster.Time.WhenTimerRunsAsync(HeldCalls.Limit);
@@ -80,12 +80,12 @@ public sealed class RunNodeTests
     {
         await using var cluster = await RunCluster.StartAsync(RunScript.Spec(1));
         await Node(cluster).ExchangeAsync(Report());
-        var held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1));
+        var held = Node(cluster).ExchangeAsync(Report(term: 1, carriedOut: 1));
         await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0));
         await cluster.Client(0).ReportAsync(RunCluster.Report(0, WorkerOutcome.Completed, 3));
         while ((await held).Outcome is null)
         {
-            held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 9));
+            held = Node(cluster).ExchangeAsync(Report(term: 1, carriedOut: 9));
         }
 
         await cluster.PassAsync(2);
@@ -106,14 +106,14 @@ public sealed class RunNodeTests
         await Node(cluster).ExchangeAsync(Report());
         await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0));
         await cluster.PassAsync(20);
-        var held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1));
+        var held = Node(cluster).ExchangeAsync(Report(term: 1, carriedOut: 1));
         await cluster.PassUntilAsync(() =>
             cluster.Observer.Warnings.Any(text => text.EndsWith("sent no heartbeat for 30 s", StringComparison.Ordinal))
         );
         await held;
         Assert.Equal(
             [new NodeOrder(2, NodeAction.Kill, "worker-0", 0)],
-            (await Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1))).Orders
+            (await Node(cluster).ExchangeAsync(Report(term: 1, carriedOut: 1))).Orders
         );
     }
 
@@ -144,7 +144,7 @@ public sealed class RunNodeTests
     {
         await using var cluster = await RunCluster.StartAsync(RunScript.Spec(1));
         await Node(cluster).ExchangeAsync(Report());
-        var held = Node(cluster).ExchangeAsync(Report(epoch: 1, carriedOut: 1));
+        var held = Node(cluster).ExchangeAsync(Report(term: 1, carriedOut: 1));
         await cluster.Time.WhenTimerRunsAsync(HeldCalls.Limit);
         await cluster.Run.NodeAsync(Report() with { Incarnation = "process-b" });
 
@@ -167,6 +167,6 @@ public sealed class RunNodeTests
     private static INodeGrain Node(RunCluster cluster, string node = "a") =>
         cluster.Grains.GetGrain<INodeGrain>(NodeGrain.KeyOf("demo", node));
 
-    private static NodeReport Report(string node = "a", long epoch = 0, long carriedOut = 0) =>
-        new(node, $"process-{node}", 4, epoch, carriedOut, []);
+    private static NodeReport Report(string node = "a", long term = 0, long carriedOut = 0) =>
+        new(node, $"process-{node}", 4, term, carriedOut, []);
 }

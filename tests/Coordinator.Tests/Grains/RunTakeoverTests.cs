@@ -16,7 +16,7 @@ public sealed class RunTakeoverTests
     {
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(2), silos: 3);
         var workers = new[] { 0, 1 }.Select(slot => Task.Run(() => new FakeWorker(cluster.Client(slot)).LiveAsync())).ToList();
-        for (var epoch = 1; epoch <= 2; epoch++)
+        for (var term = 1; term <= 2; term++)
         {
             var steps = cluster.Ledger.Steps.Count();
             await cluster.Observer.WhenAsync(() => cluster.Observer.Metrics.Count > steps + 10).WaitAsync(Limit);
@@ -50,7 +50,7 @@ public sealed class RunTakeoverTests
         await cluster.KillHostOfAsync(cluster.Run);
 
         await BeatAsync();
-        Assert.Equal(2, client.Epoch);
+        Assert.Equal(2, client.Term);
         await cluster.Client(1).JoinAsync(RunScript.JoinRequest(1));
 
         Assert.Equal(new Assignment(1, 0, 2, 0), (await join.WaitAsync(Limit)).Assignment);
@@ -81,7 +81,7 @@ public sealed class RunTakeoverTests
         // The ranks can meet, and read their shards.
         await clients[0].StoreAsync(new StoreRequest("worker-0", 1, StoreOp.Set, "k"));
         Assert.NotNull(await clients[1].ShardAsync(1));
-        Assert.Equal(2, (await cluster.Run.StatusAsync()).Epoch);
+        Assert.Equal(2, (await cluster.Run.StatusAsync()).Term);
     }
 
     [Fact]
@@ -94,9 +94,9 @@ public sealed class RunTakeoverTests
         await cluster.KillHostOfAsync(cluster.Run);
         await cluster.BeatAsync(RunCluster.Beat(0, 0));
 
-        var orders = await node.ExchangeAsync(report with { Epoch = 1, CarriedOut = 2 });
+        var orders = await node.ExchangeAsync(report with { Term = 1, CarriedOut = 2 });
 
-        Assert.Equal(2, orders.Epoch);
+        Assert.Equal(2, orders.Term);
         Assert.Equal([new NodeOrder(1, NodeAction.Start, "worker-0", 1), new NodeOrder(2, NodeAction.Start, "worker-1", 1)], orders.Orders);
         Assert.Equal("process-a", Assert.Single((await cluster.StateAsync()).Nodes).Incarnation);
     }
@@ -138,7 +138,7 @@ public sealed class RunTakeoverTests
         Assert.Single(cluster.Hosting.Concluded);
         Assert.Equal(isConcluded ? 1 : 2, began);
         Assert.Equal(isConcluded ? [1] : [1, 2], cluster.Hosting.Opened);
-        Assert.Equal((2, true), ((await cluster.Run.StatusAsync()).Epoch, (await cluster.Run.StatusAsync()).IsConcluded));
+        Assert.Equal((2, true), ((await cluster.Run.StatusAsync()).Term, (await cluster.Run.StatusAsync()).IsConcluded));
     }
 
     [Fact]
@@ -182,7 +182,7 @@ public sealed class RunTakeoverTests
         await Assert.ThrowsAnyAsync<Exception>(() => cluster.Run.JoinAsync(RunScript.JoinRequest(0)));
 
         Assert.Equal(new Assignment(1, 0, 1, 0), (await cluster.Client(0).JoinAsync(RunScript.JoinRequest(0))).Assignment);
-        Assert.Equal((2, 1), ((await cluster.Run.StatusAsync()).Epoch, cluster.Storage.Refused));
+        Assert.Equal((2, 1), ((await cluster.Run.StatusAsync()).Term, cluster.Storage.Refused));
         Assert.Single(cluster.Ledger.Generations);
     }
 

@@ -93,12 +93,12 @@ public sealed class CoordinatorClientTests
     public async Task An_answer_of_an_activation_that_was_replaced_does_not_count()
     {
         var client = Client();
-        _coordinator.Epoch = 2;
+        _coordinator.Term = 2;
         await BeatAsync(client);
         _coordinator.OnJoin = _ =>
         {
             // The zombie answers first.
-            _coordinator.Epoch = ++_calls;
+            _coordinator.Term = ++_calls;
             return _calls == 1 ? Refused(RefusalKind.WrongPhase, "The run has ended.") : Assigned();
         };
 
@@ -106,7 +106,7 @@ public sealed class CoordinatorClientTests
         await PassAsync(0.1);
 
         Assert.NotNull((await join).Assignment);
-        Assert.Equal((2, 2), (client.Epoch, _calls));
+        Assert.Equal((2, 2), (client.Term, _calls));
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class CoordinatorClientTests
         await BeatAsync(client);
         Assert.False(join.IsCompleted);
 
-        _coordinator.Epoch = 2;
+        _coordinator.Term = 2;
         await BeatAsync(client);
 
         Assert.NotNull((await join).Assignment);

@@ -15,7 +15,7 @@ internal sealed class FakeCoordinator
 
     public IGrainFactory Grains { get; }
 
-    public long Epoch { get; set; } = 1;
+    public long Term { get; set; } = 1;
 
     public Func<JoinRequest, Task<Answered>> OnJoin { get; set; } = _ => Unexpected<Answered>("join");
 
@@ -47,7 +47,7 @@ internal sealed class FakeCoordinator
         return coordinator;
     }
 
-    public Task<Answered> AnswerAsync(RunReply reply) => Task.FromResult(new Answered(Epoch, reply));
+    public Task<Answered> AnswerAsync(RunReply reply) => Task.FromResult(new Answered(Term, reply));
 
     /// <summary>Changes the run between two heartbeats.</summary>
     public void Do(Action action)

@@ -107,16 +107,16 @@ public sealed class HeartbeatLoopTests
         var attached = new ConcurrentQueue<long>();
         coordinator.OnAttach = process =>
         {
-            attached.Enqueue(coordinator.Epoch);
+            attached.Enqueue(coordinator.Term);
 
             // One that is lost is not repeated, nor does it disturb the loop.
             return Task.FromException(new TimeoutException("No answer."));
         };
         await using var heartbeat = Start(coordinator);
         await beats.WaitAsync();
-        foreach (var epoch in new[] { 1, 1, 4, 4, 5 })
+        foreach (var term in new[] { 1, 1, 4, 4, 5 })
         {
-            coordinator.Epoch = epoch;
+            coordinator.Term = term;
             for (var beat = 0; beat < 2; beat++)
             {
                 await ((IWorkerObserver)heartbeat).BeatNowAsync();

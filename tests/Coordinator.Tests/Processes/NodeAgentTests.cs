@@ -44,7 +44,7 @@ public sealed class NodeAgentTests : IDisposable
     {
         var agent = Run("echo ready; read x");
         var first = await ReportAsync();
-        Assert.Equal(("a", 2, 0, 0), (first.NodeId, first.Slots, first.Epoch, first.CarriedOut));
+        Assert.Equal(("a", 2, 0, 0), (first.NodeId, first.Slots, first.Term, first.CarriedOut));
         var zero = new NodeOrder(1, NodeAction.Start, "worker-0", 1);
         var one = new NodeOrder(2, NodeAction.Start, "worker-1", 1);
         await OrderAsync(1, zero);
@@ -53,7 +53,7 @@ public sealed class NodeAgentTests : IDisposable
         await OrderAsync(1, one);
 
         var reports = new[] { await ReportAsync(), await ReportAsync(), await ReportAsync(), await ReportAsync() };
-        Assert.Equal([(1, 1), (1, 1), (1, 2), (1, 2)], reports.Select(report => (report.Epoch, report.CarriedOut)));
+        Assert.Equal([(1, 1), (1, 1), (1, 2), (1, 2)], reports.Select(report => (report.Term, report.CarriedOut)));
         Assert.All(reports, report => Assert.Equal(first.Incarnation, report.Incarnation));
         Assert.Equal([("worker-0", 1), ("worker-1", 1)], _launched);
         await LeaveAsync(agent);
@@ -126,7 +126,7 @@ public sealed class NodeAgentTests : IDisposable
         await ReportAsync();
         await ReportAsync();
         var report = await ReportAsync();
-        Assert.Equal((2, 1), (report.Epoch, report.CarriedOut));
+        Assert.Equal((2, 1), (report.Term, report.CarriedOut));
         Assert.Equal([("worker-0", 1)], _launched);
         Assert.False(_exits.Reader.TryPeek(out _));
         await LeaveAsync(agent);
@@ -257,10 +257,10 @@ public sealed class NodeAgentTests : IDisposable
 
     private async Task<WorkerExit> ExitAsync() => await _exits.Reader.ReadAsync().AsTask().WaitAsync(Limit);
 
-    private Task OrderAsync(long epoch, params IReadOnlyList<NodeOrder> orders) => OrderAsync(epoch, outcome: null, orders);
+    private Task OrderAsync(long term, params IReadOnlyList<NodeOrder> orders) => OrderAsync(term, outcome: null, orders);
 
-    private async Task OrderAsync(long epoch, RunOutcome? outcome, params IReadOnlyList<NodeOrder> orders) =>
-        await _orders.Writer.WriteAsync(new NodeOrders(epoch, TimeSpan.FromSeconds(30), outcome, orders));
+    private async Task OrderAsync(long term, RunOutcome? outcome, params IReadOnlyList<NodeOrder> orders) =>
+        await _orders.Writer.WriteAsync(new NodeOrders(term, TimeSpan.FromSeconds(30), outcome, orders));
 
     private async Task LeaveAsync(Task agent)
     {

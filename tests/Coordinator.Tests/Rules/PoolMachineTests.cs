@@ -130,7 +130,7 @@ public sealed class PoolMachineTests
         Assert.False(_pool.Send(new PoolMessage.Acquire([PoolScript.Request("e/1", 2)])).MustPersist);
 
         var next = _pool.Acquire("e/1", 3, attempt: 2).Lease!;
-        Assert.True(next.Epoch > lease.Epoch);
+        Assert.True(next.Number > lease.Number);
         Assert.Equal("has been superseded by a later attempt", _pool.Acquire("e/1", 2).Waiting);
         Assert.Same(next, Assert.Single(_pool.State.Leases));
     }

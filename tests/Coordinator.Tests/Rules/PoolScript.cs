@@ -81,8 +81,8 @@ internal sealed class PoolScript
             state.Queue.Where(queued => queued.Request.Attempt.Number == 1).GroupBy(queued => (queued.Round, queued.Request.Experiment)),
             turn => Assert.Single(turn)
         );
-        Assert.Equal(state.Leases.OrderBy(lease => lease.Epoch), state.Leases);
-        Assert.All(state.Leases, lease => Assert.InRange(lease.Epoch, 1, state.LastLease));
+        Assert.Equal(state.Leases.OrderBy(lease => lease.Number), state.Leases);
+        Assert.All(state.Leases, lease => Assert.InRange(lease.Number, 1, state.LastLease));
         Assert.True(
             state.Queue.Count == 0 || free.Count < state.Queue[0].Request.Devices,
             "The head of the queue waits for devices that are free."
@@ -94,7 +94,7 @@ internal sealed class PoolScript
     {
         var waited = before.Queue.Select(queued => queued.Request).ToList();
         var waiting = after.Queue.Select(queued => queued.Request).ToList();
-        var granted = after.Leases.Where(lease => lease.Epoch > before.LastLease).Select(lease => lease.Request);
+        var granted = after.Leases.Where(lease => lease.Number > before.LastLease).Select(lease => lease.Request);
         var still = waited.Where(waiting.Contains).ToList();
         Assert.Equal(still, waiting.Where(waited.Contains));
         if (still.Count > 0)

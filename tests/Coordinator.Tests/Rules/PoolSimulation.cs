@@ -133,7 +133,7 @@ internal sealed class PoolSimulation
                 trial.IsStarted && trial.Attempt == process.Start.Attempt.Number,
                 $"{run} runs in attempt {process.Start.Attempt.Number} and is {trial.Status} in attempt {trial.Attempt}."
             );
-            Assert.Contains(_pool.Leases, lease => lease.Epoch == process.Start.Lease.Epoch);
+            Assert.Contains(_pool.Leases, lease => lease.Number == process.Start.Lease.Number);
         }
     }
 
@@ -321,9 +321,9 @@ internal sealed class PoolSimulation
             // The pool lost sight of a node that lives: the node itself sees to it that the later lease prevails.
             Assert.Contains(
                 _pool.Leases,
-                lease => lease.Revoked is not null && lease.Epoch == Math.Min(other.Start.Lease.Epoch, start.Lease.Epoch)
+                lease => lease.Revoked is not null && lease.Number == Math.Min(other.Start.Lease.Number, start.Lease.Number)
             );
-            End(other.Start.Lease.Epoch < start.Lease.Epoch ? other : process, TrialEndKind.DevicesLost);
+            End(other.Start.Lease.Number < start.Lease.Number ? other : process, TrialEndKind.DevicesLost);
         }
 
         if (

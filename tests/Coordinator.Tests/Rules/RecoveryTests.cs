@@ -86,19 +86,22 @@ public sealed class RecoveryTests
         var best = survivors.Count > 0 ? survivors.Max(Held) : 0;
         var expected = Math.Max(best, checkpoint);
         int? source = best > 0 && best >= checkpoint ? survivors.First(slot => Held(slot) == best) : null;
-        var place = run.AssignmentOf(0);
-        Assert.Equal((2, 0, world, expected, source), (place.Generation, place.Rank, place.WorldSize, place.StartStep, place.SourceRank));
+        var assignment = run.AssignmentOf(0);
+        Assert.Equal(
+            (2, 0, world, expected, source),
+            (assignment.Generation, assignment.Rank, assignment.WorldSize, assignment.StartStep, assignment.SourceRank)
+        );
         Assert.Equal(
             source is null && checkpoint > 0 ? new CheckpointMark(checkpoint, $"checkpoints/step-{checkpoint}") : null,
-            place.Checkpoint
+            assignment.Checkpoint
         );
         var allHold = slots.All(slot => !IsDead(slot) && Held(slot) == expected);
-        Assert.Equal(world > 1 && expected > 0 && !allHold, place.NeedsTransfer);
+        Assert.Equal(world > 1 && expected > 0 && !allHold, assignment.NeedsTransfer);
         Assert.Equal(Math.Min(7, expected), run.State.RecordedStep);
         Assert.Equal(expected, run.State.CommittedStep);
         foreach (var slot in slots)
         {
-            Assert.Equal(place with { Rank = slot }, run.AssignmentOf(slot));
+            Assert.Equal(assignment with { Rank = slot }, run.AssignmentOf(slot));
         }
     }
 

@@ -18,14 +18,14 @@ public sealed class FencedFileStorageTests : IDisposable
     {
         var first = await ActivateAsync();
         Assert.False(first.RecordExists);
-        first.State.Epoch = 3;
+        first.State.Term = 3;
         first.State.Loss = double.NaN;
         await _storage.WriteStateAsync("run", Run, first);
 
         var second = await ActivateAsync();
 
         Assert.True(second.RecordExists);
-        Assert.Equal(3, second.State.Epoch);
+        Assert.Equal(3, second.State.Term);
         Assert.Equal(double.NaN, second.State.Loss);
     }
 
@@ -35,15 +35,15 @@ public sealed class FencedFileStorageTests : IDisposable
         var zombie = await ActivateAsync();
         await _storage.WriteStateAsync("run", Run, zombie);
         var successor = await ActivateAsync();
-        successor.State.Epoch = 1;
+        successor.State.Term = 1;
         await _storage.WriteStateAsync("run", Run, successor);
 
-        zombie.State.Epoch = 99;
+        zombie.State.Term = 99;
         await Assert.ThrowsAsync<InconsistentStateException>(() => _storage.WriteStateAsync("run", Run, zombie));
         await Assert.ThrowsAsync<InconsistentStateException>(() => _storage.ClearStateAsync("run", Run, zombie));
         await _storage.WriteStateAsync("run", Run, successor);
 
-        Assert.Equal(1, (await ActivateAsync()).State.Epoch);
+        Assert.Equal(1, (await ActivateAsync()).State.Term);
     }
 
     [Fact]
@@ -91,7 +91,7 @@ public sealed class FencedFileStorageTests : IDisposable
     public async Task A_state_that_this_build_cannot_read_is_one_error_that_names_the_file()
     {
         var folder = Path.Combine(_directory.Path, "run", Uri.EscapeDataString(Run.ToString()));
-        VersionedFiles.TryAdd(folder, 1, "{\"epoch\":\"many\"}"u8);
+        VersionedFiles.TryAdd(folder, 1, "{\"term\":\"many\"}"u8);
 
         var error = await Assert.ThrowsAsync<InvalidDataException>(ActivateAsync);
 
@@ -134,7 +134,7 @@ public sealed class FencedFileStorageTests : IDisposable
 
     public sealed class Held
     {
-        public long Epoch { get; set; }
+        public long Term { get; set; }
 
         public double Loss { get; set; }
     }

@@ -107,7 +107,7 @@ public sealed class FileRunLedgerTests : IDisposable
         using var first = FileRunLedger.Open(Folder, 1);
         await first.AppendAsync([Generation(1, 0), Step(1)]);
 
-        // Epoch 2 died when it had made its file, epoch 3 in the middle of its first line.
+        // Term 2 died when it had made its file, term 3 in the middle of its first line.
         await File.WriteAllTextAsync(Segment(2), "");
         await File.WriteAllTextAsync(Segment(3), """{"after":{"epo""");
 
@@ -203,14 +203,14 @@ public sealed class FileRunLedgerTests : IDisposable
     [Fact]
     public async Task Readers_see_whole_batches_in_order_while_a_run_is_taken_over_again_and_again()
     {
-        const int Epochs = 20,
+        const int Terms = 20,
             Batches = 5;
         var isWritten = false;
         var writer = Task.Run(async () =>
         {
-            for (var epoch = 1; epoch <= Epochs; epoch++)
+            for (var term = 1; term <= Terms; term++)
             {
-                await WriteAsync(epoch, [.. Enumerable.Range(((epoch - 1) * Batches) + 1, Batches).Select(step => Step(step))]);
+                await WriteAsync(term, [.. Enumerable.Range(((term - 1) * Batches) + 1, Batches).Select(step => Step(step))]);
             }
 
             Volatile.Write(ref isWritten, true);
@@ -222,7 +222,7 @@ public sealed class FileRunLedgerTests : IDisposable
         }
 
         await writer;
-        Assert.Equal(Epochs * Batches, Steps().Count());
+        Assert.Equal(Terms * Batches, Steps().Count());
     }
 
     private static LedgerEntry Generation(int number, long startStep) =>
@@ -235,11 +235,11 @@ public sealed class FileRunLedgerTests : IDisposable
 
     private IEnumerable<long> Steps() => StepsOf(FileRunLedger.Read(Folder));
 
-    private string Segment(int epoch) => Path.Combine(Folder, $"{epoch:D6}.jsonl");
+    private string Segment(int term) => Path.Combine(Folder, $"{term:D6}.jsonl");
 
-    private async Task WriteAsync(int epoch, params IReadOnlyList<LedgerEntry> entries)
+    private async Task WriteAsync(int term, params IReadOnlyList<LedgerEntry> entries)
     {
-        using var ledger = FileRunLedger.Open(Folder, epoch);
+        using var ledger = FileRunLedger.Open(Folder, term);
         await ledger.AppendAsync(entries);
     }
 }

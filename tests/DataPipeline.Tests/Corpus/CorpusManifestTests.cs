@@ -103,7 +103,7 @@ public sealed class CorpusManifestTests : IDisposable
         Assert.Equal([25L, 5L], manifest.Files.Select(f => f.Rows));
         Assert.Equal(manifest.Files.Select(f => new FileInfo(f.Path).Length), manifest.Files.Select(f => f.Bytes));
         Assert.Equal(30, manifest.SampleCount);
-        Assert.Equal([10, 10, 5, 5], manifest.GroupRows);
+        Assert.Equal([10, 10, 5, 5], manifest.RowGroupRows);
         Assert.Equal((manifest.Files[0].Path, 24L), manifest.Locate(24));
         Assert.Equal((manifest.Files[1].Path, 0L), manifest.Locate(25));
         Assert.Equal($"{manifest.Files[1].Path}:4", manifest.Key(29));
@@ -119,7 +119,7 @@ public sealed class CorpusManifestTests : IDisposable
         var loaded = CorpusManifest.Load(_folder.File("manifest.json"));
 
         Assert.Equal(manifest.Hash, loaded.Hash);
-        Assert.Equal(manifest.GroupRows, loaded.GroupRows);
+        Assert.Equal(manifest.RowGroupRows, loaded.RowGroupRows);
         Assert.Equal(manifest.Files.Select(f => f.Path), loaded.Files.Select(f => f.Path), StringComparer.Ordinal);
         Assert.Equal((manifest.Image.Name, manifest.Image.Expression), (loaded.Image.Name, loaded.Image.Expression));
         Assert.Equal(manifest.Caption!.Columns, loaded.Caption!.Columns);

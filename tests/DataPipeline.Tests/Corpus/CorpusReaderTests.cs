@@ -14,11 +14,11 @@ public sealed class CorpusReaderTests : IDisposable
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 10, 25, 12);
         using var reader = new CorpusReader(manifest, "label");
 
-        for (var group = manifest.GroupRows.Count - 1; group >= 0; group--)
+        for (var group = manifest.RowGroupRows.Count - 1; group >= 0; group--)
         {
             using var rows = reader.Read(group);
-            Assert.Equal(manifest.GroupRows[group], rows.Rows);
-            var first = manifest.GroupRows.Take(group).Sum();
+            Assert.Equal(manifest.RowGroupRows[group], rows.Rows);
+            var first = manifest.RowGroupRows.Take(group).Sum();
             for (var row = 0; row < rows.Rows; row++)
             {
                 var index = first + row;
@@ -103,7 +103,7 @@ public sealed class CorpusReaderTests : IDisposable
         var manifest = CorpusManifest.Create([path]);
         using var reader = new CorpusReader(manifest);
 
-        Assert.All(manifest.GroupRows, rows => Assert.InRange(rows, 1, 2048));
+        Assert.All(manifest.RowGroupRows, rows => Assert.InRange(rows, 1, 2048));
         foreach (var start in (long[])[8990, 0, 6140, 2045])
         {
             Assert.Equal(

@@ -22,8 +22,8 @@ public sealed class RowChoiceTests : IDisposable
         var choice = RowChoice.Sample(manifest, count, seed: 3);
 
         Assert.Equal(Math.Min(count, 55), choice.Count);
-        Assert.Equal(choice.Count, choice.Groups.Sum(group => group.Rows!.Count(row => row)));
-        Assert.Equal(choice.Groups.Select(group => group.Group).Order(), choice.Groups.Select(group => group.Group));
+        Assert.Equal(choice.Count, choice.RowGroups.Sum(group => group.Rows!.Count(row => row)));
+        Assert.Equal(choice.RowGroups.Select(group => group.RowGroup).Order(), choice.RowGroups.Select(group => group.RowGroup));
     }
 
     [Fact]
@@ -62,11 +62,11 @@ public sealed class RowChoiceTests : IDisposable
 
         var choice = RowChoice.Sample(manifest, 300, seed: 1);
 
-        Assert.Equal((RowChoice.MaxSampledGroups, RowChoice.MaxSampledGroups), ((int)choice.Count, choice.Groups.Count));
+        Assert.Equal((RowChoice.MaxSampledRowGroups, RowChoice.MaxSampledRowGroups), ((int)choice.Count, choice.RowGroups.Count));
     }
 
     private static IEnumerable<long> Rows(DataPipeline.Corpus.CorpusManifest manifest, RowChoice choice) =>
-        choice.Groups.SelectMany(group =>
-            group.Rows!.Index().Where(row => row.Item).Select(row => manifest.Groups[group.Group].FirstIndex + row.Index)
+        choice.RowGroups.SelectMany(group =>
+            group.Rows!.Index().Where(row => row.Item).Select(row => manifest.RowGroups[group.RowGroup].FirstIndex + row.Index)
         );
 }

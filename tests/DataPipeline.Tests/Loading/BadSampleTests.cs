@@ -31,7 +31,7 @@ public sealed class BadSampleTests : IDisposable
                     _ => (TestCorpus.Image(i), TestCorpus.Caption(i)),
                 }
         );
-        var order = new SampleOrder(manifest.GroupRows, 1, 2, 16);
+        var order = new SampleOrder(manifest.RowGroupRows, 1, 2, 16);
         var bad = new List<BadSample>();
         using var loader = new TrainingLoader(
             manifest,
@@ -89,7 +89,7 @@ public sealed class BadSampleTests : IDisposable
         var bad = new List<BadSample>();
         using var loader = new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40),
+            new SampleOrder(manifest.RowGroupRows, 1, 2, globalBatch: 40),
             new FakeTokenizer(),
             () => new FakeTransform(),
             new()
@@ -191,7 +191,7 @@ public sealed class BadSampleTests : IDisposable
     private static TrainingLoader Loader(CorpusManifest manifest, int globalBatch, double maxBadShare, Action<BadSample>? onBad = null) =>
         new(
             manifest,
-            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch),
+            new SampleOrder(manifest.RowGroupRows, 1, 2, globalBatch),
             new FakeTokenizer(),
             () => new FakeTransform(),
             new()

@@ -111,7 +111,7 @@ public sealed class LoaderFiguresTests : IDisposable
         var manifest = TestCorpus.Create(_folder, 10, 60);
         return new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10),
+            new SampleOrder(manifest.RowGroupRows, 1, 2, globalBatch: 10),
             new FakeTokenizer(),
             () => new FakeTransform(),
             new TrainingLoaderOptions

@@ -95,7 +95,7 @@ public sealed class LongCaptionTests : IDisposable
         var manifest = CorpusManifest.Create([path]);
         using var loader = new TrainingLoader(
             manifest,
-            new SampleOrder(manifest.GroupRows, 5, 2, 8),
+            new SampleOrder(manifest.RowGroupRows, 5, 2, 8),
             Tokenizer,
             () => new FakeTransform(),
             new TrainingLoaderOptions
@@ -124,7 +124,7 @@ public sealed class LongCaptionTests : IDisposable
         };
         using var loader = new TrainingLoader(
             _manifest,
-            new SampleOrder(_manifest.GroupRows, 5, 2, 8),
+            new SampleOrder(_manifest.RowGroupRows, 5, 2, 8),
             Tokenizer,
             () => new FakeTransform(),
             options

@@ -107,8 +107,8 @@ public sealed class MixtureLoaderTests : IDisposable
         Assert.Equivalent(_manifest.Parts, loaded.Parts, strict: true);
         Assert.Equal(70, loaded.SampleCount);
         Assert.Equal(["large", "small", "other"], loaded.Parts.Select(part => part.Name), StringComparer.Ordinal);
-        Assert.Equal([55, 9, 6], loaded.GroupRowsByPart().Select(rows => rows.Sum()));
-        Assert.Equal(loaded.GroupRows, loaded.GroupRowsByPart().SelectMany(rows => rows));
+        Assert.Equal([55, 9, 6], loaded.RowGroupRowsByPart().Select(rows => rows.Sum()));
+        Assert.Equal(loaded.RowGroupRows, loaded.RowGroupRowsByPart().SelectMany(rows => rows));
         Assert.EndsWith("0002.parquet:3", loaded.Key(58), StringComparison.Ordinal);
     }
 
@@ -127,7 +127,7 @@ public sealed class MixtureLoaderTests : IDisposable
         TestCorpus.WriteSql(_folder, "renamed.parquet", $"SELECT image AS jpg, text AS caption FROM read_parquet('{path}')");
 
     private SampleOrder Order(double[] weights, int window, int globalBatch) =>
-        new([.. _manifest.GroupRowsByPart().Zip(weights, (rows, weight) => new CorpusShare(rows, weight))], Seed, window, globalBatch);
+        new([.. _manifest.RowGroupRowsByPart().Zip(weights, (rows, weight) => new CorpusShare(rows, weight))], Seed, window, globalBatch);
 
     private TrainingLoader Loader(SampleOrder order, int rank = 0, int worldSize = 1, int threads = 1, long firstStep = 0) =>
         new(

@@ -147,7 +147,7 @@ public sealed class SelectedLoaderTests : IDisposable
     ) =>
         new(
             manifest ?? _manifest,
-            new SampleOrder((manifest ?? _manifest).GroupRows, 5, 3, 8),
+            new SampleOrder((manifest ?? _manifest).RowGroupRows, 5, 3, 8),
             new FakeTokenizer(),
             () => new FakeTransform(),
             new TrainingLoaderOptions

@@ -31,7 +31,7 @@ public sealed class SlowImageTests : IDisposable
     public void An_image_that_takes_too_long_is_a_bad_sample_and_the_others_come_in_their_order(int threads, bool computes)
     {
         var manifest = TestCorpus.Create(_folder, 5, 20);
-        var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
+        var order = new SampleOrder(manifest.RowGroupRows, 1, 2, globalBatch: 10);
         var slow = order.GlobalBatch(0)[3].Index;
         var limit = computes ? TimeSpan.FromMilliseconds(50) : TimeSpan.FromSeconds(4);
         var (bad, alive) = (new List<BadSample>(), 0);
@@ -97,7 +97,7 @@ public sealed class SlowImageTests : IDisposable
     public void A_batch_that_waits_for_an_image_is_told_of_by_the_images_name()
     {
         var manifest = TestCorpus.Create(_folder, 5, 20);
-        var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
+        var order = new SampleOrder(manifest.RowGroupRows, 1, 2, globalBatch: 10);
         var slow = order.GlobalBatch(0)[3].Index;
         string? told = null;
         // A wait of half the limit is reported.
@@ -134,7 +134,7 @@ public sealed class SlowImageTests : IDisposable
     public void Neither_waiting_nor_the_end_waits_for_an_image()
     {
         var manifest = TestCorpus.Create(_folder, 5, 20);
-        var order = new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 10);
+        var order = new SampleOrder(manifest.RowGroupRows, 1, 2, globalBatch: 10);
         var loader = Loader(manifest, order, 2, TimeSpan.FromHours(1), () => new HookedTransform(_ => _release.Wait()));
 
         Assert.False(loader.Wait(TimeSpan.FromMilliseconds(1)));
@@ -150,7 +150,7 @@ public sealed class SlowImageTests : IDisposable
         var limit = TimeSpan.FromSeconds(4);
         using var loader = Loader(
             manifest,
-            new SampleOrder(manifest.GroupRows, 1, 2, globalBatch: 40),
+            new SampleOrder(manifest.RowGroupRows, 1, 2, globalBatch: 40),
             4,
             limit,
             () =>

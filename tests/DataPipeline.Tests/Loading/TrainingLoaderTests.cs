@@ -18,7 +18,7 @@ public sealed class TrainingLoaderTests : IDisposable
     public void A_batch_holds_the_samples_of_the_order_with_their_pixels_and_tokens()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 10, 35, 20);
-        var order = new SampleOrder(manifest.GroupRows, Seed, windowGroups: 2, globalBatch: 8);
+        var order = new SampleOrder(manifest.RowGroupRows, Seed, window: 2, globalBatch: 8);
         using var loader = Loader(manifest, order);
 
         for (var step = 0; step < 20; step++)
@@ -87,11 +87,11 @@ public sealed class TrainingLoaderTests : IDisposable
     [InlineData(4, 4)]
     [InlineData(3, 6)]
     [InlineData(2, 16)]
-    public void A_worker_needs_the_row_groups_of_its_own_partitions_alone(int worldSize, int windowGroups)
+    public void A_worker_needs_the_row_groups_of_its_own_partitions_alone(int worldSize, int window)
     {
         int[] files = [.. Enumerable.Repeat(20, 16)];
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 20, files);
-        var order = Order(manifest, windowGroups, globalBatch: 48);
+        var order = Order(manifest, window, globalBatch: 48);
         const int steps = 6;
         var read = 0;
         for (var rank = 0; rank < worldSize; rank++)
@@ -120,7 +120,7 @@ public sealed class TrainingLoaderTests : IDisposable
         }
 
         // Where two partitions meet they share a row group.
-        Assert.InRange(read, 14, 16 + windowGroups);
+        Assert.InRange(read, 14, 16 + window);
     }
 
     [Fact]
@@ -138,7 +138,7 @@ public sealed class TrainingLoaderTests : IDisposable
     public void A_batch_larger_than_the_corpus_runs_through_several_epochs()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 2, 5);
-        using var loader = Loader(manifest, globalBatch: 64, threads: 3, prefetch: 1, windowGroups: 1);
+        using var loader = Loader(manifest, globalBatch: 64, threads: 3, prefetch: 1, window: 1);
 
         var samples = LoadedBatch.Take(loader, 2).SelectMany(b => b.Samples).ToArray();
 
@@ -171,8 +171,8 @@ public sealed class TrainingLoaderTests : IDisposable
     public void Row_groups_of_more_than_2048_rows_are_read_in_parts()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 5000, 5000, 10);
-        Assert.Equal([1666, 1667, 1667, 10], manifest.GroupRows);
-        using var loader = Loader(manifest, globalBatch: 501, windowGroups: 1, threads: 2);
+        Assert.Equal([1666, 1667, 1667, 10], manifest.RowGroupRows);
+        using var loader = Loader(manifest, globalBatch: 501, window: 1, threads: 2);
 
         var batches = LoadedBatch.Take(loader, 10);
 
@@ -308,7 +308,7 @@ public sealed class TrainingLoaderTests : IDisposable
     public void A_file_that_cannot_be_read_stops_the_run_when_it_is_next_but_not_before()
     {
         var manifest = TestCorpus.Create(_folder, rowGroupRows: 20, 20, 20, 20, 20, 20, 20, 20, 20);
-        var order = Order(manifest, windowGroups: 1, globalBatch: 20);
+        var order = Order(manifest, window: 1, globalBatch: 20);
         var missing = manifest.Locate(order.GlobalBatch(6)[0].Index).File;
         File.Delete(missing);
         using var loader = Loader(manifest, order, prefetch: 1);
@@ -330,8 +330,8 @@ public sealed class TrainingLoaderTests : IDisposable
     private static IEnumerable<string> OpenFiles() =>
         Directory.GetFiles("/proc/self/fd").Select(link => new FileInfo(link).LinkTarget).OfType<string>();
 
-    private static SampleOrder Order(CorpusManifest manifest, int windowGroups = 3, int globalBatch = 8) =>
-        new(manifest.GroupRows, Seed, windowGroups, globalBatch);
+    private static SampleOrder Order(CorpusManifest manifest, int window = 3, int globalBatch = 8) =>
+        new(manifest.RowGroupRows, Seed, window, globalBatch);
 
     private static TrainingLoaderOptions Options(
         int rank = 0,
@@ -362,11 +362,11 @@ public sealed class TrainingLoaderTests : IDisposable
         int prefetch = 2,
         long firstStep = 0,
         long lastStep = 1000,
-        int windowGroups = 3
+        int window = 3
     ) =>
         new(
             manifest,
-            order ?? Order(manifest, windowGroups, globalBatch),
+            order ?? Order(manifest, window, globalBatch),
             new FakeTokenizer(),
             () => new FakeTransform(),
             Options(rank, worldSize, threads, prefetch, firstStep, lastStep)

@@ -34,8 +34,8 @@ public sealed class MixtureScheduleTests
                 Assert.Equal(counts[corpus], schedule.CountOf(corpus, position));
             }
 
-            var (taker, place) = schedule.At(position);
-            Assert.Equal(counts[taker]++, place);
+            var (taker, offset) = schedule.At(position);
+            Assert.Equal(counts[taker]++, offset);
         }
     }
 

@@ -35,9 +35,9 @@ public sealed class PartitionScheduleTests
                 Assert.Equal(counts[schedule.PartitionsOf(corpus)].Sum(), schedule.CountOfCorpus(corpus, position));
             }
 
-            var (taker, place) = schedule.At(position);
-            Assert.Equal(counts[taker]++, place);
-            Assert.Equal(position, schedule.PositionOf(taker, place));
+            var (taker, offset) = schedule.At(position);
+            Assert.Equal(counts[taker]++, offset);
+            Assert.Equal(position, schedule.PositionOf(taker, offset));
             var ofCorpus = schedule.CountOfCorpus(schedule.CorpusOf(taker), position);
             Assert.Equal(position, schedule.PositionOfCorpus(schedule.CorpusOf(taker), ofCorpus));
         }
@@ -50,10 +50,10 @@ public sealed class PartitionScheduleTests
         var schedule = new PartitionSchedule(weights, partitions, globalBatch, lanes);
         foreach (var position in Enumerable.Range(0, 50).Select(i => 1_000_000_000_000 + (i * 7919L)))
         {
-            var (partition, place) = schedule.At(position);
-            Assert.Equal(place, schedule.CountOf(partition, position));
-            Assert.Equal(place + 1, schedule.CountOf(partition, position + 1));
-            Assert.Equal(position, schedule.PositionOf(partition, place));
+            var (partition, offset) = schedule.At(position);
+            Assert.Equal(offset, schedule.CountOf(partition, position));
+            Assert.Equal(offset + 1, schedule.CountOf(partition, position + 1));
+            Assert.Equal(position, schedule.PositionOf(partition, offset));
         }
     }
 

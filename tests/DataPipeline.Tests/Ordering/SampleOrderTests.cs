@@ -117,7 +117,7 @@ public class SampleOrderTests
     [Fact]
     public void A_row_group_is_spread_over_the_batches_of_its_partition()
     {
-        var order = new SampleOrder([.. Enumerable.Repeat(100, 40)], seed: 4, windowGroups: 10, globalBatch: 100);
+        var order = new SampleOrder([.. Enumerable.Repeat(100, 40)], seed: 4, window: 10, globalBatch: 100);
         var steps = new Dictionary<int, HashSet<int>>();
         for (var step = 0; step < 40; step++)
         {
@@ -135,15 +135,15 @@ public class SampleOrderTests
     [Fact]
     public void Every_position_of_a_sample_is_about_equally_likely()
     {
-        // 6 samples, 6 places, 6,000 epochs: 1,000 expected in each of the 36 cells; the seed is fixed.
-        var order = new SampleOrder([2, 2, 2], seed: 11, windowGroups: 2, globalBatch: 6);
+        // 6 samples, 6 positions, 6,000 epochs: 1,000 expected in each of the 36 cells; the seed is fixed.
+        var order = new SampleOrder([2, 2, 2], seed: 11, window: 2, globalBatch: 6);
         var counts = new int[6, 6];
         for (var epoch = 0; epoch < 6000; epoch++)
         {
             var batch = order.GlobalBatch(epoch);
-            for (var place = 0; place < 6; place++)
+            for (var position = 0; position < 6; position++)
             {
-                counts[place, batch[place].Index]++;
+                counts[position, batch[position].Index]++;
             }
         }
 

@@ -38,8 +38,8 @@ public sealed class FilterTests : IDisposable
         var selected = CorpusSelector.Select(_manifest, new SelectionOptions { Filter = condition });
 
         Assert.Equal(Enumerable.Range(0, 5505).Where(holds), SelectedCorpus.Numbers(selected));
-        Assert.Equal(selected.SampleCount, selected.GroupRows.Sum());
-        Assert.Equal(_manifest.GroupRows.Count, selected.GroupRows.Count);
+        Assert.Equal(selected.SampleCount, selected.RowGroupRows.Sum());
+        Assert.Equal(_manifest.RowGroupRows.Count, selected.RowGroupRows.Count);
         Assert.Equal([new SelectionStep($"filter {condition}", selected.SampleCount)], selected.Selection!.Steps);
     }
 
@@ -65,7 +65,7 @@ public sealed class FilterTests : IDisposable
         var loaded = CorpusManifest.Load(_folder.File("manifest.json"));
 
         Assert.Equal(selected.Hash, loaded.Hash);
-        Assert.Equal(selected.GroupRows, loaded.GroupRows);
+        Assert.Equal(selected.RowGroupRows, loaded.RowGroupRows);
         Assert.Equal(SelectedCorpus.Numbers(selected), SelectedCorpus.Numbers(loaded));
         Assert.Equal(3, new[] { _manifest.Hash, selected.Hash, other.Hash }.Distinct(StringComparer.Ordinal).Count());
         Assert.Equal(selected.Hash, CorpusSelector.Select(_manifest, new SelectionOptions { Filter = "not (number <= 100)" }).Hash);

@@ -43,8 +43,8 @@ public sealed class SelectedMixtureTests : IDisposable
 
             Assert.Equal([Rows(CorpusSelector.Select(_large, rules)), Rows(CorpusSelector.Select(_small, rules))], parts);
             Assert.All(parts.SelectMany(rows => rows), row => Assert.NotEqual(2, row % 5));
-            Assert.Equal(parts.Select(rows => rows.Length), mixture.GroupRowsByPart().Select(rows => rows.Sum()));
-            Assert.Equal(mixture.GroupRows, mixture.GroupRowsByPart().SelectMany(rows => rows));
+            Assert.Equal(parts.Select(rows => rows.Length), mixture.RowGroupRowsByPart().Select(rows => rows.Sum()));
+            Assert.Equal(mixture.RowGroupRows, mixture.RowGroupRowsByPart().SelectMany(rows => rows));
             Assert.Equal(parts.Sum(rows => rows.Length), mixture.SampleCount);
             foreach (var (smaller, whole) in parts.Zip(larger ?? parts))
             {
@@ -152,7 +152,7 @@ public sealed class SelectedMixtureTests : IDisposable
     private static TrainingLoader Loader(CorpusManifest mixture, CaptionMode mode, int rank = 0, int worldSize = 1, int firstStep = 0) =>
         new(
             mixture,
-            new SampleOrder([.. mixture.GroupRowsByPart().Select((rows, part) => new CorpusShare(rows, part + 1))], 5, 6, 8),
+            new SampleOrder([.. mixture.RowGroupRowsByPart().Select((rows, part) => new CorpusShare(rows, part + 1))], 5, 6, 8),
             new FakeTokenizer(),
             () => new FakeTransform(),
             new TrainingLoaderOptions

@@ -231,7 +231,7 @@ internal static class RunGenerator
         from micro in Gen.Choose(0, int.MaxValue)
         from checkpointing in Gen.Elements(ActivationCheckpointing.None, ActivationCheckpointing.Block)
         from shard in Gen.Elements(true, false)
-        from objective in Gen.Elements(Objective.Contrastive, Objective.Sigmoid)
+        from objective in Gen.Elements(Enum.GetValues<Objective>().Where(objective => objective.HasSharedSpace()).ToArray())
         from decay in s_share.Where(s => s > 0)
         from start in s_text
         from startsFrom in Gen.Elements(true, false)

@@ -134,7 +134,7 @@ public sealed class RunValidationTests
     [InlineData(
         "captioning",
         "model.image.pooling=attention",
-        "key 'model.image.pooling' is attention, which training.objective captioning does not train: it reads the image's places"
+        "key 'model.image.pooling' is attention, which training.objective captioning does not train: it reads the image's tokens"
     )]
     [InlineData(
         "sigmoid",

@@ -61,7 +61,7 @@ public sealed class TextWeightsTests
     private static long TableFree(TrainingState state) =>
         state
             .Model.Parameters.Specs.Where(spec => spec is { IsNarrow: true, InComputeType: true })
-            .Sum(spec => state.Model.Parameters.PlaceOf(spec.Name).Length);
+            .Sum(spec => state.Model.Parameters.SliceOf(spec.Name).Length);
 
     /// <summary>Losses of passes over the same pairs, as means of ten.</summary>
     private static double[] Losses(WeightType textWeights)

@@ -33,7 +33,7 @@ internal sealed unsafe class ParquetFile : IDisposable
             using var metadata = _file.FileMetaData;
             Fields = ParquetSchemaTree.Fields(metadata.Schema);
             Metadata = metadata.KeyValueMetadata;
-            GroupCount = metadata.NumRowGroups;
+            RowGroupCount = metadata.NumRowGroups;
         }
         catch
         {
@@ -49,7 +49,7 @@ internal sealed unsafe class ParquetFile : IDisposable
     public IReadOnlyDictionary<string, string> Metadata { get; }
 
     /// <summary>Number of row groups.</summary>
-    public int GroupCount { get; }
+    public int RowGroupCount { get; }
 
     /// <summary>Rows of a row group.</summary>
     public int Rows(int group)

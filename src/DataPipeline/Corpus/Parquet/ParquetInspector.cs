@@ -18,7 +18,7 @@ internal static class ParquetInspector
         {
             var (footer, bytes) = ParquetFooter.Read(path);
             using var parquet = new ParquetFile(path);
-            int[] groups = [.. Enumerable.Range(0, parquet.GroupCount).Select(parquet.Rows)];
+            int[] groups = [.. Enumerable.Range(0, parquet.RowGroupCount).Select(parquet.Rows)];
             return new ParquetDescription(
                 new CorpusFile(path, bytes, groups.Sum(rows => (long)rows), groups) { Stamp = FileStamp.Of(path) },
                 parquet.Fields,

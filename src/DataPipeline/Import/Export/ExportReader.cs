@@ -23,7 +23,7 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
     /// <exception cref="CorpusException">A file is damaged.</exception>
     public IEnumerable<ExportRow> Rows()
     {
-        for (var group = 0; group < manifest.GroupRows.Count; group++)
+        for (var group = 0; group < manifest.RowGroupRows.Count; group++)
         {
             foreach (var row in Read(group))
             {
@@ -40,7 +40,7 @@ internal sealed class ExportReader(CorpusManifest manifest) : IDisposable
 
     private List<ExportRow> Read(int index)
     {
-        var group = manifest.Groups[index];
+        var group = manifest.RowGroups[index];
         var path = manifest.Files[group.File].Path;
         using var read = _reader.Read(index);
         try

@@ -5,7 +5,7 @@ using ClipTrain.DataPipeline.Corpus.Parquet;
 namespace ClipTrain.DataPipeline.Corpus;
 
 /// <summary>Reads the columns of one group of rows into a <see cref="RowGroup"/>: only the wanted rows, or all without a mask.</summary>
-internal sealed class GroupColumns(ParquetFile file, ReadGroup group, string path, bool[]? wanted)
+internal sealed class RowGroupColumns(ParquetFile file, ReadGroup group, string path, bool[]? wanted)
 {
     public void ReadImages(RowGroup rows, CorpusSource source)
     {
