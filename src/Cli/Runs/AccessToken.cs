@@ -32,7 +32,7 @@ public static class AccessToken
                 throw new UsageException($"--token-file {file} is empty; it must contain the run's token.");
             }
 
-            if ((File.GetUnixFileMode(file) & Others) != 0)
+            if ((File.GetUnixFileMode(file) & Others) != UnixFileMode.None)
             {
                 warn($"Other users of this machine can read or change --token-file {file}, and so control the run: `chmod 600 {file}`.");
             }

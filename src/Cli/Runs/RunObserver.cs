@@ -83,7 +83,7 @@ internal sealed class RunObserver(
         if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } assignment)
         {
             _generation = state.Generation;
-            Traces.BeginGeneration(place.Generation, place.WorldSize, Math.Max(place.StartStep, state.RecordedStep));
+            Traces.BeginGeneration(assignment.Generation, assignment.WorldSize, Math.Max(assignment.StartStep, state.RecordedStep));
             view.Message(
                 LogEventLevel.Information,
                 $"generation {assignment.Generation}: {assignment.WorldSize} worker{(assignment.WorldSize == 1 ? "" : "s")} from step "

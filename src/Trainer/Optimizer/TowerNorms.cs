@@ -46,14 +46,14 @@ internal sealed class TowerNorms
                 continue;
             }
 
-            var place = parameters.PlaceOf(spec.Name);
-            if (slices.Count > 0 && slices[^1].End == place.Offset)
+            var slice = parameters.SliceOf(spec.Name);
+            if (slices.Count > 0 && slices[^1].End == slice.Offset)
             {
-                slices[^1] = slices[^1] with { Length = slices[^1].Length + place.Length };
+                slices[^1] = slices[^1] with { Length = slices[^1].Length + slice.Length };
             }
             else
             {
-                slices.Add(place);
+                slices.Add(slice);
             }
         }
 

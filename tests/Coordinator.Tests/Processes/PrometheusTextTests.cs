@@ -7,7 +7,7 @@ namespace ClipTrain.Coordinator.Tests.Processes;
 
 public sealed class PrometheusTextTests
 {
-    private static readonly RunStatus s_status = new(Epoch: 3, State: null, Host: "here", IsConcluded: false);
+    private static readonly RunStatus s_status = new(Term: 3, State: null, Host: "here", IsConcluded: false);
 
     [Fact]
     public void Towers_have_a_label_and_a_locked_one_has_no_gradient()

@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Objectives;
 using static TorchSharp.torch;
 
@@ -30,9 +31,9 @@ public class EmbeddingSpreadTests
         var x_nD = nn.functional.normalize(rand([rows, width], generator: generator), 2, -1);
         var used_nD = x_nD.narrow(0, 0, Math.Min(rows, EmbeddingSpread.MaxRows)).to(float64);
         var n = used_nD.size(0);
-        var cosines_nn = used_nD.matmul(used_nD.transpose(0, 1));
+        var cosines_nn = used_nD.MatMul(used_nD.transpose(0, 1));
         var centred_nD = used_nD - used_nD.mean([0L], keepdim: true);
-        var eigenvalues = linalg.eigvalsh(centred_nD.transpose(0, 1).matmul(centred_nD));
+        var eigenvalues = linalg.eigvalsh(centred_nD.transpose(0, 1).MatMul(centred_nD));
 
         var spread = EmbeddingSpread.Of(x_nD)!.Value;
 
