@@ -9,8 +9,7 @@ public static class AccessToken
 {
     public const string Variable = WorkerLaunch.TokenVariable;
 
-    private const UnixFileMode Others =
-        UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+    private const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
 
     /// <summary>The token given by the user; null if there is none.</summary>
     /// <param name="token">Value of <c>--token</c>.</param>
