@@ -71,6 +71,8 @@ public sealed class CoordinatorSilo : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A silo that ends looks for others to take its grains, and complains if it was the last one.
+        _host.Services.GetServices<ILoggerProvider>().OfType<ForwardingLoggerProvider>().Single().IsOver = true;
         await _host.StopAsync();
         _host.Dispose();
     }
@@ -128,11 +130,36 @@ public sealed class CoordinatorSilo : IAsyncDisposable
 
     private sealed class ForwardingLoggerProvider(ILoggerFactory loggers) : ILoggerProvider
     {
-        public ILogger CreateLogger(string categoryName) => loggers.CreateLogger(categoryName);
+        private volatile bool _isOver;
+
+        /// <summary>True to forward nothing more.</summary>
+        public bool IsOver
+        {
+            get => _isOver;
+            set => _isOver = value;
+        }
+
+        public ILogger CreateLogger(string categoryName) => new ForwardingLogger(loggers.CreateLogger(categoryName), this);
 
         public void Dispose()
         {
             // The factory is the caller's.
+        }
+    }
+
+    private sealed class ForwardingLogger(ILogger to, ForwardingLoggerProvider provider) : ILogger
+    {
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => to.BeginScope(state);
+
+        public bool IsEnabled(LogLevel logLevel) => !provider.IsOver && to.IsEnabled(logLevel);
+
+        public void Log<TState>(LogLevel level, EventId id, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(level))
+            {
+                to.Log(level, id, state, exception, formatter);
+            }
         }
     }
 
