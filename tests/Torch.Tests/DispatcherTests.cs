@@ -79,13 +79,13 @@ public sealed class DispatcherTests
     public static TheoryData<long, long, long, ScalarType> Convolutions()
     {
         var cases = new TheoryData<long, long, long, ScalarType>();
-        foreach (
-            var (inputs, outputs, stride, type) in from type in (ScalarType[])[float32, bfloat16]
+        var grid =
+            from type in (ScalarType[])[float32, bfloat16]
             from stride in (long[])[1, 2]
             from inputs in (long[])[3, 8, 24, 32, 40]
             from outputs in (long[])[8, 16, 24, 40, 64]
-            select (inputs, outputs, stride, type)
-        )
+            select (inputs, outputs, stride, type);
+        foreach (var (inputs, outputs, stride, type) in grid)
         {
             cases.Add(inputs, outputs, stride, type);
         }

@@ -79,7 +79,8 @@ public sealed class SlowImageTests : IDisposable
                     if (index == slow)
                     {
                         var clock = ThreadClock.OfThisThread();
-                        for (var start = clock.Used; computes && clock.Used - start <= limit; )
+                        var start = clock.Used;
+                        while (computes && clock.Used - start <= limit)
                         {
                             Thread.SpinWait(100);
                         }
