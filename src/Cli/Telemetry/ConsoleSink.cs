@@ -10,13 +10,11 @@ namespace ClipTrain.Cli.Telemetry;
 /// <summary>Log sink for a console: coloured lines above the live panel on a terminal, otherwise plain unwrapped lines.</summary>
 internal sealed class ConsoleSink(IAnsiConsole console, ITextFormatter formatter) : ILogEventSink
 {
-    private readonly Lock _lock = new();
-
     public void Emit(LogEvent logEvent)
     {
         using var text = new StringWriter(CultureInfo.InvariantCulture);
         formatter.Format(logEvent, text);
-        lock (_lock)
+        lock (TrainingProgress.Terminal)
         {
             if (TrainingProgress.IsLive(console))
             {

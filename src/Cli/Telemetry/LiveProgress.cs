@@ -10,7 +10,6 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
 {
     private static readonly TimeSpan s_refresh = TimeSpan.FromMilliseconds(100);
 
-    private readonly Lock _lock = new();
     private ProgressTracker? _tracker;
     private LiveDisplayContext? _display;
     private TaskCompletionSource? _stop;
@@ -19,7 +18,7 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
 
     public void Start(long totalSteps, long startStep)
     {
-        lock (_lock)
+        lock (TrainingProgress.Terminal)
         {
             _tracker = new ProgressTracker(totalSteps, startStep);
             _stop = new TaskCompletionSource();
@@ -36,7 +35,7 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
 
     public void Step(StepMetrics metrics)
     {
-        lock (_lock)
+        lock (TrainingProgress.Terminal)
         {
             if (_tracker is null)
             {
@@ -58,7 +57,7 @@ internal sealed class LiveProgress(IAnsiConsole console, ILogger logger, TimePro
 
     public void Stop()
     {
-        lock (_lock)
+        lock (TrainingProgress.Terminal)
         {
             if (_tracker is null)
             {

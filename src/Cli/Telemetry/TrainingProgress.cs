@@ -12,6 +12,12 @@ public static class TrainingProgress
     public static IProgressView Create(IAnsiConsole console, ILogger logger, TimeProvider time) =>
         IsLive(console) ? new LiveProgress(console, logger, time) : new LogProgress(logger, time);
 
+    /// <summary>
+    /// Held by whoever writes to the terminal. Spectre.Console takes the locks of its console and of its live display in one order to
+    /// write above the display and in the other to redraw it, so that both at once would wait for each other for ever.
+    /// </summary>
+    internal static Lock Terminal { get; } = new();
+
     /// <summary>True if the output is an interactive terminal.</summary>
     internal static bool IsLive(IAnsiConsole console) =>
         console.Profile.Out.IsTerminal && console.Profile.Capabilities is { Ansi: true, Interactive: true };

@@ -1,0 +1,95 @@
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Monitoring.Alerts;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Objectives;
+using ClipTrain.Trainer.Worker;
+using TorchSharp;
+
+namespace ClipTrain.Bench.Alerts;
+
+/// <summary>Short runs of a small model on the demo corpus, each watched by the alerts.</summary>
+internal sealed class Trials(string demo, string folder)
+{
+    /// <summary>The trial whose image tower gets its first weights back after each step.</summary>
+    public const string Frozen = "image tower frozen by mistake";
+
+    private const int Steps = 200;
+
+    private readonly string _run = WriteRun(demo, folder);
+    private int _count;
+
+    /// <summary>The first alert within 200 steps, or the error that ended the run; null if there was none.</summary>
+    public string? FirstAlert(string name, IReadOnlyList<string> sets)
+    {
+        var options = RunConfig.Load(_run, [$"name=trial-{++_count}", $"output.directory={folder}", .. sets]).Options;
+        var alerts = new RunAlerts(
+            new AlertContext(
+                options.Training.GlobalBatch,
+                options.Training.LearningRate,
+                options.Training.MaxLogitScale,
+                IsContrastive: true
+            )
+        );
+        using var trainer = new LocalTrainer(options);
+        using var over = new CancellationTokenSource();
+        var frozen =
+            name == Frozen ? trainer.Model.Parameters.Specs.Where(spec => IsImage(spec.Name)).Select(spec => spec.Name).ToList() : [];
+        var kept = frozen.ToDictionary(key => key, key => trainer.Model.Parameters[key].detach().clone(), StringComparer.Ordinal);
+        string? noticed = null;
+        var bad = 0L;
+        try
+        {
+            trainer.Train(
+                step =>
+                {
+                    using var guard = torch.no_grad();
+                    foreach (var (key, weights) in kept)
+                    {
+                        trainer.Model.Parameters[key].copy_(weights);
+                    }
+
+                    var share = new StepShare(options.Training.GlobalBatch, (int)(step.BadSamples - bad), Digest: 0, BusySeconds: 0);
+                    bad = step.BadSamples;
+                    noticed ??= alerts
+                        .Observe(new StepRecord(1, step, [share]))
+                        .Select(alert => $"{alert.Kind} at step {alert.Step}")
+                        .FirstOrDefault();
+                    if (noticed is not null || step.Step >= Steps)
+                    {
+                        over.Cancel();
+                    }
+                },
+                over.Token
+            );
+        }
+        catch (NonFiniteException error)
+        {
+            noticed ??= error.Message.Split(';')[0];
+        }
+
+        return noticed;
+    }
+
+    private static bool IsImage(string name) => name.StartsWith("visual.", StringComparison.Ordinal);
+
+    private static string WriteRun(string demo, string folder)
+    {
+        var path = Path.Combine(folder, "run.yaml");
+        File.WriteAllText(
+            path,
+            $$"""
+            name: trial
+            model:
+              embed_dim: 128
+              image: { size: 24, patch: 12, width: 128, layers: 2, heads: 2 }
+              text: { context: 12, vocabulary: 2514, width: 128, layers: 2, heads: 2 }
+            data:
+              train: [{{Path.Combine(Path.GetFullPath(demo), "train.parquet")}}]
+              merges: {{Path.Combine(Path.GetFullPath(demo), "emoji-merges.txt")}}
+            training: { global_batch: 128, steps: 400, learning_rate: 0.001, warmup_steps: 20, gradient_clip: 1 }
+            cluster: { workers: 1, threads_per_worker: 1 }
+            """
+        );
+        return path;
+    }
+}
