@@ -30,7 +30,7 @@ internal sealed class ProbeBatch(RunOptions run, CorpusManifest training, string
     private const int Digits = 3;
 
     private Pairs? _pairs;
-    private bool _isOver = run.Evaluation.ProbePairs == 0 || run.Training.Objective is not (Objective.Contrastive or Objective.Sigmoid);
+    private bool _isOver = run.Evaluation.ProbePairs == 0 || !run.Training.Objective.HasSharedSpace();
 
     /// <summary>Embeds the batch and records its similarities. Call on the torch thread.</summary>
     /// <param name="model">The model.</param>
