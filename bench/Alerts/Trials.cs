@@ -1,5 +1,5 @@
+using ClipTrain.Cli.Runs;
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Monitoring.Alerts;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Worker;
@@ -22,20 +22,16 @@ internal sealed class Trials(string demo, string folder)
     public string? FirstAlert(string name, IReadOnlyList<string> sets)
     {
         var options = RunConfig.Load(_run, [$"name=trial-{++_count}", $"output.directory={folder}", .. sets]).Options;
-        var alerts = new RunAlerts(
-            new AlertContext(
-                options.Training.GlobalBatch,
-                options.Training.LearningRate,
-                options.Training.MaxLogitScale,
-                IsContrastive: true
-            )
-        );
+        string? noticed = null;
+        using var alerting = new RunAlerting(options, folder, _ => { }, TimeProvider.System)
+        {
+            OnAlert = alert => noticed ??= $"{alert.Kind} at step {alert.Step}",
+        };
         using var trainer = new LocalTrainer(options);
         using var over = new CancellationTokenSource();
         var frozen =
             name == Frozen ? trainer.Model.Parameters.Specs.Where(spec => IsImage(spec.Name)).Select(spec => spec.Name).ToList() : [];
         var kept = frozen.ToDictionary(key => key, key => trainer.Model.Parameters[key].detach().clone(), StringComparer.Ordinal);
-        string? noticed = null;
         var bad = 0L;
         try
         {
@@ -50,10 +46,7 @@ internal sealed class Trials(string demo, string folder)
 
                     var share = new StepShare(options.Training.GlobalBatch, (int)(step.BadSamples - bad), Digest: 0, BusySeconds: 0);
                     bad = step.BadSamples;
-                    noticed ??= alerts
-                        .Observe(new StepRecord(1, step, [share]))
-                        .Select(alert => $"{alert.Kind} at step {alert.Step}")
-                        .FirstOrDefault();
+                    alerting.Observe(new StepRecord(1, step, [share]));
                     if (noticed is not null || step.Step >= Steps)
                     {
                         over.Cancel();

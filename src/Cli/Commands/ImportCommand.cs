@@ -10,10 +10,6 @@ namespace ClipTrain.Cli.Commands;
 /// <summary><c>cliptrain data import csv|folder|tar|classes … -o DIR</c></summary>
 public static class ImportCommand
 {
-    /// <summary>Table of Hugging Face's imagefolder, and its column of paths.</summary>
-    private const string Metadata = "metadata.csv",
-        MetadataImage = "file_name";
-
     public static Command Create() =>
         new("import", "Import images and captions into a corpus of Parquet files (also readable by Hugging Face datasets).")
         {
@@ -75,14 +71,14 @@ public static class ImportCommand
     private static Command Folder() =>
         WithSidecars(
             new Command("folder", "Import images with captions in sidecar files."),
-            Inputs("DIR", $"Folders of images, each image with a .txt or .json file of the same name; or with all captions in {Metadata}."),
+            Inputs("DIR", $"Folders of images, each image with a .txt or .json file of the same name; or with all captions in {CsvSource.MetadataFile}."),
             OpenFolders
         );
 
     /// <summary>Hugging Face's imagefolder has its captions in a table; other folders have them beside the images.</summary>
     private static ImportSource OpenFolders(string[] folders, string? caption, bool isLineEach)
     {
-        var tables = Array.ConvertAll(folders, folder => Path.Combine(folder, Metadata));
+        var tables = Array.ConvertAll(folders, folder => Path.Combine(folder, CsvSource.MetadataFile));
         if (Array.Find(tables, File.Exists) is not { } table)
         {
             return new FolderSource(folders, caption, isLineEach);
@@ -95,7 +91,7 @@ public static class ImportCommand
 
         return isLineEach
             ? throw new UsageException($"--caption-lines is for text files beside images; here {table} has the captions.")
-            : new CsvSource(tables, new CsvOptions { ImageColumn = MetadataImage, CaptionColumn = caption });
+            : new CsvSource(tables, new CsvOptions { ImageColumn = CsvSource.MetadataImageColumn, CaptionColumn = caption });
     }
 
     private static Command Tar() =>

@@ -1,4 +1,5 @@
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Import.Csv;
 using ClipTrain.DataPipeline.Import.Folders;
 
 namespace ClipTrain.Evaluation.Datasets;
@@ -9,10 +10,6 @@ public sealed record DefaultColumns(string? Image = null, string? Caption = null
 /// <summary>Opens image sets in any layout.</summary>
 public static class ImageSets
 {
-    /// <summary>Hugging Face's imagefolder: a table in the folder of the images, with their paths in this column.</summary>
-    private const string Metadata = "metadata.csv",
-        MetadataImage = "file_name";
-
     /// <param name="set">The set.</param>
     /// <param name="data">The files of one of the set's splits.</param>
     /// <param name="columns">Columns for a set that does not name its own.</param>
@@ -53,7 +50,7 @@ public static class ImageSets
             return SetLayout.Parquet;
         }
 
-        if (File.Exists(Path.Combine(path, Metadata)))
+        if (File.Exists(Path.Combine(path, CsvSource.MetadataFile)))
         {
             return SetLayout.Csv;
         }
@@ -75,14 +72,14 @@ public static class ImageSets
 
         throw SetError.Of(
             set.Name,
-            $"the folder {path} has no known layout: it has neither .parquet files, nor {Metadata}, nor folders of images named "
+            $"the folder {path} has no known layout: it has neither .parquet files, nor {CsvSource.MetadataFile}, nor folders of images named "
                 + $"after classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
         );
     }
 
     private static CsvSet Table(SetOptions set, string path) =>
         Directory.Exists(path)
-            ? new CsvSet(set with { ImageColumn = set.ImageColumn ?? MetadataImage }, Path.Combine(path, Metadata))
+            ? new CsvSet(set with { ImageColumn = set.ImageColumn ?? CsvSource.MetadataImageColumn }, Path.Combine(path, CsvSource.MetadataFile))
             : new CsvSet(set, path);
 
     private static string Single(SetOptions set, IReadOnlyList<string> data) =>

@@ -5,6 +5,10 @@ namespace ClipTrain.DataPipeline.Import.Csv;
 /// <summary>Delimited text with a column of image paths and a column of captions; other columns are kept.</summary>
 public sealed class CsvSource : ImportSource
 {
+    /// <summary>Table of Hugging Face's imagefolder, in the folder of the images, and its column with their paths.</summary>
+    public const string MetadataFile = "metadata.csv",
+        MetadataImageColumn = "file_name";
+
     private readonly CsvOptions _options;
     private readonly CsvColumns[] _columns;
 
