@@ -38,7 +38,10 @@ var pairs = new TrainingBatch(
     []
 );
 for (var at = 0; at < cases.Length; at++)
+{
     seconds[at] = new double[rounds];
+}
+
 for (var round = -1; round < rounds; round++)
 {
     for (var at = 0; at < cases.Length; at++)
@@ -51,7 +54,9 @@ for (var round = -1; round < rounds; round++)
         );
         var used = Seconds(() => step.Take(pairs, [batch]));
         if (round >= 0)
+        {
             seconds[at][round] = used;
+        }
     }
 }
 
@@ -75,7 +80,9 @@ for (var round = -1; round < rounds; round++)
 {
     var (without, with) = (Seconds(() => Update(null)), Seconds(() => Update(new StochasticRounding(1, 0))));
     if (round >= 0)
+    {
         (plain[round], rounded[round]) = (without, with);
+    }
 }
 
 Console.WriteLine(

@@ -39,7 +39,10 @@ internal static class CollectiveChecks
         if (machine is { IsGpu: true, Gpus: < 2 })
         {
             foreach (var what in new[] { Equal, Sharded, Late })
+            {
                 yield return CheckResult.NotHere(what, "needs two GPUs");
+            }
+
             yield break;
         }
 
@@ -58,7 +61,10 @@ internal static class CollectiveChecks
                     work.State.SetRank(group.Rank, world);
                     var all = Work.Batch(Work.Small, 0, 2 * Pairs);
                     for (var step = 0; step < 3; step++)
+                    {
                         work.Take(Part(all, group.Rank * count, count), [.. Enumerable.Repeat((long)count, world)]);
+                    }
+
                     return work.State.Model.Parameters.Master.to(CPU, copy: true).DetachFromDisposeScope();
                 }
             )[0];
@@ -81,7 +87,10 @@ internal static class CollectiveChecks
                 {
                     using var values = ones([1000], float32, DeviceOf(machine, group.Rank));
                     if (group.Rank == 0)
+                    {
                         group.AllReduceSum(values);
+                    }
+
                     return "the collective completed";
                 }
                 catch (DistributedException)
@@ -115,7 +124,10 @@ internal static class CollectiveChecks
     private static T[] Ranks<T>(Machine machine, int world, TimeSpan timeout, Func<RankGroup, T> body)
     {
         if (world == 1)
+        {
             return [body(new RankGroup())];
+        }
+
         var keys = new Keys();
         var results = new T[world];
         var threads = Enumerable
@@ -152,7 +164,9 @@ internal static class CollectiveChecks
                 while (!_values.ContainsKey(key))
                 {
                     if (!Monitor.Wait(_values, timeout))
+                    {
                         throw new TimeoutException($"key '{key}' was not set in time");
+                    }
                 }
 
                 return _values[key];

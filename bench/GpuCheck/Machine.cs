@@ -44,7 +44,9 @@ internal sealed record Machine(torch.Device Device, string Python)
     public void Finish()
     {
         if (IsGpu)
+        {
             cuda.synchronize(Device);
+        }
     }
 
     /// <summary>Wall seconds of a piece of work, including the device's: median of several repeats after a warm-up.</summary>
@@ -58,7 +60,9 @@ internal sealed record Machine(torch.Device Device, string Python)
             work();
             Finish();
             if (i > 0)
+            {
                 seconds.Add(Stopwatch.GetElapsedTime(started).TotalSeconds);
+            }
         }
 
         return seconds.Order().ElementAt(times / 2);
@@ -72,7 +76,10 @@ internal sealed record Machine(torch.Device Device, string Python)
             && Ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", $"--id={Math.Max(0, Device.index)}")
                 is { } used
         )
+        {
             return long.Parse(used.Split('\n')[0], CultureInfo.InvariantCulture) << 20;
+        }
+
         return Environment.WorkingSet;
     }
 

@@ -90,11 +90,14 @@ internal static class NumberChecks
                     null
                 );
                 for (var step = 1; step <= 3; step++)
+                {
                     AdamWKernel.Apply(
                         buffers,
                         new AdamWStep(step, 1e-2, 0.9, 0.98, 1e-6, 0.2, 1),
                         new AdamWRounding(new StochasticRounding((ulong)step, 0), new StochasticRounding((ulong)step + 100, 0))
                     );
+                }
+
                 return buffers;
             }
 

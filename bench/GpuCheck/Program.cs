@@ -106,9 +106,14 @@ static IEnumerable<CheckResult> Guarded(string name, Func<IEnumerable<CheckResul
         }
 
         if (next is null)
+        {
             yield break;
+        }
+
         yield return next;
         if (next.Ok == false && next.Expected == "no error")
+        {
             yield break;
+        }
     }
 }

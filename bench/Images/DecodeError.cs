@@ -17,7 +17,9 @@ internal static class DecodeError
             byte[] exact = Train(files[i], JpegDecode.Exact, i),
                 other = Train(files[i], jpeg, i);
             for (var p = 0; p < exact.Length; p++)
+            {
                 counts[Math.Abs(exact[p] - other[p])]++;
+            }
         }
 
         var total = counts.Sum();
@@ -25,7 +27,10 @@ internal static class DecodeError
         int percentile = 0,
             largest = Array.FindLastIndex(counts, count => count > 0);
         for (var below = counts[0]; below < 0.99 * total; below += counts[percentile])
+        {
             percentile++;
+        }
+
         return FormattableString.Invariant($"{mean:0.00}, {percentile}, {largest}");
     }
 

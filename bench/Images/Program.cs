@@ -41,4 +41,6 @@ for (var pass = 0UL; Console.ReadLine() is { } line; pass++)
 }
 
 foreach (var transform in transforms.Values)
+{
     transform.Dispose();
+}

@@ -18,7 +18,9 @@ internal sealed class RandomWeights(ModelOptions model) : IWeights
         new Random(name.Length).NextBytes(MemoryMarshal.AsBytes(destination));
         // The exponent is never all ones, so the numbers are finite.
         foreach (ref var value in MemoryMarshal.Cast<float, uint>(destination))
+        {
             value &= 0xbfff_ffff;
+        }
     }
 
     public void Dispose() { }

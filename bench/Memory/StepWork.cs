@@ -60,7 +60,10 @@ internal sealed class StepWork : IDisposable
     public static Measurement Measure(int globalBatch, int microBatch, ActivationCheckpointing checkpointing)
     {
         using (var small = new StepWork(64, 16, checkpointing))
+        {
             small.Take(small.Batch());
+        }
+
         using var work = new StepWork(globalBatch, microBatch, checkpointing);
         var batch = work.Batch();
         return Measurement.Of(() => work.Take(batch));

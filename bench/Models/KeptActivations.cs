@@ -19,7 +19,9 @@ internal static class KeptActivations
         foreach (var name in names)
         {
             foreach (var precision in Enum.GetValues<Precision>())
+            {
                 Compare(name, RunConfig.LoadModel(name), precision, batch);
+            }
         }
     }
 

@@ -51,7 +51,10 @@ internal static class HeldOutLoss
             using (batch)
             {
                 if (batch.Count < Batch)
+                {
                     continue;
+                }
+
                 var images = model.EncodeImage(ImageInput.OnDevice(RunPlan.Images(run).Wrap(batch.Images, batch.Count), CPU));
                 var texts = TextEmbedding.Of(model, tokenizer, [.. batch.Captions.Take(batch.Count).Select(caption => caption!)], Batch);
                 losses.Add(loss.Compute(images, texts, [batch.Count], model.LogitScaleFactor(run.Training.MaxLogitScale)).Loss);

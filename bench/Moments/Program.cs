@@ -89,7 +89,9 @@ static double Train(string program, string runFile, MomentType moments, int seed
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
+        {
             throw new InvalidOperationException($"{name} exited with code {process.ExitCode}:\n{output}");
+        }
     }
 
     return HeldOutLoss.Of(folder, split);

@@ -17,7 +17,10 @@ internal sealed record Deviation(double Whole, double WorstTensor, string Worst,
         foreach (var (name, ours, theirs) in tensors)
         {
             if (ours.Length != theirs.Length)
+            {
                 throw new InvalidOperationException($"{name}: {ours.Length} elements, but the reference has {theirs.Length}.");
+            }
+
             double tensorDifference = 0,
                 tensorNorm = 0;
             for (var i = 0; i < ours.Length; i++)
@@ -32,7 +35,9 @@ internal sealed record Deviation(double Whole, double WorstTensor, string Worst,
 
             (difference, norm) = (difference + tensorDifference, norm + tensorNorm);
             if (!(Ratio(tensorDifference, tensorNorm) <= worstTensor))
+            {
                 (worst, worstTensor) = (name, Ratio(tensorDifference, tensorNorm));
+            }
         }
 
         return new Deviation(Ratio(difference, norm), worstTensor, worst, scale == 0 ? largest : largest / scale);

@@ -36,7 +36,10 @@ internal sealed class ErrorTable
         {
             var tensors = ours.Where(pair => has(pair.Key)).Select(pair => (pair.Key, pair.Value, theirs[pair.Key])).ToArray();
             if (tensors.Length == 0)
+            {
                 continue;
+            }
+
             var deviation = Deviation.Of(tensors);
             var passed = deviation.Whole <= bar && deviation.WorstTensor <= bar;
             _failures += passed ? 0 : 1;

@@ -48,6 +48,8 @@ internal sealed class Exchange(string program)
         process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
+        {
             throw new InvalidOperationException($"{program} export {string.Join(' ', arguments)} failed.");
+        }
     }
 }

@@ -114,8 +114,10 @@ internal sealed class Peer : IDisposable
         Versions = process.StandardOutput.ReadToEnd().Trim();
         process.WaitForExit();
         if (process.ExitCode != 0)
+        {
             throw new InvalidOperationException(
                 "open_clip failed. scripts/setup --peers installs PyTorch; PYTHONPATH must name open_clip's src folder."
             );
+        }
     }
 }

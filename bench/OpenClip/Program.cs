@@ -50,9 +50,15 @@ static int CompareAll(string? record)
                 var theirs = peer.Compare();
                 var ours = ReferenceOutputs.Features(state.Model, batch);
                 foreach (var (name, values) in ReferenceOutputs.Training(state, batch, reference))
+                {
                     ours.Add(name, values);
+                }
+
                 foreach (var (name, values) in ours.Concat(theirs))
+                {
                     ReferenceOutputs.DropKeyBias(name, values);
+                }
+
                 table.Add(reference.Name, ours, theirs);
                 recorded.Add(
                     reference.Name,
@@ -63,7 +69,10 @@ static int CompareAll(string? record)
     }
 
     if (record is not null)
+    {
         new Fixture(table.Versions, recorded).Write(record);
+    }
+
     return table.Finish();
 }
 

@@ -35,7 +35,9 @@ internal static class Mixing
         for (var batch = 0; batch < order.SampleCount / globalBatch; batch++)
         {
             foreach (var sample in order.GlobalBatch(batch))
+            {
                 batchOf[sample.Index] = batch + 1;
+            }
         }
 
         long pairs = 0,
@@ -43,7 +45,10 @@ internal static class Mixing
         for (var i = 1; i < batchOf.Length; i++)
         {
             if (i % rows == 0 || batchOf[i] == 0 || batchOf[i - 1] == 0)
+            {
                 continue;
+            }
+
             pairs++;
             together += batchOf[i] == batchOf[i - 1] ? 1 : 0;
         }

@@ -18,7 +18,9 @@ internal static class Reading
             $"{Groups} row groups of {Rows} rows, global batch {GlobalBatch}, window {Window}: how often a row group is read in an epoch"
         );
         foreach (var workers in (int[])[1, 2, 3, 4, 8, 12, 16, 32, 48, 64, 128])
+        {
             Console.WriteLine($"  {Cell.Right(workers, 3)} workers: {Times(workers):F2}");
+        }
     }
 
     private static double Times(int workers)
@@ -32,7 +34,9 @@ internal static class Reading
             {
                 var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, workers);
                 for (var i = start; i < start + count; i++)
+                {
                     reads.Add((rank, order.Schedule.At((step * GlobalBatch) + i).Partition, order.RowGroupOf(batch[i].Index)));
+                }
             }
         }
 

@@ -13,7 +13,10 @@ internal sealed class OwnReader(string path) : IDisposable
         using var rows = _reader.Read(group);
         long bytes = 0;
         for (var row = 0; row < rows.Rows; row++)
+        {
             bytes += rows.Image(row).Length + rows.Caption(row)!.Length;
+        }
+
         return bytes;
     }
 

@@ -13,7 +13,10 @@ switch (args)
         TestFiles.Write(Path.Combine(folder, "groups.parquet"), 100_000, 10, 1_000, isStruct: false);
         TestFiles.Write(Path.Combine(folder, "large.parquet"), 100_000, 100_000, 24_000, isStruct: false);
         for (var i = 0; i < 100; i++)
+        {
             TestFiles.Write(Path.Combine(folder, "many", $"{i:D3}.parquet"), 1_000, 100, 100, isStruct: true);
+        }
+
         return 0;
     case ["rate", var file]:
         Rate(file);

@@ -18,7 +18,10 @@ internal static unsafe class TestFiles
     public static void Write(string path, int rows, int groupRows, int imageBytes, bool isStruct)
     {
         if (File.Exists(path))
+        {
             return;
+        }
+
         using var properties = new WriterPropertiesBuilder()
             .Compression(isStruct ? Compression.Snappy : Compression.Uncompressed)
             .DisableDictionary()
@@ -57,12 +60,15 @@ internal static unsafe class TestFiles
                 }
             );
             if (isStruct)
+            {
                 WriteColumn(
                     group,
                     level,
                     count,
                     i => Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{first + i:D8}.jpg"))
                 );
+            }
+
             WriteColumn(
                 group,
                 1,
@@ -84,7 +90,9 @@ internal static unsafe class TestFiles
         {
             var bytes = value(i);
             fixed (byte* start = bytes)
+            {
                 column.WriteBatch(1, [level], [0], [new ByteArray((nint)start, bytes.Length)]);
+            }
         }
     }
 }

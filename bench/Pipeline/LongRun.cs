@@ -42,7 +42,10 @@ internal static class LongRun
         {
             loader.Take().Dispose();
             if (step % Math.Max(1, steps / Points) != 0)
+            {
                 continue;
+            }
+
             resident.Add(ResidentMiB());
             Console.WriteLine(
                 $"{Cell.Right(step * GlobalBatch, 9)} samples, "

@@ -32,12 +32,17 @@ internal static class Pauses
         );
         // Compilation and first allocations are over.
         for (var i = 0; i < 4; i++)
+        {
             loader.Take().Dispose();
+        }
 
         using var stops = new StopListener();
         var (started, samples) = (Stopwatch.GetTimestamp(), 0L);
         for (; Stopwatch.GetElapsedTime(started).TotalSeconds < seconds; samples += GlobalBatch)
+        {
             loader.Take().Dispose();
+        }
+
         var longest = stops.Milliseconds.Order().ToArray();
         Console.WriteLine(
             $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} pauses, the longest "
@@ -58,7 +63,9 @@ internal static class Pauses
         protected override void OnEventSourceCreated(EventSource eventSource)
         {
             if (eventSource.Name == "Microsoft-Windows-DotNETRuntime")
+            {
                 EnableEvents(eventSource, EventLevel.Informational, Collections);
+            }
         }
 
         protected override void OnEventWritten(EventWrittenEventArgs eventData)

@@ -41,15 +41,20 @@ internal static class Rates
                 var spent = run();
                 // The first round warms up.
                 if (round >= 0)
+                {
                     seconds.Add(spent);
+                }
             }
         }
 
         foreach (var (name, _, seconds) in sides)
+        {
             Console.WriteLine(
                 $"{Cell.Left(name, 28)} "
                     + $"{Cell.Right(Rows / Median(seconds.Select(s => s.Wall)), 8, "F0")} ({Rows / Median(seconds.Select(s => s.Cpu)):F0})"
             );
+        }
+
         PrintRatio("Parquet to batch / decode alone, 1 thread", sides[0].Seconds, sides[1].Seconds);
         PrintRatio("Parquet to batch / decode alone, 2 threads", sides[2].Seconds, sides[3].Seconds);
         PrintRatio("Parquet to batch, 2 threads / 1 thread", sides[1].Seconds, sides[3].Seconds);
@@ -75,7 +80,9 @@ internal static class Rates
         void Take(int steps)
         {
             for (var step = 0; step < steps; step++)
+            {
                 loader.Take().Dispose();
+            }
         }
     }
 

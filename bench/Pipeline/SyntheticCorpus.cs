@@ -21,7 +21,10 @@ internal static class SyntheticCorpus
         using (var writer = new CorpusWriter(path, RowGroupRows))
         {
             for (var i = 0; i < rows; i++)
+            {
                 writer.Add(images[i % images.Length], $"a photo of a wave, number {i}, in the afternoon light");
+            }
+
             writer.Complete();
         }
 
@@ -40,9 +43,11 @@ internal static class SyntheticCorpus
             for (var x = 0; x < side; x++)
             {
                 for (var channel = 0; channel < 3; channel++)
+                {
                     row[(x * PixelBuffer.BytesPerPixel) + channel] = (byte)(
                         120 + (90 * Math.Sin((fx * x) + (fy * y * (channel + 1)) + phase)) + random.Next(20)
                     );
+                }
             }
         }
 

@@ -9,9 +9,13 @@ var folder = Directory.CreateTempSubdirectory("cliptrain-bench-").FullName;
 try
 {
     if (args.Length > 0)
+    {
         MeasureImages(CorpusManifest.Create(args));
+    }
     else
+    {
         MeasureCaptions();
+    }
 }
 finally
 {
@@ -31,7 +35,10 @@ void MeasureCaptions()
     using (var writer = new CorpusWriter(path, rowGroupRows: 2000))
     {
         for (var i = 0; i < captions; i++)
+        {
             writer.Add([1], Words(12));
+        }
+
         writer.Complete();
     }
 

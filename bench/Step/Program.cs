@@ -103,7 +103,9 @@ static void Bench(string name, StepTask task, Peer[] peers, int rounds, int step
     for (var round = 0; round < rounds; round++)
     {
         foreach (var (_, side, seconds) in sides)
+        {
             seconds.AddRange(side.Take(steps + 1).Skip(1));
+        }
     }
 
     var work = $"{name}, {Depth(task.Model.Image)} + {task.Model.Text.Layers} blocks, {task.CaptionTokens} tokens";

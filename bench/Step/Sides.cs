@@ -81,7 +81,10 @@ internal sealed class TorchSharpSide : ISide
     {
         _model = new TorchSharpClip(task.Model);
         if (task.Precision != Precision.Fp32)
+        {
             _model.to(task.Precision == Precision.Bf16 ? bfloat16 : float16);
+        }
+
         _optimizer = optim.AdamW(_model.parameters(), lr: 5e-4, beta1: 0.9, beta2: 0.98, eps: 1e-6, weight_decay: 0.2);
         _images = randn([task.Batch, 3, task.Model.Image.Size, task.Model.Image.Size]);
         _tokens = (rand([task.Batch, task.Model.Text.Context]) * (task.Model.Text.Vocabulary - 1)).to(int64);

@@ -4,6 +4,7 @@ using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
+using LayerNorm = TorchSharp.Modules.LayerNorm;
 
 // The peer uses TorchSharp as its users do, including calls that ClipTrain wraps.
 #pragma warning disable RS0030
@@ -36,7 +37,10 @@ internal sealed class TorchSharpClip : nn.Module
     {
         var (image, text) = (model.Image, model.Text);
         if (image is not { Patch: { } patch, Layers: { } layers, Pooling: ImagePooling.ClassToken })
+        {
             throw new NotSupportedException("The TorchSharp peer supports only a ViT with a class token.");
+        }
+
         var side = image.Size / patch;
         _patches = nn.Conv2d(3, image.Width, patch, stride: patch, bias: false);
         _tokens = nn.Embedding(text.Vocabulary, text.Width);

@@ -58,7 +58,10 @@ internal sealed record CaptionSet(string Name, string[] Captions)
             var random = new CounterRandom(1, 0, (ulong)number);
             var caption = new string[5 + random.NextInt64(7)];
             for (var i = 0; i < caption.Length; i++)
+            {
                 caption[i] = list[(int)(Math.Pow(list.Length, random.NextDouble()) - 1)];
+            }
+
             caption[0] = char.ToUpperInvariant(caption[0][0]) + caption[0][1..];
             return string.Join(' ', caption) + (random.NextInt64(3) == 0 ? "." : "");
         }

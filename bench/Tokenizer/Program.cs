@@ -23,7 +23,9 @@ try
     var merges = Path.Combine(folder, "merges.txt");
     MergeList.OpenAi().Save(merges);
     foreach (var set in CaptionSet.All(captionCount))
+    {
         Compare(set, merges);
+    }
 }
 finally
 {
@@ -52,7 +54,10 @@ void Compare(CaptionSet set, string merges)
     PeerPass();
     var warm = Stopwatch.StartNew();
     while (warm.ElapsedMilliseconds < 3000)
+    {
         OurPass();
+    }
+
     var pairs = Enumerable.Range(0, rounds).Select(_ => (Ours: captionCount / OurPass(), Peer: captionCount / PeerPass())).ToArray();
     peer.StandardInput.Close();
     peer.WaitForExit();
