@@ -22,6 +22,8 @@ internal sealed class Server(string directory) : IRunHosting
 
     public bool MayTakeOver => true;
 
+    public StepMetrics? LastStep => null;
+
     public static async Task RunAsync(string directory, int members)
     {
         var server = new Server(directory);
@@ -43,6 +45,8 @@ internal sealed class Server(string directory) : IRunHosting
 
     public Task ConcludeAsync(RunOutcome outcome) => Task.CompletedTask;
 
+    public void Leave() { }
+
     public void OnDefect(Exception error) => Console.Error.WriteLine(error);
 
     private sealed class Records(FileRunLedger ledger) : IRunRecords, IRunObserver
@@ -62,7 +66,7 @@ internal sealed class Server(string directory) : IRunHosting
 
         public void OnStatus(RunState state) { }
 
-        public void OnMetrics(IReadOnlyList<StepMetrics> metrics) { }
+        public void OnSteps(IReadOnlyList<StepRecord> steps) { }
 
         public void OnWarning(string text) => Console.Error.WriteLine(text);
 

@@ -4,7 +4,7 @@ using ClipTrain.Experiments.Tests.Scaling;
 
 // How often 95% intervals contain the true value, over simulations of each law: `dotnet run -c Release --project bench/Coverage [LAW]
 // [SIMULATIONS]`. The true values of a frontier are those of the same trials without noise, because its bins interpolate between trials.
-string? only = args.Length > 0 ? args[0] : null;
+var only = args.Length > 0 ? args[0] : null;
 var simulations = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 200;
 const int Draws = 400;
 double[] models = [1e6, 3e6, 1e7, 3e7, 1e8, 3e8],

@@ -108,9 +108,15 @@ RunOptions Run(UnlockedGroupsOptions unlocked) =>
 
 void Update(StochasticRounding? rounding) =>
     AdamWKernel.Apply(
-        new AdamWBuffers(buffers[0], buffers[1], buffers[2], buffers[3], compute),
+        new AdamWBuffers(
+            buffers[0],
+            buffers[1],
+            new MomentBuffer(buffers[2], Scales: null, IsSquares: false),
+            new MomentBuffer(buffers[3], Scales: null, IsSquares: true),
+            compute
+        ),
         new AdamWStep(1, 1e-4, 0.9, 0.98, 1e-6, 0.2, 1),
-        rounding
+        new AdamWRounding(rounding, default)
     );
 
 static double Seconds(Action work)

@@ -33,8 +33,8 @@ internal static class TrainingTime
             string.Create(
                 CultureInfo.InvariantCulture,
                 $"{captions:N0} captions, {last.Pieces:N0} words, {learned.Merges.Count:N0} merges: {started.Elapsed.TotalSeconds:F1} s, "
-                    + $"of which making and counting captions {counted.TotalSeconds:F1} s; resident {Environment.WorkingSet / 1e6:F0} "
-                    + "MB"
+                    + $"of which making and counting captions {counted.TotalSeconds:F1} s; resident "
+                    + $"{Environment.WorkingSet / 1e6:F0} MB"
             )
         );
     }
