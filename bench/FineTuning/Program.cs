@@ -67,7 +67,8 @@ foreach (var ((name, _), (state, used)) in cases.Zip(states.Zip(seconds)))
     Console.WriteLine(
         string.Create(
             CultureInfo.InvariantCulture,
-            $"{name, -22}{Median(used), 8:F3} s {Median(used) / Median(seconds[0]), 6:F2} {bytes / 1e6, 8:F0} MB"
+            $"{Cell.Left(name, 22)}{Cell.Right(Median(used), 8, "F3")} s {Cell.Right(Median(used) / Median(seconds[0]), 6, "F2")} "
+                + $"{Cell.Right(bytes / 1e6, 8, "F0")} MB"
         )
     );
 }

@@ -19,5 +19,6 @@ internal sealed record CheckResult(string What, string Expected, string Measured
 
     public static CheckResult NotHere(string what, string why) => new(what, why, "not made", null);
 
-    public override string ToString() => $"{What, -52} {Expected, -24} {Measured, -30} {(Ok is { } ok ? ok ? "ok" : "WRONG" : "-")}";
+    public override string ToString() =>
+        $"{Cell.Left(What, 52)} {Cell.Left(Expected, 24)} {Cell.Left(Measured, 30)} {(Ok is { } ok ? ok ? "ok" : "WRONG" : "-")}";
 }

@@ -38,7 +38,8 @@ internal static class PatchEmbeddings
                 Console.WriteLine(
                     string.Create(
                         CultureInfo.InvariantCulture,
-                        $"{patch, 5}  {stride, 6}  {precision, 4}  {ratios[rounds / 2]:0.00}  ({ratios[0]:0.00} to {ratios[^1]:0.00})"
+                        $"{Cell.Right(patch, 5)}  {Cell.Right(stride, 6)}  {Cell.Right(precision, 4)}  "
+                            + $"{ratios[rounds / 2]:0.00}  ({ratios[0]:0.00} to {ratios[^1]:0.00})"
                     )
                 );
             }

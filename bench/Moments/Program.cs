@@ -44,7 +44,8 @@ root.SetAction(parsed =>
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{moments, -5} {string.Join(' ', table[moments].Select(loss => loss.ToString("F4", CultureInfo.InvariantCulture)))}  "
+                $"{Cell.Left(moments, 5)} "
+                    + $"{string.Join(' ', table[moments].Select(loss => loss.ToString("F4", CultureInfo.InvariantCulture)))}  "
                     + $"mean {table[moments].Average():F4}  spread {table[moments].Max() - table[moments].Min():F4}"
             )
         );

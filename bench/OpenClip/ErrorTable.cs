@@ -24,7 +24,10 @@ internal sealed class ErrorTable
             ("gradients", name => name.StartsWith(ReferenceOutputs.Gradient, StringComparison.Ordinal), StepBar),
             ("moves of five steps", name => name.StartsWith(ReferenceOutputs.Moved, StringComparison.Ordinal), StepBar),
         ];
-        Console.WriteLine($"{"case", -50} {"compared", -20} {"whole", 8} {"tensor", 8} {"element", 8} {"bar", 6}  worst tensor");
+        Console.WriteLine(
+            $"{Cell.Left("case", 50)} {Cell.Left("compared", 20)} {Cell.Right("whole", 8)} {Cell.Right("tensor", 8)} "
+                + $"{Cell.Right("element", 8)} {Cell.Right("bar", 6)}  worst tensor"
+        );
     }
 
     /// <summary>Versions of open_clip and PyTorch.</summary>
@@ -44,8 +47,9 @@ internal sealed class ErrorTable
             var passed = deviation.Whole <= bar && deviation.WorstTensor <= bar;
             _failures += passed ? 0 : 1;
             Console.WriteLine(
-                $"{name, -50} {what, -20} {deviation.Whole, 8:0.0E-0} {deviation.WorstTensor, 8:0.0E-0} {deviation.Largest, 8:0.0E-0} "
-                    + $"{bar, 6:0E-0}  {deviation.Worst}{(passed ? "" : "  TOO FAR")}"
+                $"{Cell.Left(name, 50)} {Cell.Left(what, 20)} {Cell.Right(deviation.Whole, 8, "0.0E-0")} "
+                    + $"{Cell.Right(deviation.WorstTensor, 8, "0.0E-0")} {Cell.Right(deviation.Largest, 8, "0.0E-0")} "
+                    + $"{Cell.Right(bar, 6, "0E-0")}  {deviation.Worst}{(passed ? "" : "  TOO FAR")}"
             );
         }
     }

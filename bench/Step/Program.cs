@@ -59,7 +59,10 @@ root.SetAction(parsed =>
         $"batch {parsed.GetValue(batch)}, {parsed.GetValue(threads)} thread(s), {parsed.GetValue(rounds)} rounds of "
             + $"{parsed.GetValue(steps)} steps: medians, in seconds"
     );
-    Console.WriteLine($"{"step", -44} {"precision", -9} {"side", -10} {"wall", 8} {"CPU", 8} {"ours/side wall", 14} {"CPU", 6}");
+    Console.WriteLine(
+        $"{Cell.Left("step", 44)} {Cell.Left("precision", 9)} {Cell.Left("side", 10)} {Cell.Right("wall", 8)} {Cell.Right("CPU", 8)} "
+            + $"{Cell.Right("ours/side wall", 14)} {Cell.Right("CPU", 6)}"
+    );
     foreach (var model in parsed.GetRequiredValue(models))
     {
         foreach (var precision in parsed.GetRequiredValue(precisions))
@@ -116,8 +119,9 @@ static void Bench(string name, StepTask task, Peer[] peers, int rounds, int step
         Console.WriteLine(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"{work, -44} {JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()), -9} {sideName, -10} "
-                    + $"{median.Wall, 8:F3} {median.Cpu, 8:F3} {ours.Wall / median.Wall, 14:F3} {ours.Cpu / median.Cpu, 6:F3}"
+                $"{Cell.Left(work, 44)} {Cell.Left(JsonNamingPolicy.SnakeCaseLower.ConvertName(task.Precision.ToString()), 9)} "
+                    + $"{Cell.Left(sideName, 10)} {Cell.Right(median.Wall, 8, "F3")} {Cell.Right(median.Cpu, 8, "F3")} "
+                    + $"{Cell.Right(ours.Wall / median.Wall, 14, "F3")} {Cell.Right(ours.Cpu / median.Cpu, 6, "F3")}"
             )
         );
         side.Dispose();

@@ -71,7 +71,10 @@ public static class ImportCommand
     private static Command Folder() =>
         WithSidecars(
             new Command("folder", "Import images with captions in sidecar files."),
-            Inputs("DIR", $"Folders of images, each image with a .txt or .json file of the same name; or with all captions in {CsvSource.MetadataFile}."),
+            Inputs(
+                "DIR",
+                $"Folders of images, with a .txt or .json file for each image, or with {CsvSource.MetadataFile} for all of them."
+            ),
             OpenFolders
         );
 

@@ -72,14 +72,20 @@ public static class ImageSets
 
         throw SetError.Of(
             set.Name,
-            $"the folder {path} has no known layout: it has neither .parquet files, nor {CsvSource.MetadataFile}, nor folders of images named "
-                + $"after classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
+            $"the folder {path} has no known layout: it has neither .parquet files, nor {CsvSource.MetadataFile}, nor folders of images "
+                + $"named after classes, nor {set.Split}/*.tar; say where the images are, or import them with cliptrain data import."
         );
     }
 
     private static CsvSet Table(SetOptions set, string path) =>
         Directory.Exists(path)
-            ? new CsvSet(set with { ImageColumn = set.ImageColumn ?? CsvSource.MetadataImageColumn }, Path.Combine(path, CsvSource.MetadataFile))
+            ? new CsvSet(
+                set with
+                {
+                    ImageColumn = set.ImageColumn ?? CsvSource.MetadataImageColumn,
+                },
+                Path.Combine(path, CsvSource.MetadataFile)
+            )
             : new CsvSet(set, path);
 
     private static string Single(SetOptions set, IReadOnlyList<string> data) =>
