@@ -54,6 +54,16 @@ public sealed class ImportTests : IDisposable
         Assert.Equal(["short"], CorpusCaptions.Read(CorpusManifest.Create([_corpus.PathOf("imported")])), StringComparer.Ordinal);
         Assert.Equal(["a longer one"], CorpusCaptions.Read(CorpusManifest.Create([_corpus.PathOf("chosen")])), StringComparer.Ordinal);
         AssertRuns(2, ["data", "import", "folder", "set", "other", "-o", "both"], "import folders of both kinds separately");
+
+        File.WriteAllText(_corpus.PathOf("set", "metadata.jsonl"), """{"file_name": "deep/a.jpg", "text": "a line of JSON"}""");
+        AssertRuns(2, ["data", "import", "folder", "set", "-o", "two"], "beside another table of captions");
+        File.Delete(_corpus.PathOf("set", "metadata.csv"));
+        AssertRuns(0, ["data", "import", "folder", "set", "-o", "lines"]);
+        AssertRuns(0, ["data", "import", "jsonl", "set/metadata.jsonl", "-o", "same"]);
+        foreach (var corpus in new[] { "lines", "same" })
+        {
+            Assert.Equal(["a line of JSON"], CorpusCaptions.Read(CorpusManifest.Create([_corpus.PathOf(corpus)])), StringComparer.Ordinal);
+        }
     }
 
     [Fact]

@@ -2,18 +2,20 @@ using System.CommandLine;
 using ClipTrain.DataPipeline.Import;
 using ClipTrain.DataPipeline.Import.Csv;
 using ClipTrain.DataPipeline.Import.Folders;
+using ClipTrain.DataPipeline.Import.Json;
 using ClipTrain.DataPipeline.Import.Tar;
 using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain data import csv|folder|tar|classes … -o DIR</c></summary>
+/// <summary><c>cliptrain data import csv|jsonl|folder|tar|classes … -o DIR</c></summary>
 public static class ImportCommand
 {
     public static Command Create() =>
         new("import", "Import images and captions into a corpus of Parquet files (also readable by Hugging Face datasets).")
         {
             Csv(),
+            JsonLines(),
             Folder(),
             Tar(),
             Classes(),
@@ -39,10 +41,7 @@ public static class ImportCommand
             Description = "The first line is data. Columns 1 and 2 are image and caption by default.",
         };
         var noQuotes = new Option<bool>("--no-quotes") { Description = "Treat quotes as ordinary characters." };
-        var root = new Option<string?>("--root")
-        {
-            Description = "Folder that image paths are relative to. Default: the folder of the table.",
-        };
+        var root = RootOption("table");
         var shared = new ImportArguments();
         var command = shared.AddTo(
             new Command("csv", "Import a table of image paths and captions.") { files, image, caption, delimiter, noHeader, noQuotes, root }
@@ -68,12 +67,47 @@ public static class ImportCommand
         return command;
     }
 
+    private static Command JsonLines()
+    {
+        var files = Inputs("FILE", "Files of one JSON object per line, or folders of .jsonl and .ndjson files.");
+        var image = new Option<string?>("--image-field")
+        {
+            Description = "Field of the image path. Default: file_name, image or another usual name.",
+        };
+        var caption = new Option<string?>("--caption")
+        {
+            Description = "Field of the caption, a text or a list of texts. Default: caption, text or captions.",
+        };
+        var root = RootOption("file");
+        var shared = new ImportArguments();
+        var command = shared.AddTo(
+            new Command("jsonl", "Import JSON lines with image paths and captions.") { files, image, caption, root }
+        );
+        command.SetAction(parsed =>
+            ImportRunner.Run(
+                shared.Read(parsed),
+                () =>
+                    new JsonLinesSource(
+                        parsed.GetRequiredValue(files),
+                        parsed.GetValue(image),
+                        parsed.GetValue(caption),
+                        parsed.GetValue(root)
+                    )
+            )
+        );
+        return command;
+    }
+
+    private static Option<string?> RootOption(string table) =>
+        new("--root") { Description = $"Folder that image paths are relative to. Default: the folder of the {table}." };
+
     private static Command Folder() =>
         WithSidecars(
             new Command("folder", "Import images with captions in sidecar files."),
             Inputs(
                 "DIR",
-                $"Folders of images, with a .txt or .json file for each image, or with {CsvSource.MetadataFile} for all of them."
+                $"Folders of images, with a .txt or .json file for each image, or with {CsvSource.MetadataFile} or "
+                    + $"{JsonLinesSource.MetadataFile} for all of them."
             ),
             OpenFolders
         );
@@ -81,20 +115,32 @@ public static class ImportCommand
     /// <summary>Hugging Face's imagefolder has its captions in a table; other folders have them beside the images.</summary>
     private static ImportSource OpenFolders(string[] folders, string? caption, bool isLineEach)
     {
-        var tables = Array.ConvertAll(folders, folder => Path.Combine(folder, CsvSource.MetadataFile));
-        if (Array.Find(tables, File.Exists) is not { } table)
+        string[] names = [CsvSource.MetadataFile, JsonLinesSource.MetadataFile];
+        string[] found = [.. folders.SelectMany(folder => names.Select(name => Path.Combine(folder, name))).Where(File.Exists)];
+        if (found is [])
         {
             return new FolderSource(folders, caption, isLineEach);
         }
 
+        var tables = Array.ConvertAll(folders, folder => Path.Combine(folder, Path.GetFileName(found[0])));
         if (Array.Find(tables, path => !File.Exists(path)) is { } without)
         {
-            throw new UsageException($"{table} exists, but {without} does not; import folders of both kinds separately.");
+            throw new UsageException($"{found[0]} exists, but {without} does not; import folders of both kinds separately.");
         }
 
-        return isLineEach
-            ? throw new UsageException($"--caption-lines is for text files beside images; here {table} has the captions.")
-            : new CsvSource(tables, new CsvOptions { ImageColumn = CsvSource.MetadataImageColumn, CaptionColumn = caption });
+        if (Array.Find(found, path => !tables.Contains(path, StringComparer.Ordinal)) is { } second)
+        {
+            throw new UsageException($"{second} stands beside another table of captions; move one of the two away.");
+        }
+
+        if (isLineEach)
+        {
+            throw new UsageException($"--caption-lines is for text files beside images; here {found[0]} has the captions.");
+        }
+
+        return Path.GetFileName(found[0]) == CsvSource.MetadataFile
+            ? new CsvSource(tables, new CsvOptions { ImageColumn = CsvSource.MetadataImageColumn, CaptionColumn = caption })
+            : new JsonLinesSource(tables, JsonLinesSource.MetadataImageField, caption);
     }
 
     private static Command Tar() =>

@@ -59,6 +59,21 @@ internal static class InputFiles
         return inputs;
     }
 
+    /// <summary>The file's bytes from its beginning.</summary>
+    /// <exception cref="CorpusException">The file cannot be read.</exception>
+    public static FileStream Open(string path)
+    {
+        try
+        {
+            RegularFile.Require(path);
+            return File.OpenRead(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CorpusException($"{path} cannot be read: {e.Message}", e);
+        }
+    }
+
     private static List<ImportInput> InFolder(string folder, IReadOnlyList<string> endings)
     {
         var files = Directory

@@ -1,6 +1,7 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Import.Csv;
 using ClipTrain.DataPipeline.Import.Folders;
+using ClipTrain.DataPipeline.Import.Json;
 
 namespace ClipTrain.Evaluation.Datasets;
 
@@ -53,6 +54,15 @@ public static class ImageSets
         if (File.Exists(Path.Combine(path, CsvSource.MetadataFile)))
         {
             return SetLayout.Csv;
+        }
+
+        if (File.Exists(Path.Combine(path, JsonLinesSource.MetadataFile)))
+        {
+            throw SetError.Of(
+                set.Name,
+                $"the folder {path} has its captions in {JsonLinesSource.MetadataFile}, which sets are not read from; import it with "
+                    + "cliptrain data import folder, and name the result."
+            );
         }
 
         if (WebdatasetSet.Shards(path, set.Split).Count > 0)

@@ -44,7 +44,7 @@ public sealed class CsvSource : ImportSource
         var path = Inputs[input].Path;
         var columns = _columns[input];
         var root = _options.Root ?? Path.GetDirectoryName(path)!;
-        using var bytes = Open(path);
+        using var bytes = InputFiles.Open(path);
         using var records = Records(bytes, path);
         if (_options.Header)
         {
@@ -97,24 +97,11 @@ public sealed class CsvSource : ImportSource
 
     private CsvColumns FindColumns(string path)
     {
-        using var records = Records(Open(path), path);
+        using var records = Records(InputFiles.Open(path), path);
         return CsvColumns.Find(records.Next() ?? throw new CorpusException($"{path} is empty; name files with rows"), _options, path);
     }
 
     private CsvRecords Records(Stream bytes, string path) => new(bytes, _options.DelimiterOf(path), _options.Quotes, path);
-
-    private static FileStream Open(string path)
-    {
-        try
-        {
-            RegularFile.Require(path);
-            return File.OpenRead(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CorpusException($"{path} cannot be read: {e.Message}", e);
-        }
-    }
 }
 
 /// <summary>Reading options for delimited text.</summary>
