@@ -11,12 +11,14 @@ internal static class ClusterMembers
     /// Number of live members. The table lists a killed process until its death is detected, and a joining process
     /// holds its lock before the table lists it.
     /// </summary>
-    public static int Count(string runDirectory)
+    /// <param name="runDirectory">The run's folder.</param>
+    /// <param name="listed">Number of active members that the table lists; null to read it from the run's files.</param>
+    public static int Count(string runDirectory, Func<int>? listed = null)
     {
         var cluster = Path.Combine(runDirectory, "cluster");
         var locks = Path.Combine(cluster, "locks");
         return Directory.Exists(locks)
-            ? Math.Min(Directory.GetFiles(locks).Count(RunLock.IsHeld), ActiveRows(Path.Combine(cluster, "members")))
+            ? Math.Min(Directory.GetFiles(locks).Count(RunLock.IsHeld), listed?.Invoke() ?? ActiveRows(Path.Combine(cluster, "members")))
             : 0;
     }
 

@@ -57,7 +57,12 @@ internal sealed class Coordinators(TinyRun run, string name, Func<ProcessStartIn
     /// <exception cref="TimeoutException">It has none within the limit.</exception>
     public async Task<int> WithStandbyAsync(TimeSpan limit)
     {
-        await UntilAsync(() => Host is not null && ClusterMembers.Count(run.Files(name).Directory) >= 2, limit);
+        await UntilAsync(
+            () =>
+                Host is not null
+                && ClusterMembers.Count(run.Files(name).Directory, run.Store is { } store ? store.ActiveMembers : null) >= 2,
+            limit
+        );
         return Host ?? await WithStandbyAsync(limit);
     }
 

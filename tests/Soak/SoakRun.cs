@@ -22,7 +22,7 @@ public static class SoakRun
     public static async Task<int> RunAsync(SoakOptions options, TextWriter output, TimeProvider time)
     {
         await using var store = await StoreServer.StartAsync(options.Clustering);
-        using var run = new TinyRun { Keep = options.Keep, StoreConnection = store?.ConnectionString };
+        using var run = new TinyRun { Keep = options.Keep, Store = store };
         using var violations = new Violations();
         using IHosts hosts = options.HasNetwork ? new SeparateHosts(options.Workers + 1) : new LocalHost();
         var files = run.Files(Fleet.RunName);

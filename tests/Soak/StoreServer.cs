@@ -3,6 +3,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using ClipTrain.Coordinator.Clustering;
+using Npgsql;
+using StackExchange.Redis;
 
 namespace ClipTrain.Soak;
 
@@ -15,6 +17,7 @@ internal sealed class StoreServer : IAsyncDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("cliptrain-store-").FullName;
     private readonly int _port;
     private Process? _process;
+    private ConnectionMultiplexer? _redis;
 
     private StoreServer(ClusteringKind kind)
     {
@@ -130,10 +133,43 @@ internal sealed class StoreServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Number of members that the table lists as active; 0 while the server does not answer.</summary>
+    public int ActiveMembers()
+    {
+        try
+        {
+            return _kind == ClusteringKind.Redis ? RedisMembers() : PostgresMembers();
+        }
+        catch (Exception error) when (error is RedisException or NpgsqlException or TimeoutException)
+        {
+            return 0;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
+        _redis?.Dispose();
         await StopAsync();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>Each cluster is a hash with one entry per member, as JSON.</summary>
+    private int RedisMembers()
+    {
+        _redis ??= ConnectionMultiplexer.Connect(ConnectionString);
+        var entries =
+            from key in _redis.GetServer(IPAddress.Loopback, _port).Keys(pattern: "*members*")
+            from entry in _redis.GetDatabase().HashGetAll(key)
+            select entry.Value.ToString();
+        return entries.Count(entry => entry.Contains($"\"Status\":{(int)SiloStatus.Active}", StringComparison.Ordinal));
+    }
+
+    private int PostgresMembers()
+    {
+        using var connection = new NpgsqlConnection(ConnectionString);
+        connection.Open();
+        using var command = new NpgsqlCommand($"SELECT count(*) FROM cliptrain.member WHERE status = {(int)SiloStatus.Active}", connection);
+        return Convert.ToInt32(command.ExecuteScalar(), CultureInfo.InvariantCulture);
     }
 
     private static string PostgresProgram(string name) =>

@@ -23,7 +23,7 @@ public static class TakeoverMeasurement
     public static async Task<int> RunAsync(int kills, SoakOptions options, TextWriter output, TimeProvider time)
     {
         await using var store = await StoreServer.StartAsync(options.Clustering);
-        using var run = new TinyRun { Keep = options.Keep, StoreConnection = store?.ConnectionString };
+        using var run = new TinyRun { Keep = options.Keep, Store = store };
         using var violations = new Violations();
         var files = run.Files(RunName);
         var history = new StepHistory(new HistoryRules(TinyRun.GlobalBatch, IsBitwise: true, _ => false, _ => 0));

@@ -30,8 +30,8 @@ internal sealed class TinyRun : IDisposable
     /// <summary>Finds all processes started here, and their descendants.</summary>
     public ProcessMark Mark { get; } = new();
 
-    /// <summary>Connection string of the membership server; null without one.</summary>
-    public string? StoreConnection { get; init; }
+    /// <summary>The membership server; null without one.</summary>
+    public StoreServer? Store { get; init; }
 
     private string Temporary => _corpus.PathOf("temporary");
 
@@ -61,9 +61,9 @@ internal sealed class TinyRun : IDisposable
             UseShellExecute = false,
         };
         Mark.Put(start);
-        if (StoreConnection is not null)
+        if (Store is not null)
         {
-            start.Environment["CLIPTRAIN_CLUSTERING_CONNECTION"] = StoreConnection;
+            start.Environment["CLIPTRAIN_CLUSTERING_CONNECTION"] = Store.ConnectionString;
         }
 
         start.Environment["CLIPTRAIN_TOKEN"] = _token;
