@@ -97,9 +97,11 @@ internal sealed class FaultInjector(
                 await Task.WhenAll(fleet.Coordinators.KillHostAsync(), fleet.KillAsync(fault.Victims));
                 break;
             case FaultKind.FreezeCoordinator when fleet.Coordinators.Host is { } host:
+                var frozen = time.GetUtcNow();
                 Posix.Send(host, Posix.Stop);
                 await Task.Delay(fault.Length, time);
                 Posix.Send(host, Posix.Continue);
+                fleet.Touches.AddCoordinatorSilence(frozen);
                 break;
             case FaultKind.FreezeCoordinator:
                 // It is being replaced.

@@ -12,7 +12,10 @@ public static class SoakRun
 
     private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(5);
 
-    /// <summary>A checkpoint younger than this when its writer was killed may not have been reported to the coordinator.</summary>
+    /// <summary>
+    /// A checkpoint younger than this when its writer was killed may not have been reported to the coordinator, nor one written while the
+    /// coordinator was frozen.
+    /// </summary>
     private static readonly TimeSpan TellTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Returns the number of violations.</summary>
@@ -78,7 +81,7 @@ public static class SoakRun
         return violations.Texts.Count;
 
         long KnownCheckpoint(long step) =>
-            run.Checkpoints(Fleet.RunName, time.GetUtcNow() - TellTime).Where(known => known <= step).DefaultIfEmpty(0).Max();
+            run.Checkpoints(Fleet.RunName, fleet.Touches.ToldUntil(TellTime)).Where(known => known <= step).DefaultIfEmpty(0).Max();
     }
 
     private static async Task DisturbAsync(
