@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.Torch.Kernels;
+using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.State;
@@ -29,9 +30,10 @@ internal static class NumberChecks
 
     public static IEnumerable<CheckResult> Gradients(Machine machine)
     {
-        foreach (var (name, model) in new[] { ("ViT", Work.Small), ("ResNet", s_resNet) })
+        // A ResNet's BatchNorm divides by deviations of narrow numbers: on a CPU its gradients are off by 0.09 in bf16 and 0.03 in fp16.
+        foreach (var (name, model, bf16, fp16) in new[] { ("ViT", Work.Small, 3e-2, 5e-3), ("ResNet", s_resNet, 0.15, 0.05) })
         {
-            foreach (var (precision, bound) in new[] { (Precision.Fp32, 1e-4), (Precision.Bf16, 3e-2), (Precision.Fp16, 5e-3) })
+            foreach (var (precision, bound) in new[] { (Precision.Fp32, 1e-4), (Precision.Bf16, bf16), (Precision.Fp16, fp16) })
             {
                 using var scope = NewDisposeScope();
                 yield return CheckResult.AtMost(
@@ -116,7 +118,16 @@ internal static class NumberChecks
     {
         // With a learning rate of zero, a step computes gradients and changes nothing else.
         using var work = new Work(model, Work.Options(Pairs, precision), device, 0);
-        var result = work.Take(Work.Batch(model, 0, Pairs));
+        var batch = Work.Batch(model, 0, Pairs);
+        StepResult result;
+        long skipped;
+        do
+        {
+            // In fp16 the first scales of the loss may overflow.
+            skipped = work.State.SkippedSteps;
+            result = work.Take(batch);
+        } while (work.State.SkippedSteps > skipped);
+
         return work
             .State.Model.Parameters.Gradients.narrow(0, 0, work.State.Model.Parameters.Trained.Length)
             .div(result.LossScale ?? 1)
