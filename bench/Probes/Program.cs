@@ -66,12 +66,10 @@ static int Fashion(string folder, Func<string, (Matrix Features, int[] Labels)> 
             : null;
         using var lines = python?.StandardOutput ?? File.OpenText(peers!);
         Console.WriteLine("C        objective ours / scikit-learn   accuracy            CPU s           passes / iterations");
-        foreach (var c in strengths.Select(text => double.Parse(text, CultureInfo.InvariantCulture)))
+        while (lines.ReadLine() is { } line)
         {
-            var peer = JsonSerializer.Deserialize<Peer>(
-                lines.ReadLine() ?? throw new InvalidOperationException("scikit-learn did not run: install python3-sklearn"),
-                JsonSerializerOptions.Web
-            )!;
+            var peer = JsonSerializer.Deserialize<Peer>(line, JsonSerializerOptions.Web)!;
+            var c = peer.C;
             var start = CpuSeconds();
             // What is computed once for all C counts each time, as if C were the only one.
             using var alone = new LogisticRegression(train, trainLabels, 10);
@@ -96,7 +94,8 @@ static int Fashion(string folder, Func<string, (Matrix Features, int[] Labels)> 
             );
         }
 
-        return 0;
+        python?.WaitForExit();
+        return python is null or { ExitCode: 0 } ? 0 : throw new InvalidOperationException("scikit-learn failed: install python3-sklearn.");
     }
     finally
     {
