@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
@@ -40,16 +39,5 @@ internal sealed class Exchange(string program)
         return ReferenceOutputs.Features(model, batch);
     }
 
-    private void Export(params string[] arguments)
-    {
-        using var process = Process.Start(
-            new ProcessStartInfo(program, ["export", .. arguments]) { RedirectStandardOutput = true, UseShellExecute = false }
-        )!;
-        process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException($"{program} export {string.Join(' ', arguments)} failed.");
-        }
-    }
+    private void Export(params string[] arguments) => Script.ClipTrain(program, ["export", .. arguments]);
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ClipTrain.Torch.Operators;
@@ -103,21 +102,5 @@ internal sealed class Peer : IDisposable
         );
     }
 
-    private void Run(params string[] arguments)
-    {
-        var start = new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "open_clip_peer.py"), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            UseShellExecute = false,
-        };
-        using var process = Process.Start(start)!;
-        Versions = process.StandardOutput.ReadToEnd().Trim();
-        process.WaitForExit();
-        if (process.ExitCode != 0)
-        {
-            throw new InvalidOperationException(
-                "open_clip failed. scripts/setup --peers installs PyTorch; PYTHONPATH must name open_clip's src folder."
-            );
-        }
-    }
+    private void Run(params string[] arguments) => Versions = Script.OpenClip(arguments);
 }

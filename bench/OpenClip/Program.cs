@@ -12,7 +12,7 @@ using static TorchSharp.torch;
 //
 //     PYTHONPATH=…/open_clip/src dotnet run -c Release --project bench/OpenClip
 //
-// Exits with 1 if any difference exceeds its bar.
+// Exits with 1 if any difference exceeds its bar. `… -- evaluation MODEL CORPUS` compares counts of right answers instead.
 var record = new Option<string?>("--record")
 {
     Description = "Write open_clip's outputs to this file, tests/Trainer.Tests/Reference/open_clip.json.",
@@ -24,15 +24,31 @@ var exchange = new Command("exchange", "Compare features of small models after a
 {
     program,
 };
+var trained = new Argument<string>("MODEL") { Description = "A trained model, in any form that export accepts." };
+var corpus = new Argument<string>("CORPUS") { Description = "A Parquet file with images, captions and a column label." };
+var images = new Option<int>("--images") { DefaultValueFactory = _ => 1000, Description = "Number of images." };
+var evaluation = new Command("evaluation", "Compare counts of right answers with open_clip's zero-shot and retrieval code.")
+{
+    trained,
+    corpus,
+    images,
+    program,
+};
 var root = new RootCommand("Compare ClipTrain with open_clip on small versions of every model that both have.")
 {
     record,
     shipped,
     exchange,
+    evaluation,
 };
 root.SetAction(parsed => CompareAll(parsed.GetValue(record)));
 shipped.SetAction(parsed => CompareShipped(parsed.GetRequiredValue(names)));
 exchange.SetAction(parsed => CompareExchanged(new Exchange(parsed.GetRequiredValue(program))));
+evaluation.SetAction(parsed =>
+{
+    using var counts = new Counts(parsed.GetRequiredValue(program), parsed.GetRequiredValue(trained));
+    return counts.Compare(parsed.GetRequiredValue(corpus), parsed.GetRequiredValue(images));
+});
 return root.Parse(args).Invoke();
 
 static int CompareAll(string? record)

@@ -3,20 +3,31 @@
     open_clip_peer.py compare CASE.json WEIGHTS BATCH OUTPUTS
     open_clip_peer.py save CASE.json WEIGHTS FOLDER      # as open_clip's users do, with torch.save
     open_clip_peer.py features FOLDER BATCH OUTPUTS      # of a folder that was exported for open_clip
+    open_clip_peer.py evaluate FOLDER TABLE TEMPLATES OUTPUTS   # right answers by open_clip's evaluation code
 
 WEIGHTS, BATCH and OUTPUTS are safetensors. BATCH holds `images` (b,3,S,S) and `tokens` (b,L; as fp32, in which ids are exact).
 OUTPUTS holds `image features`, `text features` and `logits` in evaluation, and unless CASE has no steps the `losses` of the
 steps, the first step's gradients as `gradient/NAME` and how far all steps move weights and running statistics as `moved/NAME`.
+
+TABLE is a CSV file with the columns path, label and caption, TEMPLATES a JSON list, and the OUTPUTS of evaluate a JSON object of
+counts. It needs open_clip 2.24, whose training code is the package training beside it.
 """
+import csv
 import json
 import math
 import os
 import struct
 import sys
+import types
 
 import numpy as np
-import open_clip
 import torch
+
+try:
+    import ftfy
+except ImportError:  # Debian has none. It leaves ASCII captions, as those of the evaluation, as they are.
+    sys.modules["ftfy"] = types.SimpleNamespace(fix_text=lambda text: text)
+import open_clip
 
 FIXED = ("num_batches_tracked", "attn_mask")
 
@@ -177,13 +188,51 @@ def save(case_path, weights_path, folder):
         json.dump({"model_cfg": configuration(case["model"])}, file)
 
 
-def features_of(folder, batch_path, outputs_path):
+def load_folder(folder):
     model = open_clip.CLIP(**read_json(os.path.join(folder, "open_clip_config.json"))["model_cfg"])
     model.load_state_dict(read_safetensors(os.path.join(folder, "open_clip_model.safetensors")), strict=True)
-    write_safetensors(outputs_path, features(model, *read_batch(batch_path)))
+    return model
+
+
+def features_of(folder, batch_path, outputs_path):
+    write_safetensors(outputs_path, features(load_folder(folder), *read_batch(batch_path)))
+
+
+def evaluate(folder, table_path, templates_path, outputs_path):
+    """Preprocessing, tokenizer, zero-shot classifier, accuracy and recall are all open_clip's."""
+    from PIL import Image
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+    from training.train import get_clip_metrics
+    from training.zero_shot import run
+
+    config = read_json(os.path.join(folder, "open_clip_config.json"))
+    model = load_folder(folder).eval()
+    preprocess = image_transform_v2(
+        PreprocessCfg(size=config["model_cfg"]["vision_cfg"]["image_size"], **config["preprocess_cfg"]), is_train=False)
+    tokenizer = open_clip.SimpleTokenizer(context_length=config["model_cfg"]["text_cfg"]["context_length"])
+    with open(table_path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    place = lambda row: os.path.join(os.path.dirname(table_path), row["path"])
+    images = torch.stack([preprocess(Image.open(place(row))) for row in rows])
+    names = sorted({row["label"] for row in rows})
+    targets = torch.tensor([names.index(row["label"]) for row in rows])
+
+    classifier = open_clip.build_zero_shot_classifier(model, tokenizer, names, read_json(templates_path))
+    batches = list(zip(images.split(100), targets.split(100)))
+    top1, top5 = run(model, classifier, batches, types.SimpleNamespace(precision="fp32", device="cpu", batch_size=100))
+    with torch.no_grad():
+        image_features = torch.cat([model.encode_image(batch, normalize=True) for batch, _ in batches])
+        text_features = model.encode_text(tokenizer([row["caption"] for row in rows]), normalize=True)
+        recall = get_clip_metrics(image_features, text_features, model.logit_scale.exp())
+
+    count = lambda share: round(float(share) * len(rows))
+    counts = {"zero-shot top-1": count(top1), "zero-shot top-5": count(top5)}
+    counts.update({name.replace("_R@", " R@"): count(value) for name, value in recall.items() if "_R@" in name})
+    with open(outputs_path, "w") as file:
+        json.dump(counts, file)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    {"compare": compare, "save": save, "features": features_of}[sys.argv[1]](*sys.argv[2:])
+    {"compare": compare, "save": save, "features": features_of, "evaluate": evaluate}[sys.argv[1]](*sys.argv[2:])
     print(open_clip.version.__version__, torch.__version__)

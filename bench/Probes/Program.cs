@@ -3,28 +3,34 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using ClipTrain.Bench.Probes;
+using ClipTrain.Cli.Evaluation;
+using ClipTrain.Cli.Telemetry;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Probes;
 using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Interop;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
+using Spectre.Console;
 
 // Linear probes against scikit-learn, and the whole search at size.
 //   dotnet run -c Release --project bench/Probes -- fashion FOLDER [PEERS]    FOLDER holds fashion-mnist-*.parquet (data demo --labelled),
 //                                                                            PEERS the lines that sklearn_probe.py printed before
+//   dotnet run -c Release --project bench/Probes -- features FOLDER MODEL     the same on features of a model's image tower
 //   dotnet run -c Release --project bench/Probes -- search IMAGES FEATURES CLASSES
 Threads.Set(Environment.ProcessorCount);
 return args switch
 {
-    ["fashion", var folder] => Fashion(folder, peers: null),
-    ["fashion", var folder, var peers] => Fashion(folder, peers),
+    ["fashion", var folder] => Fashion(folder, Pixels, peers: null),
+    ["fashion", var folder, var peers] => Fashion(folder, Pixels, peers),
+    ["features", var folder, var model] => Features(folder, model),
     ["search", var images, var features, var classes] => Search(Number(images), Number(features), Number(classes)),
     _ => Usage(),
 };
 
 static int Usage()
 {
-    Console.Error.WriteLine("fashion FOLDER [PEERS] | search IMAGES FEATURES CLASSES");
+    Console.Error.WriteLine("fashion FOLDER [PEERS] | features FOLDER MODEL | search IMAGES FEATURES CLASSES");
     return 2;
 }
 
@@ -32,14 +38,23 @@ static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
 static double CpuSeconds() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
 
-static int Fashion(string folder, string? peers)
+static int Features(string folder, string path)
+{
+    using var opened = ModelFolder.Open(path);
+    using var model = new EvaluatedClip(opened, path);
+    return Fashion(folder, file => Embedded(file, model), peers: null);
+}
+
+static int Fashion(string folder, Func<string, (Matrix Features, int[] Labels)> read, string? peers)
 {
     string[] strengths = ["0.0001", "0.001", "0.01", "0.1", "1"];
     var work = Directory.CreateTempSubdirectory("cliptrain-probes-").FullName;
     try
     {
-        var (train, trainLabels) = Pixels(Path.Combine(folder, "fashion-mnist-train.parquet"), work, "train");
-        var (test, testLabels) = Pixels(Path.Combine(folder, "fashion-mnist-test.parquet"), work, "test");
+        var (train, trainLabels) = read(Path.Combine(folder, "fashion-mnist-train.parquet"));
+        var (test, testLabels) = read(Path.Combine(folder, "fashion-mnist-test.parquet"));
+        Write(work, "train", train, trainLabels);
+        Write(work, "test", test, testLabels);
         using var python = peers is null
             ? Process.Start(
                 new ProcessStartInfo("/usr/bin/python3", [Path.Combine(AppContext.BaseDirectory, "sklearn_probe.py"), work, .. strengths])
@@ -51,12 +66,10 @@ static int Fashion(string folder, string? peers)
             : null;
         using var lines = python?.StandardOutput ?? File.OpenText(peers!);
         Console.WriteLine("C        objective ours / scikit-learn   accuracy            CPU s           passes / iterations");
-        foreach (var c in strengths.Select(text => double.Parse(text, CultureInfo.InvariantCulture)))
+        while (lines.ReadLine() is { } line)
         {
-            var peer = JsonSerializer.Deserialize<Peer>(
-                lines.ReadLine() ?? throw new InvalidOperationException("scikit-learn did not run: install python3-sklearn"),
-                JsonSerializerOptions.Web
-            )!;
+            var peer = JsonSerializer.Deserialize<Peer>(line, JsonSerializerOptions.Web)!;
+            var c = peer.C;
             var start = CpuSeconds();
             // What is computed once for all C counts each time, as if C were the only one.
             using var alone = new LogisticRegression(train, trainLabels, 10);
@@ -81,7 +94,8 @@ static int Fashion(string folder, string? peers)
             );
         }
 
-        return 0;
+        python?.WaitForExit();
+        return python is null or { ExitCode: 0 } ? 0 : throw new InvalidOperationException("scikit-learn failed: install python3-sklearn.");
     }
     finally
     {
@@ -89,9 +103,11 @@ static int Fashion(string folder, string? peers)
     }
 }
 
-static (Matrix Features, int[] Labels) Pixels(string file, string work, string part)
+static IImageSet Open(string file) => ImageSets.Open(new SetOptions { Name = file, Data = [file] }, [file], new DefaultColumns());
+
+static (Matrix Features, int[] Labels) Pixels(string file)
 {
-    var rows = ImageSets.Open(new SetOptions { Name = part, Data = [file] }, [file], new DefaultColumns()).Rows().ToList();
+    var rows = Open(file).Rows().ToList();
     var features = new Matrix(rows.Count, 784);
     for (var i = 0; i < rows.Count; i++)
     {
@@ -102,10 +118,20 @@ static (Matrix Features, int[] Labels) Pixels(string file, string work, string p
         }
     }
 
-    int[] labels = [.. rows.Select(row => Number(row.Label!))];
+    return (features, [.. rows.Select(row => Number(row.Label!))]);
+}
+
+static (Matrix Features, int[] Labels) Embedded(string file, EvaluatedClip model)
+{
+    using var log = LogSetup.Create(AnsiConsole.Console);
+    var embedded = SetEmbedding.Embed(model, file, Open(file), batch: 256, new SuiteProgress(log, TimeProvider.System));
+    return (embedded.Features, [.. embedded.Images.Select(image => Number(image.Label!))]);
+}
+
+static void Write(string work, string part, Matrix features, int[] labels)
+{
     File.WriteAllBytes(Path.Combine(work, $"{part}.features"), MemoryMarshal.AsBytes(features.Values).ToArray());
     File.WriteAllBytes(Path.Combine(work, $"{part}.labels"), MemoryMarshal.AsBytes<int>(labels).ToArray());
-    return (features, labels);
 }
 
 // Classes as normal clouds whose centres are nearer to each other than a cloud is wide.

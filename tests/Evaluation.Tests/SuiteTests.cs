@@ -112,6 +112,38 @@ public sealed class SuiteTests : IDisposable
         }
     }
 
+    [Fact]
+    public void Every_figure_of_sets_and_shifts_is_known_by_name_before_the_evaluation()
+    {
+        SetOptions Labelled(string name) =>
+            Set(_folder.Parquet($"{name}.parquet", 90, i => SetFolder.Colours[i % 3])) with
+            {
+                Name = name,
+                Train = [_folder.Parquet("train.parquet", 90, i => SetFolder.Colours[i % 3])],
+                GroupColumn = "vendor",
+                Metric = MainMetric.Map11,
+            };
+        var suite = new SuiteOptions
+        {
+            Sets = [Labelled("here"), Labelled("elsewhere")],
+            Robustness =
+            [
+                new()
+                {
+                    Name = "moved",
+                    Reference = "here",
+                    Shifted = "elsewhere",
+                    Slope = 1,
+                    Intercept = 0,
+                },
+            ],
+            Cache = null,
+        };
+        var rows = Run(suite, new ColourModel()).Rows;
+        Assert.Contains(rows, row => row is { Set: "moved", Metric: "accuracy_lost" });
+        Assert.Empty(rows.Select(row => row.Name).Except(FigureNames.Of(suite, new DefaultColumns()), StringComparer.Ordinal));
+    }
+
     [Theory]
     [InlineData("readme")]
     [InlineData("clip_benchmark")]
@@ -129,6 +161,7 @@ public sealed class SuiteTests : IDisposable
             Probe = new() { Protocol = protocol == "readme" ? Probes.ProbeProtocol.Readme : Probes.ProbeProtocol.ClipBenchmark },
         };
         Assert.Equal(1, Figure(Run(options, new ColourModel()), $"probe {protocol}", "top1").Value);
+        Assert.Contains($"{set.Name} probe {protocol} top1", FigureNames.Of(options, new DefaultColumns()), StringComparer.Ordinal);
     }
 
     [Fact]

@@ -43,5 +43,5 @@ public static class SuiteEvaluation
     }
 
     /// <summary>Columns of the model's run, for sets that name none.</summary>
-    private static DefaultColumns Columns(RunOptions? run) => new(run?.Data.ImageColumn, run?.Data.CaptionColumn?.FirstOrDefault());
+    internal static DefaultColumns Columns(RunOptions? run) => new(run?.Data.ImageColumn, run?.Data.CaptionColumn?.FirstOrDefault());
 }

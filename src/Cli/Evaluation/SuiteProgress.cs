@@ -7,7 +7,7 @@ using Serilog;
 namespace ClipTrain.Cli.Evaluation;
 
 /// <summary>Progress log of a suite: every few seconds the progress and remaining time of a set.</summary>
-internal sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObserver
+public sealed class SuiteProgress(ILogger log, TimeProvider time) : ISuiteObserver
 {
     private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(5);
 

@@ -131,12 +131,12 @@ public sealed class CheckpointEvaluations(
             return;
         }
 
-        if (rows.FirstOrDefault(row => $"{row.Set} {row.Task} {row.Metric}" == name) is not { } figure)
+        if (rows.FirstOrDefault(row => row.Name == name) is not { } figure)
         {
             tell(
                 LogEventLevel.Warning,
                 $"evaluation.best_figure is '{name}', which was not measured; available: "
-                    + $"{string.Join(", ", rows.Select(row => $"'{row.Set} {row.Task} {row.Metric}'").Take(6))}"
+                    + $"{string.Join(", ", rows.Select(row => $"'{row.Name}'").Take(6))}"
                     + $"{(rows.Count > 6 ? ", …" : "")}."
             );
             return;
@@ -166,9 +166,7 @@ public sealed class CheckpointEvaluations(
     private IEnumerable<(long Step, double Value)> Figures(string name) =>
         File.ReadLines(Lines)
             .Select(line => JsonSerializer.Deserialize<EvaluatedStep>(line, TelemetryJson.OneLine)!)
-            .SelectMany(line =>
-                line.Results.Where(row => $"{row.Set} {row.Task} {row.Metric}" == name).Select(row => (line.Step, row.Value))
-            );
+            .SelectMany(line => line.Results.Where(row => row.Name == name).Select(row => (line.Step, row.Value)));
 
     /// <summary>Links the checkpoint and the run's configuration into a folder with the layout of a run.</summary>
     private void Hold(long step)

@@ -39,9 +39,9 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         RunFolder.RequireNew(files);
 
-        // Errors in corpus, tokenizer or splits are reported before anything is written.
+        // Errors in corpus, tokenizer or evaluation are reported before anything is written.
         RunPlan.Tokenizer(options);
-        RunEvaluation.CheckSplits(options);
+        EvaluationCheck.Check(options);
         (options, var manifest) = NewRun.Create(files, options, rule => AnsiConsole.MarkupLineInterpolated($"Selecting: {rule} …"));
         return new PreparedRun(files, options, manifest);
     }

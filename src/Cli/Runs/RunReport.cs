@@ -110,9 +110,20 @@ public static class RunReport
     {
         opened.RequireClipPreprocessing();
         var tokenizer = opened.Tokenizer();
-        if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0 })
+        if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 })
         {
-            throw new UsageException("The run file has no evaluation splits: add some under evaluation.retrieval or evaluation.zero_shot.");
+            throw new UsageException(
+                "The run file has no evaluation splits: add some under evaluation.retrieval, evaluation.zero_shot or "
+                    + "evaluation.classification."
+            );
+        }
+
+        if (options.Evaluation.Classification.Count > 0 && opened.Objective != Objective.Classification)
+        {
+            throw new UsageException(
+                $"{opened.Weights.Path}: has no classifier, which the splits under evaluation.classification need; only models trained "
+                    + "with training.objective classification have one."
+            );
         }
 
         RunEvaluation.CheckSplits(options);

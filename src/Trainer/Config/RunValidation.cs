@@ -188,6 +188,17 @@ internal static class RunValidation
 
     private static void AddSplits(RuleList rules, EvaluationOptions evaluation, Func<string, bool> isBound)
     {
+        rules.Add(
+            ["evaluation.every_steps", "evaluation.suite", "evaluation.retrieval", "evaluation.zero_shot", "evaluation.classification"],
+            () =>
+                evaluation is { EverySteps: > 0, Suite: null, Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 }
+                    ? $"is {evaluation.EverySteps}, but there is nothing to evaluate: set evaluation.suite, or add splits"
+                    : null
+        );
+        rules.Add(
+            ["evaluation.best_figure", "evaluation.every_steps"],
+            () => evaluation is { BestFigure: not null, EverySteps: 0 } ? "needs evaluation.every_steps above 0" : null
+        );
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var (split, path) in Items(evaluation.Retrieval, "evaluation.retrieval", isBound))
         {
