@@ -7,8 +7,13 @@ var corpus = new Option<string>("--corpus")
     DefaultValueFactory = _ => "corpora/demo",
     Description = "Folder of the demo corpus (cliptrain data demo).",
 };
+var program = new Option<string>("--program")
+{
+    DefaultValueFactory = _ => "src/Cli/bin/Release/net10.0/cliptrain.dll",
+    Description = "The program that trains.",
+};
 var only = new Option<string>("--only") { DefaultValueFactory = _ => "", Description = "Run only the causes whose words contain this." };
-var root = new RootCommand("Measure which causes of slowness the verdict names. Needs strace.") { corpus, only };
+var root = new RootCommand("Measure which causes of slowness the verdict names. Needs strace.") { corpus, program, only };
 root.SetAction(parsed =>
 {
     var folder = Directory.CreateTempSubdirectory("cliptrain-verdicts-").FullName;
@@ -16,7 +21,7 @@ root.SetAction(parsed =>
     {
         var demo = Path.GetFullPath(parsed.GetRequiredValue(corpus));
         var train = Path.Combine(demo, "train.parquet");
-        var slow = new SlowRun(demo, folder);
+        var slow = new SlowRun(parsed.GetRequiredValue(program), demo, folder);
         var (named, all) = (0, 0);
         foreach (
             var slowdown in Slowdown.All(train, new Corpora(train, folder)).Where(one => one.Cause.Contains(parsed.GetRequiredValue(only)))

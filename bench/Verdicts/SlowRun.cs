@@ -1,12 +1,11 @@
 using System.Diagnostics;
-using ClipTrain.Cli.Runs;
 using ClipTrain.Monitoring.Runs;
 using ClipTrain.Monitoring.Verdict;
 
 namespace ClipTrain.Bench.Verdicts;
 
 /// <summary>Short runs of a small model by <c>cliptrain train</c>, each made slow in one way.</summary>
-internal sealed class SlowRun(string demo, string folder)
+internal sealed class SlowRun(string program, string demo, string folder)
 {
     private static readonly TimeSpan s_stopped = TimeSpan.FromMilliseconds(100),
         s_look = TimeSpan.FromMilliseconds(50);
@@ -19,15 +18,15 @@ internal sealed class SlowRun(string demo, string folder)
     {
         var name = $"slow-{++_count}";
         string[] sets = [$"name={name}", $"output.directory={folder}", "output.page=false", .. slowdown.Sets];
-        string[] program =
+        string[] train =
         [
             "dotnet",
-            typeof(RunProgram).Assembly.Location,
+            Path.GetFullPath(program),
             "train",
             _runFile,
             .. sets.SelectMany(set => new[] { "--set", set }),
         ];
-        var command = slowdown.Strace.Length == 0 ? program : ["strace", "-f", "-qq", "-o", "/dev/null", .. slowdown.Strace, .. program];
+        var command = slowdown.Strace.Length == 0 ? train : ["strace", "-f", "-qq", "-o", "/dev/null", .. slowdown.Strace, .. train];
         using var process = Process.Start(
             new ProcessStartInfo(command[0], command[1..])
             {

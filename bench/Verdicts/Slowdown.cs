@@ -11,7 +11,10 @@ internal sealed record Slowdown(string Cause, Bound Expected, string[] Sets)
     /// <summary>Arguments of strace, which delays system calls of all processes of the run; empty to run without it.</summary>
     public string[] Strace { get; init; } = [];
 
-    /// <summary>True to stop the last worker half of the time.</summary>
+    /// <summary>
+    /// True to stop the last worker half of the time. Steps must be longer than a stop: a worker that is stopped in a collective seems to
+    /// wait for others.
+    /// </summary>
     public bool StopsAWorker { get; init; }
 
     /// <summary>The slow runs.</summary>
@@ -26,7 +29,7 @@ internal sealed record Slowdown(string Cause, Bound Expected, string[] Sets)
             new("one decoding thread", Bound.DecodingThreads, [$"data.train=[{corpora.Large()}]", "data.threads=1", "training.steps=40"]),
             new("images of 3000 pixels", Bound.Decoding, [$"data.train=[{corpora.Huge()}]", "data.threads=2", "training.steps=20"]),
             new("captions of 100 kB", Bound.Tokenizing, [$"data.train=[{corpora.LongCaptions()}]", "training.steps=20"]),
-            new("a worker stopped half of the time", Bound.Straggler, [.. TwoWorkers, "training.steps=200"]) { StopsAWorker = true },
+            new("a worker stopped half of the time", Bound.Straggler, [.. TwoWorkers, "training.global_batch=512", "training.steps=60"]) { StopsAWorker = true },
             new("slow network: 5 ms a send", Bound.Exchange, [.. TwoWorkers, "training.steps=60"])
             {
                 Strace = ["-e", "trace=writev", "-e", "inject=writev:delay_enter=5000"],
@@ -34,7 +37,16 @@ internal sealed record Slowdown(string Cause, Bound Expected, string[] Sets)
             new(
                 "a checkpoint after every step",
                 Bound.Checkpoints,
-                ["checkpoint.every_steps=1", "checkpoint.keep=1", "model.text.width=256", "model.text.heads=4", "training.steps=60"]
+                [
+                    "checkpoint.every_steps=1",
+                    "checkpoint.keep=1",
+                    "training.global_batch=64",
+                    "model.image.width=512",
+                    "model.image.heads=8",
+                    "model.text.width=512",
+                    "model.text.heads=8",
+                    "training.steps=30",
+                ]
             ),
             new("batches of two pairs", Bound.SmallBatch, ["training.global_batch=2", "training.steps=400"]),
             new(

@@ -80,7 +80,7 @@ internal static class PhaseFindings
                 : (0, ""),
             isText
                 ? (1 / (1 - (text / 2)), "half of model.text.context")
-                : (1 / (1 - (image / 2)), "model.image.patch_dropout: 0.5, which needs longer training,"),
+                : (1 / (1 - (image / 2)), "model.image.patch_dropout: 0.5, at some cost in quality,"),
         ];
         var (gain, change) = changes.MaxBy(change => change.Gain);
         return new StepVerdict(
@@ -89,8 +89,8 @@ internal static class PhaseFindings
             rankWait,
             gain,
             $"The arithmetic of the {(isText ? "text" : "image")} tower limits the run: {Percent(Math.Max(image, text))} of a step, and "
-                + $"{Percent(Math.Min(image, text))} is the other tower. {char.ToUpperInvariant(change[0])}{change[1..]} would give up to "
-                + $"{Times(gain)} the pairs a second; otherwise more workers, a faster device or a smaller model."
+                + $"{Percent(Math.Min(image, text))} is the other tower. With {change} expect up to {Times(gain)} the pairs a second; otherwise "
+                + "more workers, a faster device or a smaller model are what is left."
         );
     }
 }

@@ -149,7 +149,7 @@ public sealed class PageServerTests : IDisposable
 
         Assert.Equal("data: {\"sweeps\":true}", line);
         var trials = (await JsonAsync(client, "/api/sweeps"))[0].GetProperty("trials");
-        Assert.Equal(["done", "running"], [trials[0].GetProperty("state").GetString(), trials[3].GetProperty("state").GetString()]);
+        Assert.Equal(("done", "running"), (trials[0].GetProperty("state").GetString(), trials[3].GetProperty("state").GetString()));
     }
 
     [Fact]

@@ -90,7 +90,7 @@ public sealed class StepVerdictTests
     {
         var record = WithPhases(1, "image_backward=0.6 text_backward=0.3", mfu: 0.4, pairs: 128);
         var verdict = Of(_ => record with { Metrics = record.Metrics with { Bf16Speedup = 3 } });
-        Assert.Contains("raining.precision: bf16", verdict.Text, StringComparison.Ordinal);
+        Assert.Contains("training.precision: bf16", verdict.Text, StringComparison.Ordinal);
         Assert.Equal(1 / (0.1 + 0.3), verdict.Gain, 6);
     }
 
