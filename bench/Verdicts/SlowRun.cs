@@ -18,14 +18,7 @@ internal sealed class SlowRun(string program, string demo, string folder)
     {
         var name = $"slow-{++_count}";
         string[] sets = [$"name={name}", $"output.directory={folder}", "output.page=false", .. slowdown.Sets];
-        string[] train =
-        [
-            "dotnet",
-            Path.GetFullPath(program),
-            "train",
-            _runFile,
-            .. sets.SelectMany(set => new[] { "--set", set }),
-        ];
+        string[] train = ["dotnet", Path.GetFullPath(program), "train", _runFile, .. sets.SelectMany(set => new[] { "--set", set })];
         var command = slowdown.Strace.Length == 0 ? train : ["strace", "-f", "-qq", "-o", "/dev/null", .. slowdown.Strace, .. train];
         using var process = Process.Start(
             new ProcessStartInfo(command[0], command[1..])

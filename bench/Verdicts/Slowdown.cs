@@ -29,7 +29,10 @@ internal sealed record Slowdown(string Cause, Bound Expected, string[] Sets)
             new("one decoding thread", Bound.DecodingThreads, [$"data.train=[{corpora.Large()}]", "data.threads=1", "training.steps=40"]),
             new("images of 3000 pixels", Bound.Decoding, [$"data.train=[{corpora.Huge()}]", "data.threads=2", "training.steps=20"]),
             new("captions of 100 kB", Bound.Tokenizing, [$"data.train=[{corpora.LongCaptions()}]", "training.steps=20"]),
-            new("a worker stopped half of the time", Bound.Straggler, [.. TwoWorkers, "training.global_batch=512", "training.steps=60"]) { StopsAWorker = true },
+            new("a worker stopped half of the time", Bound.Straggler, [.. TwoWorkers, "training.global_batch=512", "training.steps=60"])
+            {
+                StopsAWorker = true,
+            },
             new("slow network: 5 ms a send", Bound.Exchange, [.. TwoWorkers, "training.steps=60"])
             {
                 Strace = ["-e", "trace=writev", "-e", "inject=writev:delay_enter=5000"],

@@ -38,7 +38,11 @@ public sealed class WatchedSweepTests : IDisposable
         End(0, 2.0);
         _sweep.Write(new TrialRecord { Id = _trials[1].Id, State = TrialState.Begun });
         var view = Assert.Single(_watched.Read());
-        Assert.Equal(["done", "interrupted", "missing", "missing", "missing"], view.Trials.Select(trial => trial.State), StringComparer.Ordinal);
+        Assert.Equal(
+            ["done", "interrupted", "missing", "missing", "missing"],
+            view.Trials.Select(trial => trial.State),
+            StringComparer.Ordinal
+        );
         Assert.Null(view.Law);
         Assert.Contains("power", view.Note, StringComparison.Ordinal);
         Assert.Same(_watched.Read(), _watched.Read());
