@@ -21,6 +21,17 @@ internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyLis
             Console.WriteLine($"{combinations} trials: computing their cost takes a while.");
         }
 
-        return new OpenedSweep(sweep, new SweepFolder(sweep.Folder), TrialPlanner.Plan(sweep, new RunResolver(sweep)));
+        return Plan(sweep, new SweepFolder(sweep.Folder));
     }
+
+    /// <param name="directory">Folder of a sweep that has run.</param>
+    /// <exception cref="ExperimentException">The sweep's file no longer exists or is invalid.</exception>
+    public static OpenedSweep OfFolder(string directory)
+    {
+        var folder = new SweepFolder(directory);
+        return Plan(SweepFile.Read(File.ReadAllText(folder.Source).Trim()), folder);
+    }
+
+    private static OpenedSweep Plan(Sweep sweep, SweepFolder folder) =>
+        new(sweep, folder, TrialPlanner.Plan(sweep, new RunResolver(sweep)));
 }

@@ -67,6 +67,7 @@ public sealed class TensorBoardWriter : IDisposable
             .. Optional($"{name}/gradient_norm", tower?.GradientNorm),
             .. Optional($"{name}/mean_cosine", tower?.MeanCosine),
             .. Optional($"{name}/effective_rank", tower?.EffectiveRank),
+            .. Optional($"{name}/movement", tower?.Movement),
         ];
 
     private static IEnumerable<(string Name, double Value)> Loader(LoaderMetrics? loader)

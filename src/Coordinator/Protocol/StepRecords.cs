@@ -55,6 +55,7 @@ public sealed record StepMetrics
     /// <summary>Learning rate; 0 for a step that changed no weight.</summary>
     public required double LearningRate { get; init; }
 
+    /// <summary>Time since the step before, or since the generation's start: a checkpoint between two steps counts.</summary>
     public required double StepSeconds { get; init; }
 
     public required double ImagesPerSecond { get; init; }
@@ -99,6 +100,12 @@ public sealed record StepMetrics
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? Mfu { get; init; }
 
+    /// <summary>
+    /// Rate of bf16 matrix products on the reporting rank's device, as a multiple of those in fp32; null except in runs in fp32.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Bf16Speedup { get; init; }
+
     /// <summary>State of the image tower; null between measurements.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public TowerMetrics? ImageTower { get; init; }
@@ -114,7 +121,15 @@ public sealed record StepMetrics
 /// </param>
 /// <param name="MeanCosine">Mean cosine similarity of two samples; null without embeddings.</param>
 /// <param name="EffectiveRank">Number of directions over which the embeddings spread; null without embeddings.</param>
-public sealed record TowerMetrics(double? GradientNorm, double? MeanCosine, double? EffectiveRank);
+public sealed record TowerMetrics(double? GradientNorm, double? MeanCosine, double? EffectiveRank)
+{
+    /// <summary>
+    /// Change of the tower's trained weights since the measurement before, relative to their norm; null at the first one, and if all
+    /// its parameters are locked.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Movement { get; init; }
+}
 
 /// <summary>Recent activity of one stage of the data loader.</summary>
 /// <param name="Rate">Samples per second.</param>
@@ -135,7 +150,16 @@ public sealed record LoaderMetrics(
     StageMetrics Assemble,
     long QueuedSamples,
     int QueuedBatches
-);
+)
+{
+    /// <summary>Decoding threads; null in files of older versions.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Threads { get; init; }
+
+    /// <summary>Cores that the worker may use; null in files of older versions.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public int? Cores { get; init; }
+}
 
 /// <summary>A line of the ledger; exactly one property is set.</summary>
 /// <param name="After">Set in the first line of every segment.</param>

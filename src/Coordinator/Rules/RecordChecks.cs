@@ -68,6 +68,7 @@ internal static class RecordChecks
             ?? Negative("number of truncated captions", metrics.TruncatedCaptions)
             ?? OfLoader(metrics.Loader)
             ?? Negative("utilisation", metrics.Mfu ?? 0)
+            ?? Negative("speed-up of bf16", metrics.Bf16Speedup ?? 0)
             ?? OfTower("image", metrics.ImageTower)
             ?? OfTower("text", metrics.TextTower)
             ?? (
@@ -94,7 +95,10 @@ internal static class RecordChecks
         static string? Negative(string what, double value) => IsCount(value) ? null : FormattableString.Invariant($"the {what} is {value}");
 
         static string? OfTower(string name, TowerMetrics? tower) =>
-            IsCount(tower?.GradientNorm ?? 0) && double.IsFinite(tower?.MeanCosine ?? 0) && IsCount(tower?.EffectiveRank ?? 0)
+            IsCount(tower?.GradientNorm ?? 0)
+            && double.IsFinite(tower?.MeanCosine ?? 0)
+            && IsCount(tower?.EffectiveRank ?? 0)
+            && IsCount(tower?.Movement ?? 0)
                 ? null
                 : $"the figures of its {name} tower are not well formed";
 
@@ -104,6 +108,8 @@ internal static class RecordChecks
                 .All(stage =>
                     stage is not null && IsCount(stage.Rate) && IsCount(stage.Busy) && IsCount(stage.Starved) && IsCount(stage.Blocked)
                 )
+                && loader.Threads is null or > 0
+                && loader.Cores is null or > 0
                 ? null
                 : "the figures of its loader are not well formed";
 

@@ -23,6 +23,9 @@ public sealed record LoaderFigures
     /// <summary>Decoding threads.</summary>
     public required int Threads { get; init; }
 
+    /// <summary>Cores that the loader's process may use; null if unknown.</summary>
+    public int? Cores { get; init; }
+
     /// <summary>Reading row groups, including storage and decompression; never starved.</summary>
     public required StageFigures Read { get; init; }
 

@@ -76,7 +76,7 @@ public sealed class TrainingLoader : IDisposable
     public long SamplesRead { get; private set; }
 
     /// <summary>Counters of its stages up to now. Thread-safe.</summary>
-    public LoaderFigures Figures => _pipeline.Figures;
+    public LoaderFigures Figures => _pipeline.Figures with { Cores = _options.Cores };
 
     /// <summary>Samples skipped so far.</summary>
     public long BadSamples { get; private set; }

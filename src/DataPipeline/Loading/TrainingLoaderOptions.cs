@@ -29,6 +29,9 @@ public sealed record TrainingLoaderOptions
     /// <summary>Decoding threads.</summary>
     public int Threads { get; init; } = 1;
 
+    /// <summary>Cores that the worker may use; reported with the loader's figures, null if unknown.</summary>
+    public int? Cores { get; init; }
+
     /// <summary>Batches prepared ahead of the one being taken.</summary>
     public int Prefetch { get; init; } = 2;
 

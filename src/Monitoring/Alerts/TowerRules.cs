@@ -22,6 +22,9 @@ internal sealed class TowerRules
     /// <summary>Smallest share of the other tower's gradient norm that a living tower has.</summary>
     private const double NoGradient = 1e-4;
 
+    /// <summary>Smallest share of the other tower's movement that a tower makes which keeps its updates.</summary>
+    private const double NoMovement = 1e-4;
+
     private double _highestImageRank,
         _highestTextRank;
 
@@ -48,6 +51,8 @@ internal sealed class TowerRules
             Collapse("text", texts, _highestTextRank),
             Dead("image", images, "text", texts),
             Dead("text", texts, "image", images),
+            Frozen("image", images, "text", texts),
+            Frozen("text", texts, "image", images),
         ];
     }
 
@@ -74,6 +79,21 @@ internal sealed class TowerRules
                 $"The {name} tower gets hardly any gradient (norm {Of(tower[^1]!.GradientNorm)}, the {otherName} tower "
                     + $"{Of(other[^1]!.GradientNorm)}), so it does not learn: resume from an earlier checkpoint with a lower "
                     + "training.learning_rate, or check training.start_from."
+            )
+            : null;
+
+    /// <summary>A tower with gradients whose weights stay where they are. One locked by configuration has no movement at all.</summary>
+    private static (string, string)? Frozen(string name, TowerMetrics?[] tower, string otherName, TowerMetrics?[] other) =>
+        tower
+            .Zip(other)
+            .All(step =>
+                step.First?.GradientNorm > 0 && step.Second?.Movement > 0 && step.First?.Movement < NoMovement * step.Second!.Movement
+            )
+            ? (
+                "frozen-tower",
+                $"The weights of the {name} tower do not move, although it gets gradients, while the {otherName} tower's move by "
+                    + $"{Of(100 * other[^1]!.Movement)}% between measurements: something puts them back. To keep a tower as it is, set "
+                    + "training.unlocked_groups."
             )
             : null;
 

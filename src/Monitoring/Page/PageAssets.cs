@@ -6,7 +6,7 @@ namespace ClipTrain.Monitoring.Page;
 /// <summary>The page's files, embedded in this assembly.</summary>
 internal static class PageAssets
 {
-    private static readonly string[] s_scripts = ["uPlot.js", "data.js", "charts.js", "probe.js", "page.js"];
+    private static readonly string[] s_scripts = ["uPlot.js", "data.js", "charts.js", "probe.js", "sweep.js", "page.js"];
     private static readonly string[] s_styles = ["uPlot.css", "page.css"];
 
     /// <summary>A script or stylesheet; null if there is none of that name.</summary>

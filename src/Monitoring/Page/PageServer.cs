@@ -104,6 +104,7 @@ public sealed class PageServer : IAsyncDisposable
             (RequestDelegate)(context => WriteJsonAsync(context, board.Look(Query(context, "run"), run => PageJson.Of(run.Probe))))
         );
         app.MapGet("/api/series", (RequestDelegate)(context => WriteJsonAsync(context, Series(context, board))));
+        app.MapGet("/api/sweeps", (RequestDelegate)(context => WriteJsonAsync(context, PageJson.Of(board.Sweeps()))));
         app.MapGet("/api/events", (RequestDelegate)(context => FollowAsync(context, board)));
     }
 

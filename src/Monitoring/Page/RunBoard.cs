@@ -20,12 +20,16 @@ public sealed class RunBoard : IAsyncDisposable
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _reading;
+    private readonly ISweepSource? _source;
+    private readonly Lock _sweepLock = new();
+    private IReadOnlyList<SweepView> _sweeps = [];
 
     /// <param name="directories">Returns the runs' directories; called at each read, since runs come and go.</param>
     /// <param name="time">Clock for the interval.</param>
-    public RunBoard(Func<IReadOnlyList<string>> directories, TimeProvider time)
+    /// <param name="sweeps">The sweeps that pages show; null for none.</param>
+    public RunBoard(Func<IReadOnlyList<string>> directories, TimeProvider time, ISweepSource? sweeps = null)
     {
-        (_directories, _time) = (directories, time);
+        (_directories, _time, _source) = (directories, time, sweeps);
         Read();
         _reading = Task.Run(ReadOnAsync);
     }
@@ -50,7 +54,17 @@ public sealed class RunBoard : IAsyncDisposable
         }
     }
 
-    /// <summary>Follows the runs: messages for a page until it disconnects.</summary>
+    /// <summary>The sweeps as they are now.</summary>
+    public IReadOnlyList<SweepView> Sweeps()
+    {
+        // Fitting a law takes longer than reading runs, which goes on meanwhile.
+        lock (_sweepLock)
+        {
+            return _sweeps = _source?.Read() ?? [];
+        }
+    }
+
+    /// <summary>Follows the runs and sweeps: messages for a page until it disconnects.</summary>
     public async IAsyncEnumerable<string> FollowAsync(
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation
     )
@@ -97,11 +111,7 @@ public sealed class RunBoard : IAsyncDisposable
                 return;
             }
 
-            var message = PageJson.Of(news);
-            foreach (var page in _pages)
-            {
-                page.Writer.TryWrite(message);
-            }
+            Send(PageJson.Of(news));
         }
     }
 
@@ -119,6 +129,27 @@ public sealed class RunBoard : IAsyncDisposable
         }
     }
 
+    /// <summary>Tells the pages to load the sweeps again if they have changed.</summary>
+    internal void ReadSweeps()
+    {
+        var before = _sweeps;
+        if (!ReferenceEquals(Sweeps(), before))
+        {
+            lock (_lock)
+            {
+                Send(PageJson.Of(new { Sweeps = true }));
+            }
+        }
+    }
+
+    private void Send(string message)
+    {
+        foreach (var page in _pages)
+        {
+            page.Writer.TryWrite(message);
+        }
+    }
+
     /// <summary>Reads the runs on request while no page follows them.</summary>
     private void ReadIfAlone()
     {
@@ -133,12 +164,19 @@ public sealed class RunBoard : IAsyncDisposable
         using var timer = new PeriodicTimer(s_interval, _time);
         while (await timer.WaitForNextTickAsync(_stop.Token))
         {
+            bool isFollowed;
             lock (_lock)
             {
-                if (_pages.Count > 0)
+                isFollowed = _pages.Count > 0;
+                if (isFollowed)
                 {
                     Read();
                 }
+            }
+
+            if (isFollowed && _source is not null)
+            {
+                ReadSweeps();
             }
         }
     }

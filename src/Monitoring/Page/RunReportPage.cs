@@ -5,9 +5,9 @@ public static class RunReportPage
 {
     private const int Points = 2000;
 
-    /// <summary>Writes the page with the current state of runs.</summary>
+    /// <summary>Writes the page with the current state of runs and sweeps.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public static async Task WriteAsync(string path, IReadOnlyList<string> directories, TimeProvider time)
+    public static async Task WriteAsync(string path, IReadOnlyList<string> directories, TimeProvider time, ISweepSource? sweeps = null)
     {
         var board = new RunBoard(() => directories, time);
         await using (board)
@@ -24,6 +24,7 @@ public static class RunReportPage
                             run => PageJson.Series(run.Value, run.Value.Metrics.Slice(0, double.MaxValue, Points)),
                             StringComparer.Ordinal
                         ),
+                        Sweeps = sweeps?.Read() ?? [],
                     }
                 )
             );

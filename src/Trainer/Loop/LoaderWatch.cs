@@ -45,7 +45,11 @@ public sealed class LoaderWatch
             Stage(figures.Assemble, seconds, figures.Threads),
             figures.QueuedSamples,
             figures.QueuedBatches
-        );
+        )
+        {
+            Threads = figures.Threads,
+            Cores = figures.Cores,
+        };
     }
 
     private static StageMetrics Stage(StageFigures stage, double seconds, int threads) =>

@@ -80,7 +80,7 @@ public sealed class TrainingLoop(
         ModelCost.StepFlops(state.Model),
         // One rank is enough: the others would slow its measurement down.
         group.Rank == 0
-            ? () => MachinePeak.Of(options.Training.Precision, state.Model.Parameters.Master.device)
+            ? () => MachineRates.Of(options.Training.Precision, state.Model.Parameters.Master.device)
             : null
     );
 
@@ -88,6 +88,7 @@ public sealed class TrainingLoop(
     private readonly LoaderWatch _watch = new();
     private long _lastCheckpoint = time.GetTimestamp();
     private TimeSpan _busy;
+    private (long Time, TimeSpan Waited) _since;
     private StepResult _last = new(Loss: 0, GradientNorm: 0, LearningRate: 0, LogitScale: null, LogitBias: null);
 
     /// <summary>Trains until the run is complete or a directive asks to stop or regroup.</summary>
@@ -101,6 +102,7 @@ public sealed class TrainingLoop(
         }
 
         Probe();
+        _since = (time.GetTimestamp(), group.Waited);
         while (state.Step < plan.TotalSteps)
         {
             writer.ThrowIfFailed();
@@ -145,7 +147,6 @@ public sealed class TrainingLoop(
     /// <summary>Takes one step. Returns the strongest directive of any rank, which is the same on all ranks.</summary>
     private Directive TakeStep(CancellationToken cancellation)
     {
-        var (started, waited) = (time.GetTimestamp(), group.Waited);
         using var scope = NewDisposeScope();
         using var batch = TakeBatch(out var directive, cancellation);
         if (batch is not null && batch.Step != state.Step)
@@ -180,8 +181,8 @@ public sealed class TrainingLoop(
         _last = result;
         state.BadSamples += shares.Sum(share => share.BadSamples);
 
-        var elapsed = time.GetElapsedTime(started);
-        _busy = elapsed - (group.Waited - waited);
+        var elapsed = time.GetElapsedTime(_since.Time);
+        _busy = elapsed - (group.Waited - _since.Waited);
         state.TrainingSeconds += elapsed.TotalSeconds;
         _profile.Add(elapsed, batch.Count);
         control.StepCommitted(
@@ -197,6 +198,8 @@ public sealed class TrainingLoop(
                 shares
             )
         );
+        // A checkpoint between two steps counts for the second one, the measurement of the machine for none.
+        _since = (time.GetTimestamp(), group.Waited);
         return ranks.Max(rank => rank.Directive);
     }
 
@@ -263,7 +266,7 @@ public sealed class TrainingLoop(
 
     private StepMetrics Metrics(StepResult result, long pairs, double seconds, TimeSpan dataWait, long truncated)
     {
-        var (phases, mfu) = state.Step % TrainingStep.MeasuredEvery == 0 ? _profile.Take(_step.Timer) : (null, null);
+        var (phases, mfu, bf16Speedup) = state.Step % TrainingStep.MeasuredEvery == 0 ? _profile.Take(_step.Timer) : (null, null, null);
         return new()
         {
             Step = state.Step,
@@ -286,6 +289,7 @@ public sealed class TrainingLoop(
             SkippedSteps = result.LossScale is null ? null : state.SkippedSteps,
             Phases = phases,
             Mfu = mfu,
+            Bf16Speedup = bf16Speedup,
             ImageTower = result.ImageTower,
             TextTower = result.TextTower,
         };
@@ -301,6 +305,7 @@ public sealed class TrainingLoop(
 
     private void Checkpoint()
     {
+        using var lap = _step.Timer?.Measure(StepPhase.Checkpoint);
         _lastCheckpoint = time.GetTimestamp();
         // A run that stops before its first step has nothing to save.
         if (state.Step > 0 && StateTransfer.Gather(state, group) is { } snapshot)

@@ -54,6 +54,7 @@ public sealed class TrainingStep(
     public const int MeasuredEvery = 10;
 
     private readonly TowerNorms _norms = new(state.Model.Parameters, state.Model.Options);
+    private readonly TowerMovement _movement = new(state.Model.Parameters, state.Model.Options);
     private readonly IObjective _objective = ObjectiveFactory.Create(state.Model, options, group, timer);
 
     // Reduce-scatter runs once after backward instead of bucket by bucket.
@@ -118,6 +119,7 @@ public sealed class TrainingStep(
     private TowerMetrics?[] Measure(torch.Tensor gradients, bool overflows, (torch.Tensor Images_bD, torch.Tensor Texts_bD)? embeddings)
     {
         var norms = _norms.Of(gradients, state.Optimizer.Held, state.Optimizer.HoldsAll ? null : group);
+        var movements = _movement.Measure();
         return
         [
             Of(Tower.Image, embeddings is { } images ? EmbeddingSpread.Of(images.Images_bD) : null),
@@ -127,7 +129,9 @@ public sealed class TrainingStep(
         TowerMetrics? Of(Tower tower, EmbeddingSpread? spread)
         {
             var norm = overflows ? null : norms[(int)tower] / state.LossScale.Factor;
-            return norm is null && spread is null ? null : new TowerMetrics(norm, spread?.MeanCosine, spread?.EffectiveRank);
+            return norm is null && spread is null
+                ? null
+                : new TowerMetrics(norm, spread?.MeanCosine, spread?.EffectiveRank) { Movement = movements[(int)tower] };
         }
     }
 
@@ -155,7 +159,11 @@ public sealed class TrainingStep(
         return loss;
     }
 
-    public void Dispose() => _reducer.Dispose();
+    public void Dispose()
+    {
+        _movement.Dispose();
+        _reducer.Dispose();
+    }
 
     /// <summary>The gradient summed over the ranks, or this rank's slice of it, and the norm of the whole gradient.</summary>
     private (torch.Tensor Gradients, double Norm) FinishGradients()

@@ -31,6 +31,9 @@ public enum StepPhase
     Reduction,
 
     Optimizer,
+
+    /// <summary>Copying the state for a checkpoint, and waiting for the one before to be on disk.</summary>
+    Checkpoint,
 }
 
 /// <summary>

@@ -11,7 +11,7 @@ internal sealed class TowerNorms
     private readonly FlatSlice[][] _slices;
 
     public TowerNorms(FlatParameters parameters, ModelOptions model) =>
-        _slices = [.. Enum.GetValues<Tower>().Select(tower => Slices(parameters, model, tower))];
+        _slices = [.. Enum.GetValues<Tower>().Select(tower => TowerSlices.Of(parameters, model, tower))];
 
     /// <summary>Norms by <see cref="Tower"/>; null for a tower without trained parameters. With slices, all ranks call it together.</summary>
     /// <param name="gradients">The whole gradient, or this rank's slice of it.</param>
@@ -33,30 +33,5 @@ internal sealed class TowerNorms
     {
         var part = slice.Intersect(held);
         return part.Length > 0 ? GradientNorm.SumOfSquares(gradients, part.From(held.Offset)) : 0;
-    }
-
-    /// <summary>The tower's parts of the layout, adjacent ones merged.</summary>
-    private static FlatSlice[] Slices(FlatParameters parameters, ModelOptions model, Tower tower)
-    {
-        var slices = new List<FlatSlice>();
-        foreach (var spec in parameters.Specs.Where(spec => spec is { IsLocked: false, IsStatistic: false }))
-        {
-            if (TowerGroups.Of(model, spec.Name)?.Tower != tower)
-            {
-                continue;
-            }
-
-            var slice = parameters.SliceOf(spec.Name);
-            if (slices.Count > 0 && slices[^1].End == slice.Offset)
-            {
-                slices[^1] = slices[^1] with { Length = slices[^1].Length + slice.Length };
-            }
-            else
-            {
-                slices.Add(slice);
-            }
-        }
-
-        return [.. slices];
     }
 }

@@ -109,6 +109,7 @@ public static class RunPlan
                 WorldSize = share.WorldSize,
                 Seed = options.Seed,
                 Threads = DecodeThreads(options.Data, options.Cluster, share.Cores),
+                Cores = share.Cores,
                 Prefetch = options.Data.Prefetch,
                 LongCaptions = options.Data.LongCaptions,
                 CaptionMode = options.Data.CaptionMode,

@@ -64,6 +64,28 @@ public sealed class TowerRulesTests
     public void A_tower_that_is_locked_by_configuration_is_not_dead() =>
         Assert.Empty(Raised(1000, _ => s_good with { GradientNorm = null }, _ => s_good));
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1e-8)]
+    public void A_tower_whose_weights_are_put_back_is_noticed_although_it_gets_gradients(double movement)
+    {
+        var moves = s_good with { Movement = 0.002 };
+        var alert = Assert.Single(Raised(1000, step => step < Collapse ? moves : moves with { Movement = movement }, _ => moves));
+
+        Assert.Equal("frozen-tower", alert.Kind);
+        Assert.InRange(alert.Step, Collapse, Collapse + 200);
+        Assert.Contains("the image tower", alert.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_tower_that_moves_little_or_is_locked_is_not_frozen()
+    {
+        var moves = s_good with { Movement = 0.002 };
+        Assert.Empty(Raised(1000, _ => moves with { Movement = 2e-6 }, _ => moves));
+        Assert.Empty(Raised(1000, _ => s_good with { GradientNorm = null }, _ => moves));
+        Assert.Empty(Raised(1000, _ => moves with { Movement = 0 }, _ => moves with { Movement = 0 }));
+    }
+
     [Fact]
     public void Steps_that_change_nothing_kill_no_tower() =>
         Assert.Empty(Raised(1000, _ => s_good with { GradientNorm = 0 }, _ => s_good with { GradientNorm = 0 }));

@@ -21,6 +21,7 @@ public sealed partial class BrowserTests : IDisposable
 
     private readonly RunFolder _run = new();
     private readonly RunFolder _other = new("other");
+    private FixedSweeps? _sweeps;
 
     [Theory]
     [InlineData("--window-size=1400,2000", "--blink-settings=preferredColorScheme=1")]
@@ -91,6 +92,29 @@ public sealed partial class BrowserTests : IDisposable
         Assert.Contains("<b>&lt;script&gt;document.body.dataset.broken = 1&lt;/script&gt; ✓</b>", page, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--window-size=1400,2000", "--blink-settings=preferredColorScheme=1")]
+    [InlineData("--window-size=390,800", "--blink-settings=preferredColorScheme=0")]
+    public async Task A_sweep_is_a_chart_in_words_and_a_table_of_its_trials(params string[] options)
+    {
+        _run.Append(1, 20);
+        _other.Append(1, 20);
+        _sweeps = new FixedSweeps([FixedSweeps.Demo with { Name = "<b>demo</b>" }]);
+
+        var page = await DumpAsync(options);
+
+        Assert.Contains("data-axe=\"none\"", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("data-broken", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "aria-label=\"Chart of the sweep &lt;b&gt;demo&lt;/b&gt;. 6 trials: 4 done, 1 running, 1 failed. loss by training FLOPs; the line is "
+                + "the law power, from 4 to 1, with its 95% interval. 1 of 1 predictions held in their 90% interval.\"",
+            page,
+            StringComparison.Ordinal
+        );
+        Assert.Contains("&lt;script&gt;document.body.dataset.broken = 1&lt;/script&gt;", page, StringComparison.Ordinal);
+        Assert.Contains("trials</span>", page, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_run_without_a_step_is_an_empty_page_and_not_a_broken_one()
     {
@@ -109,7 +133,7 @@ public sealed partial class BrowserTests : IDisposable
     private async Task<string> DumpAsync(params string[] options)
     {
         var path = Path.Combine(_run.Directory, "report.html");
-        await RunReportPage.WriteAsync(path, [_run.Directory, _other.Directory], TimeProvider.System);
+        await RunReportPage.WriteAsync(path, [_run.Directory, _other.Directory], TimeProvider.System, _sweeps);
         var axe = await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "axe.min.js"));
         await File.WriteAllTextAsync(
             path,

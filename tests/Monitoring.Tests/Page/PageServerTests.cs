@@ -126,6 +126,33 @@ public sealed class PageServerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_page_that_follows_is_told_when_a_sweep_changes()
+    {
+        var sweeps = new FixedSweeps([]);
+        var board = new RunBoard(() => [_run.Directory], TimeProvider.System, sweeps);
+        await using var page = await PageServer.StartAsync(s_anyPort, token: null, board);
+        using var client = new HttpClient { BaseAddress = page.Address };
+        Assert.Equal(0, (await JsonAsync(client, "/api/sweeps")).GetArrayLength());
+        using var reader = new StreamReader(await client.GetStreamAsync("/api/events"));
+
+        string? line = null;
+        var reading = Task.Run(async () =>
+        {
+            while ((line = await reader.ReadLineAsync()) is not null && !line.StartsWith("data:", StringComparison.Ordinal)) { }
+        });
+        while (!reading.IsCompleted)
+        {
+            sweeps.Now = [FixedSweeps.Demo];
+            board.ReadSweeps();
+            await Task.Yield();
+        }
+
+        Assert.Equal("data: {\"sweeps\":true}", line);
+        var trials = (await JsonAsync(client, "/api/sweeps"))[0].GetProperty("trials");
+        Assert.Equal(("done", "running"), (trials[0].GetProperty("state").GetString(), trials[3].GetProperty("state").GetString()));
+    }
+
+    [Fact]
     public async Task A_report_holds_its_data_and_text_of_files_cannot_end_its_script()
     {
         _run.Append(1, 5);

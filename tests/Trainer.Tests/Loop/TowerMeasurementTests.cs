@@ -25,7 +25,11 @@ public class TowerMeasurementTests
         {
             Assert.InRange(tower.MeanCosine!.Value, -1, 1);
             Assert.InRange(tower.EffectiveRank!.Value, 1, Pairs - 1);
+            Assert.Null(tower.Movement);
         }
+
+        Assert.True(results[19].ImageTower!.Movement > 0);
+        Assert.True(results[19].TextTower!.Movement > 0);
 
         // What is missing from the whole is the gradient of the logit scale.
         var towers = Math.Sqrt(Square(results[9].ImageTower!.GradientNorm) + Square(results[9].TextTower!.GradientNorm));
@@ -69,8 +73,9 @@ public class TowerMeasurementTests
             Training = TinyClip.Run().Training with { UnlockedGroups = new UnlockedGroupsOptions { Image = 0 } },
         };
         using var state = new TrainingState(options);
-        var last = Take(state, new RankGroup(), options.Training, 10)[^1];
+        var last = Take(state, new RankGroup(), options.Training, 20)[^1];
         Assert.Null(last.ImageTower!.GradientNorm);
+        Assert.Null(last.ImageTower.Movement);
         Assert.NotNull(last.ImageTower.MeanCosine);
         Assert.True(last.TextTower!.GradientNorm > 0);
     }

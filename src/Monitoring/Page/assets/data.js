@@ -11,6 +11,7 @@ async function ask(path, parameters) {
 const source = isReport
   ? {
       runs: async () => REPORT.runs,
+      sweeps: async () => REPORT.sweeps,
       details: async run => REPORT.details[run],
       probe: async run => REPORT.probes[run],
       series: async (run, names, from, to) => cut(REPORT.series[run], from, to),
@@ -18,6 +19,7 @@ const source = isReport
     }
   : {
       runs: () => ask('api/runs', {}),
+      sweeps: () => ask('api/sweeps', {}),
       details: run => ask('api/details', { run }),
       probe: run => ask('api/probe', { run }),
       series: (run, names, from, to) => ask('api/series', { run, names: names.join(), from: from ?? 0, to: to ?? Number.MAX_VALUE, points: POINTS }),

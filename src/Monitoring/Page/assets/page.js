@@ -170,6 +170,7 @@ function tell() {
 // What the server tells of new steps and events; drawn at most once a frame.
 let isDrawing = false;
 function onNews(news) {
+  if (news.sweeps) { loadSweeps(); return; }
   let reloads = false;
   for (const { run: name, version, steps, events } of news) {
     const run = runs.find(other => other.name === name), slice = slices.get(name);
@@ -199,11 +200,13 @@ async function start() {
   $('whole').onclick = () => zoom();
   $('run').onchange = drawDetails;
   $('probe-step').oninput = drawProbe;
-  addEventListener('resize', () => { for (const chart of charts.values()) chart.resize(); });
+  $('sweep-name').onchange = drawSweep;
+  addEventListener('resize', () => { for (const chart of charts.values()) chart.resize(); drawSweep(); });
   await reload();
   await load();
   await drawDetails();
-  source.follow(onNews, connected => { if (connected && !isConnected) reload().then(load); isConnected = connected; tell(); });
+  await loadSweeps();
+  source.follow(onNews, connected => { if (connected && !isConnected) { reload().then(load); loadSweeps(); } isConnected = connected; tell(); });
 }
 
 start();

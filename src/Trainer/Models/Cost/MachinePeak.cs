@@ -6,6 +6,19 @@ using static TorchSharp.torch;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
+/// <summary>Rates of matrix products that a run can compare itself with.</summary>
+/// <param name="Peak">Floating-point operations a second in the run's own precision.</param>
+/// <param name="Bf16Speedup">The rate in bf16 as a multiple of that in fp32; null unless the run computes in fp32.</param>
+public readonly record struct MachineRates(double Peak, double? Bf16Speedup)
+{
+    /// <summary>Measures the rates with the current number of threads.</summary>
+    public static MachineRates Of(Precision precision, torch.Device device)
+    {
+        var peak = MachinePeak.Of(precision, device);
+        return new(peak, precision == Precision.Fp32 ? Math.Round(MachinePeak.Of(Precision.Bf16, device) / peak, 2) : null);
+    }
+}
+
 /// <summary>Peak of a device in practice: the best rate of several products of large square matrices.</summary>
 public static class MachinePeak
 {

@@ -1,0 +1,133 @@
+using ClipTrain.Coordinator.Storage;
+using ClipTrain.Experiments;
+using ClipTrain.Experiments.Scaling;
+using ClipTrain.Experiments.Sweeps;
+using ClipTrain.Monitoring.Page;
+
+namespace ClipTrain.Cli.Sweeps;
+
+/// <summary>A sweep on disk for the live page. Its law is fitted again when a trial ends.</summary>
+internal sealed class WatchedSweep(string directory)
+{
+    /// <summary>Draws of the law's interval: fewer than a report takes, because a page waits for them.</summary>
+    private const int Draws = 200;
+
+    private const int CurvePoints = 60;
+
+    /// <summary>Factor by which the law is drawn beyond the trials.</summary>
+    private const double Beyond = 2;
+
+    /// <summary>Laws of which the better one by AIC is drawn if the sweep names none.</summary>
+    private static readonly string[] s_laws = ["power", "power_floor"];
+
+    private readonly SweepFolder _folder = new(directory);
+    private OpenedSweep? _opened;
+    private (string Records, SweepView View)? _last;
+    private (IReadOnlyList<Observation> Of, SweepLaw? Law, string? Note)? _fit;
+
+    /// <summary>The sweep as it is now; the same object while nothing changes.</summary>
+    public SweepView View()
+    {
+        try
+        {
+            _opened ??= OpenedSweep.OfFolder(directory);
+            var isRunning = new Lazy<bool>(() => RunLock.IsHeld(_folder.Lock));
+            TrialRecord[] records = [.. _opened.Trials.Select(trial => _folder.Read(trial.Id))];
+            string[] states = [.. records.Select(record => StateOf(record, isRunning))];
+            var key = string.Join('\n', [.. states, .. _folder.PredictionFiles()]);
+            if (_last?.Records != key)
+            {
+                _last = (key, Of(_opened, records, states));
+            }
+
+            return _last.Value.View;
+        }
+        catch (Exception error) when (error is ExperimentException or IOException or UnauthorizedAccessException)
+        {
+            var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
+            if (_last?.Records != error.Message)
+            {
+                _last = (error.Message, new SweepView(name, "", "", [], null, error.Message));
+            }
+
+            return _last.Value.View;
+        }
+    }
+
+    private SweepView Of(OpenedSweep opened, TrialRecord[] records, string[] states)
+    {
+        var sweep = opened.Sweep;
+        var said = SweepPredictions.ReadAll(_folder);
+        var (law, note) = Fit(sweep, SweepResults.Observations(sweep, _folder, opened.Trials, isHeldOut: false), opened.Trials);
+        return new SweepView(
+            sweep.Name,
+            "training FLOPs",
+            sweep.Metric == "loss" ? "loss" : $"1 - {sweep.Metric}",
+            [
+                .. opened.Trials.Select(
+                    (trial, i) =>
+                        new SweepTrial(
+                            trial.Id,
+                            states[i],
+                            trial.Describe(),
+                            trial.Resolved.Flops,
+                            SweepResults.Error(sweep, records[i]),
+                            said.TryGetValue(trial.Id, out var told)
+                                ? new SweepBand(told.Said.Compute, told.Said.Value, told.Said.Low, told.Said.High)
+                                : null,
+                            records[i].Reason
+                        )
+                ),
+            ],
+            law,
+            note
+        );
+    }
+
+    private (SweepLaw? Law, string? Note) Fit(Sweep sweep, IReadOnlyList<Observation> observations, IReadOnlyList<Trial> trials)
+    {
+        if (_fit is not { } fit || !fit.Of.SequenceEqual(observations))
+        {
+            var (law, note) = Fitted(sweep, observations, trials);
+            _fit = fit = (observations, law, note);
+        }
+
+        return (fit.Law, fit.Note);
+    }
+
+    /// <summary>Too few trials to fit a law are no error.</summary>
+    private static (SweepLaw? Law, string? Note) Fitted(Sweep sweep, IReadOnlyList<Observation> observations, IReadOnlyList<Trial> trials)
+    {
+        if (observations.Count == 0)
+        {
+            return (null, "No trial has a result yet.");
+        }
+
+        try
+        {
+            var laws = LawFitter.Fit(observations, sweep.Predict is { } predict ? [predict.Law] : s_laws, Draws).Laws;
+            var best = laws.MinBy(law => law.Aic ?? double.PositiveInfinity)!;
+            double[] costs = [.. trials.Select(trial => trial.Resolved.Flops).OfType<double>()];
+            var (least, most) = (costs.Min(), Beyond * costs.Max());
+            var curve =
+                from i in Enumerable.Range(0, CurvePoints)
+                let x = least * Math.Pow(most / least, i / (CurvePoints - 1.0))
+                let at = Prediction.At(best, x)
+                where at is not null
+                select new SweepBand(x, at.Value, at.Law?.Low, at.Law?.High);
+            SweepBand[] points = [.. curve];
+            return points.Length > 0 ? (new SweepLaw(best.Law, points), null) : (null, $"{best.Law} is not a curve of FLOPs alone.");
+        }
+        catch (ExperimentException error)
+        {
+            return (null, error.Message.ReplaceLineEndings(" "));
+        }
+    }
+
+    private static string StateOf(TrialRecord record, Lazy<bool> isRunning) =>
+        record.State == TrialState.Begun
+            ? isRunning.Value
+                ? "running"
+                : "interrupted"
+            : record.State.ToString().ToLowerInvariant();
+}
