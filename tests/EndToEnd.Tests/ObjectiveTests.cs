@@ -84,13 +84,14 @@ public sealed class ObjectiveTests : IDisposable
     [InlineData("captioning")]
     public void A_model_that_predicts_text_is_a_zero_shot_classifier_during_the_run_at_its_end_and_afterwards(string objective)
     {
-        const string seen =
-            "evaluation={every_steps: 20, zero_shot: [{name: seen, data: [classes.parquet], templates: ['a {} square', '{}']}]}";
-        string[] sets = ["data.train=[classes.parquet]", "training.steps=60", "training.global_batch=32", "training.learning_rate=0.01"];
+        string[] colours = ["red", "green", "blue", "white", "black", "grey"];
+        _corpus.Write("named.parquet", TinyCorpus.Rows, i => TinyCorpus.Picture(i % 6), i => colours[i % 6]);
+        const string seen = "evaluation={every_steps: 20, zero_shot: [{name: seen, data: [named.parquet], templates: ['{}', '{} ']}]}";
+        string[] sets = ["data.train=[named.parquet]", "training.steps=60", "training.global_batch=32", "training.learning_rate=0.01"];
         Train(objective, "tuned", [.. sets, "checkpoint.every_steps=20", seen]);
         var before = Seen();
         Assert.Equal((96, 6), (before.GetProperty("images").GetInt32(), before.GetProperty("classes").GetInt32()));
-        Assert.InRange(before.GetProperty("top1").GetDouble(), 0.6, 1);
+        Assert.InRange(before.GetProperty("top1").GetDouble(), 0.5, 1);
         Assert.InRange(before.GetProperty("calibration_error").GetDouble(), 0, 1);
 
         var measured = File.ReadLines(_corpus.PathOf("runs", "tuned", "evaluation", "evaluation.jsonl")).ToList();

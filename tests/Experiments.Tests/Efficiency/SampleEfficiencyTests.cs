@@ -96,11 +96,11 @@ public class SampleEfficiencyTests
     }
 
     /// <summary>Accuracy 0.1 for each doubling of the samples beyond 500, as a group that needs <paramref name="times"/> of them.</summary>
-    private static IEnumerable<EfficiencyPoint> Runs(string group, double times, double noise, int seeds = 3, Random? random = null) =>
+    private static IEnumerable<EfficiencyPoint> Runs(string name, double times, double noise, int seeds = 3, Random? random = null) =>
         from seed in Enumerable.Range(1, seeds)
         from samples in s_samples
         select new EfficiencyPoint(
-            group,
+            name,
             $"{seed}",
             samples,
             (0.1 * Math.Log2(samples / times / 500)) + (noise == 0 ? 0 : Normal.Sample(random!, 0, noise))
