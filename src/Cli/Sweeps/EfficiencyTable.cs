@@ -79,5 +79,11 @@ internal static class EfficiencyTable
     private static string Interval((double Low, double High)? interval) =>
         interval is { } known ? $"{Bound(known.Low)} to {(double.IsInfinity(known.High) ? "unbounded" : Bound(known.High))}" : "";
 
-    private static string Bound(double value) => double.IsInfinity(value) ? "beyond the budgets" : Readable.Number(value);
+    private static string Bound(double value) =>
+        value switch
+        {
+            0 => "below the budgets",
+            double.PositiveInfinity => "beyond the budgets",
+            _ => Readable.Number(value),
+        };
 }
