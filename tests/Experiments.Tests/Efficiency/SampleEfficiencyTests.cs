@@ -11,8 +11,9 @@ public class SampleEfficiencyTests
     public void Between_two_points_accuracy_is_linear_in_the_logarithm_of_the_samples()
     {
         var curve = new AccuracyCurve([1000, 4000, 16000], [0.2, 0.4, 0.3]);
-        Assert.Equal(new Censored(2000, Censoring.None), curve.SamplesToReach(0.3));
-        Assert.Equal(new Censored(4000, Censoring.None), curve.SamplesToReach(0.4));
+        Assert.Equal(2000, curve.SamplesToReach(0.3).Value, 1e-6);
+        Assert.Equal(4000, curve.SamplesToReach(0.4).Value, 1e-6);
+        Assert.Equal(Censoring.None, curve.SamplesToReach(0.4).Censoring);
         Assert.Equal(new Censored(16000, Censoring.MoreThan), curve.SamplesToReach(0.41));
         Assert.Equal(new Censored(1000, Censoring.AtMost), curve.SamplesToReach(0.2));
     }
