@@ -7,8 +7,8 @@ public sealed class ObjectiveTests : IDisposable
     private static readonly Dictionary<string, string[]> s_sets = new(StringComparer.Ordinal)
     {
         ["sigmoid"] = ["evaluation.zero_shot=[]"],
-        ["bag_of_words"] = ["evaluation={}"],
-        ["captioning"] = ["evaluation={}"],
+        ["bag_of_words"] = ["evaluation.retrieval=[]"],
+        ["captioning"] = ["evaluation.retrieval=[]"],
         ["classification"] =
         [
             "model.image.classes=6",
@@ -77,6 +77,39 @@ public sealed class ObjectiveTests : IDisposable
         (exit, output) = Run("classification", "numbers", "data.label_column=colour");
         Assert.True(exit == 4, output);
         Assert.Contains("has no column 'colour'", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("bag_of_words")]
+    [InlineData("captioning")]
+    public void A_model_that_predicts_text_is_a_zero_shot_classifier_during_the_run_at_its_end_and_afterwards(string objective)
+    {
+        string[] colours = ["red", "green", "blue", "white", "black", "grey"];
+        _corpus.Write("named.parquet", TinyCorpus.Rows, i => TinyCorpus.Picture(i % 6), i => colours[i % 6]);
+        const string seen = "evaluation={every_steps: 20, zero_shot: [{name: seen, data: [named.parquet], templates: ['{}', '{} ']}]}";
+        string[] sets = ["data.train=[named.parquet]", "training.steps=60", "training.global_batch=32", "training.learning_rate=0.01"];
+        Train(objective, "tuned", [.. sets, "checkpoint.every_steps=20", seen]);
+        var before = Seen();
+        Assert.Equal((96, 6), (before.GetProperty("images").GetInt32(), before.GetProperty("classes").GetInt32()));
+        Assert.InRange(before.GetProperty("top1").GetDouble(), 0.5, 1);
+        Assert.InRange(before.GetProperty("calibration_error").GetDouble(), 0, 1);
+
+        var measured = File.ReadLines(_corpus.PathOf("runs", "tuned", "evaluation", "evaluation.jsonl")).ToList();
+        Assert.Contains(measured, line => line.Contains("\"set\":\"seen\",\"task\":\"zero_shot\"", StringComparison.Ordinal));
+
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "eval", "tuned");
+        Assert.True(exit == 0, output);
+        Assert.Equal(before.GetRawText(), Seen().GetRawText());
+
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, "eval", "tuned", "--splits", _corpus.RunFile);
+        Assert.True(exit == 2, output);
+        Assert.Contains($"training.objective {objective} cannot be evaluated on", output, StringComparison.Ordinal);
+
+        JsonElement Seen()
+        {
+            using var summary = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("runs", "tuned", "summary.json")));
+            return summary.RootElement.GetProperty("eval").GetProperty("seen").Clone();
+        }
     }
 
     private void Train(string objective, string name, params string[] sets)

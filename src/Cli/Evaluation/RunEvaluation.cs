@@ -88,17 +88,14 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
     {
         using var scope = NewDisposeScope();
         var corpus = Open(_corpora, split);
-        var (images_nD, values, _) = EmbedImages(split.Name, corpus, split.LabelColumn, Embed);
+        var scorer = ClassScorers.Of(model, tokenizer, _options.Batch, run.Training.MaxLogitScale);
+        var (rows_nF, values, _) = EmbedImages(split.Name, corpus, split.LabelColumn, scorer.Encode);
         var names = LabelNames.Of(split, corpus);
         var labels = values.ConvertAll(value => LabelNames.Name(split, names, value));
         var classes = labels.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).ToArray();
         var prompts = classes.SelectMany(name => split.Templates.Select(template => ZeroShotClassifier.Prompt(template, name))).ToArray();
-        var prompts_ctD = EmbedTexts(prompts).view([classes.Length, split.Templates.Count, model.Options.EmbedDim]);
-        var scale = model.LogitScaleFactor(run.Training.MaxLogitScale);
-        return Classification.Of(
-            ZeroShotClassifier.Predict(images_nD, ZeroShotClassifier.ClassEmbeddings(prompts_ctD), PlacesIn(classes, labels), scale),
-            classes.Length
-        );
+        var scores_nc = scorer.Score(rows_nF, prompts, split.Templates.Count);
+        return Classification.Of(ZeroShotClassifier.FromScores(scores_nc, PlacesIn(classes, labels), scorer.Scale), classes.Length);
     }
 
     private Classification Measure(ClassificationOptions split)

@@ -1,5 +1,6 @@
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -16,21 +17,13 @@ public static class TextEmbedding
     public static torch.Tensor Of(ClipModel model, ITokenizer tokenizer, IEnumerable<string> texts, int batch)
     {
         using var guard = no_grad();
-        var context = model.Options.Text.Context;
         var embeddings = new List<torch.Tensor>();
         foreach (var chunk in texts.Chunk(batch))
         {
             using var scope = NewDisposeScope();
-            var tokens = new long[chunk.Length * context];
-            var ends = new long[chunk.Length];
-            for (var i = 0; i < chunk.Length; i++)
-            {
-                ends[i] = tokenizer.Encode(chunk[i], tokens.AsSpan(i * context, context));
-            }
-
+            var (tokens_bL, ends) = TokenizedTexts.Of(tokenizer, chunk);
             var device = model.Parameters.Master.device;
-            var tokens_bL = tensor(tokens).view([chunk.Length, context]).to(device);
-            embeddings.Add(model.EncodeText(tokens_bL, tensor(ends).to(device), ends.Max()).to(CPU).MoveToOuterDisposeScope());
+            embeddings.Add(model.EncodeText(tokens_bL.to(device), tensor(ends).to(device), ends.Max()).to(CPU).MoveToOuterDisposeScope());
         }
 
         return cat([.. embeddings], 0);

@@ -126,6 +126,20 @@ public static class RunReport
             );
         }
 
+        var unfit = options.Evaluation switch
+        {
+            { Retrieval.Count: > 0 } when !opened.HasSharedSpace => "retrieval",
+            { ZeroShot.Count: > 0 } when !opened.Objective.IsZeroShot() => "zero_shot",
+            _ => null,
+        };
+        if (unfit is not null)
+        {
+            throw new UsageException(
+                $"{opened.Weights.Path}: a model of training.objective {OptionSection.SnakeCase(opened.Objective.ToString())} cannot be "
+                    + $"evaluated on the splits of evaluation.{unfit}; leave them out."
+            );
+        }
+
         RunEvaluation.CheckSplits(options);
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>

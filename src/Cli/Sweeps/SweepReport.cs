@@ -26,7 +26,7 @@ internal static class SweepReport
 
         var title = new ReportTitle(sweep.Name, "training FLOPs", sweep.Metric == "loss" ? "loss" : $"1 - {sweep.Metric}");
         var result = Fit(observations);
-        ReportTable[] tables = [.. Predicted(opened), Results(opened)];
+        ReportTable[] tables = [.. Predicted(opened), .. EfficiencyTable.Of(opened), Results(opened)];
         if (result.Laws.Count > 0)
         {
             LawOutput.Finish(folder.Path, title, observations, result, tables);

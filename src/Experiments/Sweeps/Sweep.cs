@@ -38,6 +38,12 @@ public abstract record RateRule
 /// <param name="Trials">Choices by axis. Trials that match one of them are held out.</param>
 public sealed record HeldOut(string Law, IReadOnlyList<IReadOnlyList<KeyValuePair<string, string>>> Trials);
 
+/// <summary>A comparison of the samples that the choices of an axis need for the same accuracy.</summary>
+/// <param name="Axis">The axis.</param>
+/// <param name="Reference">The choice that the others are compared with.</param>
+/// <param name="Accuracies">Accuracies to reach; empty for the highest that every choice reaches.</param>
+public sealed record EfficiencyAxis(string Axis, string Reference, IReadOnlyList<double> Accuracies);
+
 /// <summary>A sweep file.</summary>
 public sealed record Sweep
 {
@@ -74,6 +80,8 @@ public sealed record Sweep
     public bool FailFast { get; init; }
 
     public HeldOut? Predict { get; init; }
+
+    public EfficiencyAxis? Efficiency { get; init; }
 
     /// <summary>The sweep's folder.</summary>
     public string Folder { get; init; } = "";

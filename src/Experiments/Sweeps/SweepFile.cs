@@ -24,6 +24,7 @@ public static class SweepFile
         "retries",
         "fail_fast",
         "predict",
+        "efficiency",
     ];
 
     /// <exception cref="ExperimentException">The file is invalid. The message names the line and the remedy.</exception>
@@ -96,6 +97,7 @@ public static class SweepFile
             Retries = root.Whole("retries", 1, least: 0),
             FailFast = root.Node("fail_fast") is not null && root.Flag("fail_fast"),
             Predict = root.Node("predict") is null ? null : PredictOf(root.Inner("predict")),
+            Efficiency = root.Node("efficiency") is null ? null : EfficiencyOf(root, root.Inner("efficiency"), axes),
         };
     }
 
@@ -176,6 +178,32 @@ public static class SweepFile
         return Laws.Names.Contains(law, StringComparer.Ordinal) && law != "isoflop"
             ? new HeldOut(law, [.. predict.Sections("trials").Select(section => section.Pairs())])
             : throw predict.Error("law", $"must be one of {string.Join(", ", Laws.Names.Where(name => name != "isoflop"))}");
+    }
+
+    private static EfficiencyAxis EfficiencyOf(Section root, Section efficiency, List<SweepAxis> axes)
+    {
+        efficiency.Allow(["axis", "reference", "accuracy"]);
+        if (root.Node("metric") is null || root.Text("metric") == "loss")
+        {
+            throw root.Error("efficiency", "compares samples for the same accuracy; name an accuracy as the metric");
+        }
+
+        var (name, reference) = (efficiency.Text("axis"), efficiency.Text("reference"));
+        var axis =
+            axes.Find(axis => axis.Name == name)
+            ?? throw efficiency.Error("axis", $"is {name}, but the axes are {string.Join(", ", axes.Select(axis => axis.Name))}");
+        return axis.Choices.Any(choice => choice.Label == reference)
+            ? new EfficiencyAxis(
+                name,
+                reference,
+                efficiency.Node("accuracy") is null
+                    ? []
+                    : [.. efficiency.Values("accuracy").Select(value => efficiency.Positive("accuracy", value))]
+            )
+            : throw efficiency.Error(
+                "reference",
+                $"is {reference}, but the choices of {name} are {string.Join(", ", axis.Choices.Select(choice => choice.Label))}"
+            );
     }
 
     /// <summary>A mapping in the file. Its errors name the line.</summary>

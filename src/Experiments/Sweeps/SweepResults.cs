@@ -1,4 +1,5 @@
 using System.Globalization;
+using ClipTrain.Experiments.Efficiency;
 using ClipTrain.Experiments.Scaling;
 using CsvHelper;
 
@@ -75,8 +76,24 @@ public static class SweepResults
                 Params = trial.Resolved.Parameters,
                 Data = trial.Resolved.Samples,
                 Unique = Unique(trial),
-                Seed = trial.Labels.FirstOrDefault(label => label.Key == "seed").Value,
+                Group = sweep.Efficiency is { } efficiency ? Label(trial, efficiency.Axis) ?? "" : "",
+                Seed = Label(trial, "seed"),
             },
+        ];
+
+    /// <summary>The accuracies whose samples the sweep compares; empty if it compares none.</summary>
+    public static IReadOnlyList<EfficiencyPoint> Accuracies(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials) =>
+        [
+            .. from trial in trials
+            where sweep.Efficiency is not null && trial.Resolved.Samples is not null
+            let error = Error(sweep, folder.Read(trial.Id))
+            where error is not null
+            select new EfficiencyPoint(
+                Label(trial, sweep.Efficiency!.Axis)!,
+                Label(trial, "seed") ?? "",
+                trial.Resolved.Samples!.Value,
+                1 - error.Value
+            ),
         ];
 
     /// <summary>A trial's error; null if it has none.</summary>
@@ -97,6 +114,8 @@ public static class SweepResults
                     + $"{string.Join(", ", record.Figures.Keys)}."
             );
     }
+
+    private static string? Label(Trial trial, string axis) => trial.Labels.FirstOrDefault(label => label.Key == axis).Value;
 
     private static long? Unique(Trial trial) =>
         trial.Resolved is { Unique: { } unique, Samples: { } samples } ? Math.Min(unique, samples) : null;

@@ -90,24 +90,20 @@ internal static class ObjectiveValidation
             );
         }
 
-        foreach (
-            var (key, splits) in new (string, Func<EvaluationOptions, int>)[]
-            {
-                ("evaluation.retrieval", splits => splits.Retrieval.Count),
-                ("evaluation.zero_shot", splits => splits.ZeroShot.Count),
-            }
-        )
-        {
-            rules.Add(
-                [key, "training.objective"],
-                () =>
-                    splits(run.Evaluation) > 0 && !run.Training.Objective.HasSharedSpace()
-                        ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they "
-                            + "share"
-                        : null
-            );
-        }
-
+        rules.Add(
+            ["evaluation.retrieval", "training.objective"],
+            () =>
+                run.Evaluation.Retrieval.Count > 0 && !run.Training.Objective.HasSharedSpace()
+                    ? $"compares images with texts, and training.objective {Name(run.Training.Objective)} trains no space that they share"
+                    : null
+        );
+        rules.Add(
+            ["evaluation.zero_shot", "training.objective"],
+            () =>
+                run.Evaluation.ZeroShot.Count > 0 && !run.Training.Objective.IsZeroShot()
+                    ? $"classifies by the names of classes, and training.objective {Name(run.Training.Objective)} learns no texts"
+                    : null
+        );
         rules.Add(
             ["evaluation.classification", "training.objective"],
             () => run.Evaluation.Classification.Count > 0 ? Needed("", Objective.Classification, "") : null

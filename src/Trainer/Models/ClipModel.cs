@@ -157,8 +157,18 @@ public sealed class ClipModel : IDisposable
         long length,
         torch.Tensor? kept_bK = null,
         BatchStatistics? statistics = null
-    ) =>
-        [.. _image.TokenSegments(kept_bK, statistics), .. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
+    ) => [.. _image.TokenSegments(kept_bK, statistics), .. DecoderSegments(tokens_bL, rows_n, length)];
+
+    /// <summary>Images b3SS → features of the token positions bPE, fp32, which a caption decoder reads.</summary>
+    public torch.Tensor EncodeImageTokens(torch.Tensor images_b3SS) =>
+        TowerPass.Forward([.. _image.TokenSegments(), tokens_bPE => tokens_bPE.to(float32)], images_b3SS);
+
+    /// <summary>
+    /// The caption decoder as a chain of segments: features of the token positions bPE in the compute type → rows nW, fp32. See
+    /// <see cref="CaptionDecoder.Segments"/>.
+    /// </summary>
+    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> DecoderSegments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
+        [.. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
 
     /// <summary>
     /// Number of tokens that a caption decoder computes if <paramref name="longestEnd"/> is the position of the last end-of-text

@@ -14,6 +14,12 @@ internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
 {
     public (string Weight, string? Bias) Head => (ClassifierHead.Weight, ClassifierHead.Bias);
 
+    /// <summary>The distinct tokens of a caption between its start and its end.</summary>
+    /// <param name="tokens_L">The caption's tokens.</param>
+    /// <param name="end">Position of the end-of-text token.</param>
+    public static long[] Words(ReadOnlySpan<long> tokens_L, long end) =>
+        [.. tokens_L.Slice(1, Math.Max(0, (int)end - 1)).ToArray().Distinct()];
+
     /// <summary>Number of captions with at least one token.</summary>
     public long CountTargets(TrainingBatch batch)
     {
@@ -36,7 +42,7 @@ internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
         for (var i = 0; i < part.Count; i++)
         {
             var sample = (int)part.Start + i;
-            long[] distinct = [.. tokens.Slice((sample * context) + 1, Math.Max(0, (int)ends[sample] - 1)).ToArray().Distinct()];
+            var distinct = Words(tokens.Slice(sample * context, context), ends[sample]);
             distinct.CopyTo(words, i * context);
             weights.AsSpan(i * context, distinct.Length).Fill(1f / distinct.Length);
         }

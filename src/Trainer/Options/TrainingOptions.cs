@@ -37,6 +37,9 @@ public static class ObjectiveTraits
     /// <summary>True if images and texts get embeddings in one space, each from its own tower, and pairs of them are compared.</summary>
     public static bool HasSharedSpace(this Objective objective) => objective is Objective.Contrastive or Objective.Sigmoid;
 
+    /// <summary>True if the model can classify images by class names that it was not trained on: it compares or predicts texts.</summary>
+    public static bool IsZeroShot(this Objective objective) => objective != Objective.Classification;
+
     /// <summary>
     /// Initial logit scale and bias of an objective with a shared space; no bias if it learns none. CLIP starts with a temperature of
     /// 0.07. SigLIP starts with a scale of 10 and a bias of −10, because most pairs do not match (arXiv 2303.15343, section 3.2).

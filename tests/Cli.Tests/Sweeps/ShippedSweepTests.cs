@@ -14,7 +14,7 @@ public sealed class ShippedSweepTests
             { "architectures", 4 * 3 * 4 },
             { "batch-size", 6 * 3 * 2 * 2 },
             { "demo-scaling", (4 * 4 * 3) + 2 },
-            { "objectives", 4 * 3 * 5 },
+            { "objectives", 3 * 3 * 4 },
             { "patch-size", 4 * 3 * 2 },
             { "quickstart-recipe", 5 * 3 * 2 * 3 },
         };

@@ -50,6 +50,16 @@ public sealed class TrialPlannerTests : IDisposable
         );
 
     [Theory]
+    [InlineData("metric: top1\nefficiency: { axis: width, reference: 8 }\naxes: [{ kind: [a] }]", "axis is width, but the axes are kind")]
+    [InlineData(
+        "metric: top1\nefficiency: { axis: kind, reference: b }\naxes: [{ kind: [a] }]",
+        "reference is b, but the choices of kind are a"
+    )]
+    [InlineData("efficiency: { axis: kind, reference: a }\naxes: [{ kind: [a] }]", "name an accuracy as the metric")]
+    public void A_comparison_that_cannot_be_made_is_an_error(string body, string message) =>
+        Assert.Contains(message, Assert.Throws<ExperimentException>(() => _text.Read(body)).Message, StringComparison.Ordinal);
+
+    [Theory]
     [InlineData("samples: [400]", 100)]
     [InlineData("steps: [7]", 7)]
     [InlineData("epochs: [2]", 50)]

@@ -119,7 +119,7 @@ public sealed class RunValidationTests
     [InlineData(
         "classification",
         "evaluation.zero_shot=[{name: a, data: [x]}]",
-        "key 'evaluation.zero_shot' compares images with texts, and training.objective classification trains no space that they share"
+        "key 'evaluation.zero_shot' classifies by the names of classes, and training.objective classification learns no texts"
     )]
     [InlineData(
         "bag_of_words",
