@@ -61,7 +61,7 @@ public sealed class ObjectiveTests : IDisposable
     [Fact]
     public void A_classifier_is_evaluated_and_an_unknown_label_is_named()
     {
-        Train("classification", "tuned", "training.steps=60", "training.global_batch=32", "training.precision=bf16");
+        Train("classification", "tuned", "training.steps=200", "training.global_batch=32", "training.precision=bf16");
         using var summary = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("runs", "tuned", "summary.json")));
         var seen = summary.RootElement.GetProperty("eval").GetProperty("seen");
         Assert.Equal((96, 6), (seen.GetProperty("images").GetInt32(), seen.GetProperty("classes").GetInt32()));
@@ -86,9 +86,9 @@ public sealed class ObjectiveTests : IDisposable
     {
         string[] colours = ["red", "green", "blue", "white", "black", "grey"];
         _corpus.Write("named.parquet", TinyCorpus.Rows, i => TinyCorpus.Picture(i % 6), i => colours[i % 6]);
-        const string seen = "evaluation={every_steps: 20, zero_shot: [{name: seen, data: [named.parquet], templates: ['{}', '{} ']}]}";
-        string[] sets = ["data.train=[named.parquet]", "training.steps=60", "training.global_batch=32", "training.learning_rate=0.01"];
-        Train(objective, "tuned", [.. sets, "checkpoint.every_steps=20", seen]);
+        const string seen = "evaluation={every_steps: 100, zero_shot: [{name: seen, data: [named.parquet], templates: ['{}', '{} ']}]}";
+        string[] sets = ["data.train=[named.parquet]", "training.steps=200", "training.global_batch=32", "training.learning_rate=0.01"];
+        Train(objective, "tuned", [.. sets, "checkpoint.every_steps=100", seen]);
         var before = Seen();
         Assert.Equal((96, 6), (before.GetProperty("images").GetInt32(), before.GetProperty("classes").GetInt32()));
         Assert.InRange(before.GetProperty("top1").GetDouble(), 0.5, 1);

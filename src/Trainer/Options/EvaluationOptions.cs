@@ -92,7 +92,10 @@ public sealed record ZeroShotOptions : EvaluationSplit
     )]
     public IReadOnlyList<string> LabelNames { get; init; } = [];
 
-    [Description("Prompt templates; {} stands for the class name. The embeddings of all templates are averaged.")]
+    [Description(
+        "Prompt templates; {} stands for the class name. Embeddings, or log-likelihoods of models that predict text, are averaged over "
+            + "the templates."
+    )]
     public IReadOnlyList<string> Templates { get; init; } = ["a photo of a {}."];
 }
 

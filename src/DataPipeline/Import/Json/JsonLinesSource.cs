@@ -99,7 +99,8 @@ public sealed class JsonLinesSource : SampleFileSource
         while (true)
         {
             var read = stream.Read(buffer);
-            for (var start = 0; start < read; )
+            var start = 0;
+            while (start < read)
             {
                 var length = Array.IndexOf(buffer, (byte)'\n', start, read - start) is >= 0 and var at ? at - start : read - start;
                 line.Write(buffer, start, length);
