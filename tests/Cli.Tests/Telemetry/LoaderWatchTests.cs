@@ -20,7 +20,10 @@ public sealed class LoaderWatchTests
                 new(150, 0.125, 0, 0.25),
                 7,
                 3
-            ),
+            )
+            {
+                Threads = 2,
+            },
             watch.Look(At(4, items: 400))
         );
     }

@@ -34,7 +34,12 @@ internal sealed class SiloProcess : IDisposable
     /// <summary>Main program of the process.</summary>
     public static async Task<int> RunAsync(string runDirectory, string name, bool isOneMachine)
     {
-        var options = new TestSiloOptions(ClusterIdentity.Open(runDirectory)) { Name = name, IsOneMachine = isOneMachine };
+        var options = new TestSiloOptions(ClusterIdentity.Open(runDirectory))
+        {
+            Name = name,
+            IsOneMachine = isOneMachine,
+            KeepsAnswers = false,
+        };
         var (host, _) = await ClusterSilo.StartAsync(
             SiloEndpoint.OnLoopback(name),
             at => TestSilo.Build(options, at, lines: null),

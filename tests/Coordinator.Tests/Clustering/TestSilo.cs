@@ -5,6 +5,7 @@ using ClipTrain.Coordinator.Security;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 
 namespace ClipTrain.Coordinator.Tests.Clustering;
@@ -28,6 +29,9 @@ internal sealed record TestSiloOptions(ClusterIdentity Identity)
 
     public int GatewayPort { get; init; }
 
+    /// <summary>True to keep answers for a client that a busy machine has disconnected; false for as long as the product does.</summary>
+    public bool KeepsAnswers { get; init; } = true;
+
     public Action<ISiloBuilder>? Configure { get; init; }
 }
 
@@ -44,6 +48,9 @@ internal sealed class TestSilo : IAsyncDisposable
     public SiloEndpoint Endpoint { get; }
 
     public IGrainFactory Grains => _host.Services.GetRequiredService<IGrainFactory>();
+
+    /// <summary>Time for which answers are kept for a client that has gone.</summary>
+    public TimeSpan ClientDropTimeout => _host.Services.GetRequiredService<IOptions<SiloMessagingOptions>>().Value.ClientDropTimeout;
 
     public IClusterMembershipService Members => _host.Services.GetRequiredService<IClusterMembershipService>();
 
@@ -84,8 +91,10 @@ internal sealed class TestSilo : IAsyncDisposable
                 membership.ProbeTimeout = membership.MaxProbeTimeout = TimeSpan.FromMinutes(2);
             });
             silo.Configure<SiloMessagingOptions>(messaging =>
-                (messaging.ResponseTimeout, messaging.ClientDropTimeout) = (TimeSpan.FromMinutes(2), TimeSpan.FromHours(1))
-            );
+            {
+                messaging.ResponseTimeout = TimeSpan.FromMinutes(2);
+                messaging.ClientDropTimeout = options.KeepsAnswers ? TimeSpan.FromHours(1) : messaging.ClientDropTimeout;
+            });
             options.Configure?.Invoke(silo);
         });
         return builder.Build();

@@ -48,8 +48,9 @@ public sealed class PeerGradientTests : IDisposable
 
         using var peer = RunPeer(options.Model, Path.Combine(weights.PathOf(0), CheckpointDirectory.ModelFile), batch);
 
-        // BatchNorm and averages over tokens round more than CLIP's transformers do.
-        var rounding = variant is "vit" or "quick gelu" ? 1 : 4;
+        // The two libraries have other kernels for each processor, and differ by 5e-7 on one and by 1.1e-6 on another. BatchNorm and
+        // averages over tokens round more than CLIP's transformers do.
+        var rounding = variant is "vit" or "quick gelu" ? 2 : 4;
         Assert.Equal(Read(peer, "loss", 1)[0], loss, 1e-6 * rounding);
         var parameters = state.Model.Parameters;
         Norms.AssertSameGradients(
