@@ -22,8 +22,14 @@ public static class EvaluationCheck
             return;
         }
 
-        var figures = run.Evaluation.Suite is { } file ? OfSuite(file, run) : OfSplits(run.Evaluation);
-        if (run.Evaluation.BestFigure is { } best && !figures.Contains(best, StringComparer.Ordinal))
+        var suite = run.Evaluation.Suite is { } file ? Checked(file, run) : null;
+        if (run.Evaluation.BestFigure is not { } best)
+        {
+            return;
+        }
+
+        var figures = suite is null ? OfSplits(run.Evaluation) : FigureNames.Of(suite, SuiteEvaluation.Columns(run));
+        if (!figures.Contains(best, StringComparer.Ordinal))
         {
             throw new UsageException(
                 $"evaluation.best_figure is '{best}', which {run.Evaluation.Suite ?? "the run file's splits"} will not measure; give one "
@@ -32,11 +38,11 @@ public static class EvaluationCheck
         }
     }
 
-    private static IReadOnlyList<string> OfSuite(string file, RunOptions run)
+    private static SuiteOptions Checked(string file, RunOptions run)
     {
-        var (suite, columns) = (SuiteConfig.Load(file), SuiteEvaluation.Columns(run));
-        SuiteRun.Check(suite, columns);
-        return FigureNames.Of(suite, columns);
+        var suite = SuiteConfig.Load(file);
+        SuiteRun.Check(suite, SuiteEvaluation.Columns(run));
+        return suite;
     }
 
     /// <summary>The names of the splits' figures, read off results of one image.</summary>

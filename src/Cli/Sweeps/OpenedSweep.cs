@@ -13,8 +13,8 @@ internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyLis
     /// <exception cref="ExperimentException">The sweep does not exist or is invalid.</exception>
     public static OpenedSweep Open(string fileOrName)
     {
-        var source = new SweepFolder(Path.Combine("sweeps", fileOrName)).Source;
-        var sweep = SweepFile.Read(!File.Exists(fileOrName) && File.Exists(source) ? File.ReadAllText(source).Trim() : fileOrName);
+        var earlier = new SweepFolder(Path.Combine(SweepFolder.Usual, fileOrName));
+        var sweep = SweepFile.Read(!File.Exists(fileOrName) && File.Exists(earlier.Source) ? FileOf(earlier) : fileOrName);
         var combinations = Expansion.Of(sweep).Count;
         if (combinations >= Many)
         {
@@ -29,8 +29,11 @@ internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyLis
     public static OpenedSweep OfFolder(string directory)
     {
         var folder = new SweepFolder(directory);
-        return Plan(SweepFile.Read(File.ReadAllText(folder.Source).Trim()), folder);
+        return Plan(SweepFile.Read(FileOf(folder)), folder);
     }
+
+    /// <summary>Path of the file that a sweep was run from.</summary>
+    private static string FileOf(SweepFolder folder) => File.ReadAllText(folder.Source).Trim();
 
     private static OpenedSweep Plan(Sweep sweep, SweepFolder folder) =>
         new(sweep, folder, TrialPlanner.Plan(sweep, new RunResolver(sweep)));

@@ -7,18 +7,18 @@ namespace ClipTrain.Cli.Sweeps;
 /// <param name="directories">Returns the sweeps' folders; called at each read, since sweeps come and go.</param>
 internal sealed class WatchedSweeps(Func<IReadOnlyList<string>> directories) : ISweepSource
 {
-    /// <summary>Folder of the sweeps that name no other.</summary>
-    private const string Usual = "sweeps";
-
     private readonly Dictionary<string, WatchedSweep> _sweeps = new(StringComparer.Ordinal);
     private IReadOnlyList<SweepView> _last = [];
 
     /// <summary>Folders of all sweeps in the usual place, sorted by name.</summary>
     public static IReadOnlyList<string> All() =>
-        !Directory.Exists(Usual) ? [] : [.. Directory.GetDirectories(Usual).Where(IsSweep).Order(StringComparer.Ordinal)];
+        !Directory.Exists(SweepFolder.Usual)
+            ? []
+            : [.. Directory.GetDirectories(SweepFolder.Usual).Where(IsSweep).Order(StringComparer.Ordinal)];
 
     /// <summary>The folder of a sweep, given it or the sweep's name; null if there is no such sweep.</summary>
-    public static string? Find(string folderOrName) => new[] { folderOrName, Path.Combine(Usual, folderOrName) }.FirstOrDefault(IsSweep);
+    public static string? Find(string folderOrName) =>
+        new[] { folderOrName, Path.Combine(SweepFolder.Usual, folderOrName) }.FirstOrDefault(IsSweep);
 
     public IReadOnlyList<SweepView> Read()
     {

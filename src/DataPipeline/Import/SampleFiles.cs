@@ -178,6 +178,15 @@ internal static class SampleFiles
 /// <summary>Reads files of a sample from disk.</summary>
 internal static class ImageFile
 {
+    /// <summary>The bytes of the image that a table names.</summary>
+    /// <param name="root">Folder that the table's paths are relative to.</param>
+    /// <param name="name">The path in the table.</param>
+    /// <exception cref="ImportRowException">The path is a URL, or its file cannot be used.</exception>
+    public static byte[] ReadNamed(string root, string name) =>
+        name.Contains("://", StringComparison.Ordinal)
+            ? throw new ImportRowException("image is a URL", $"{name}; download images first, for example with img2dataset")
+            : Read(Path.Combine(root, name));
+
     /// <summary>The file's bytes.</summary>
     /// <exception cref="ImportRowException">The file is missing, cannot be read, is empty or is too large.</exception>
     public static byte[] Read(string path)

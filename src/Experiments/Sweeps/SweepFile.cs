@@ -86,7 +86,7 @@ public static class SweepFile
             Path = path,
             Name = name,
             Base = Path.Combine(Path.GetDirectoryName(path) ?? "", root.Text("base")),
-            Folder = root.Node("folder") is null ? Path.Combine("sweeps", name) : root.Text("folder"),
+            Folder = root.Node("folder") is null ? Path.Combine(SweepFolder.Usual, name) : root.Text("folder"),
             Set = root.Node("set") is null ? [] : root.Inner("set").Pairs(),
             Axes = axes,
             Budget = budget,

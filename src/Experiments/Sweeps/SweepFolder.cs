@@ -54,6 +54,9 @@ public sealed record TrialRecord
 /// <summary>The files of a sweep: one record per trial, each replaced atomically.</summary>
 public sealed class SweepFolder(string path)
 {
+    /// <summary>Folder of the sweeps that name no other.</summary>
+    public const string Usual = "sweeps";
+
     private static readonly JsonSerializerOptions Json = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,

@@ -82,14 +82,9 @@ public sealed class CsvSource : ImportSource
             throw new ImportRowException("no image", "the path is blank");
         }
 
-        if (name.Contains("://", StringComparison.Ordinal))
-        {
-            throw new ImportRowException("image is a URL", $"{name}; download images first, for example with img2dataset");
-        }
-
         return new ImportRow(
             name.Replace('\\', '/'),
-            ImageFile.Read(Path.Combine(root, name)),
+            ImageFile.ReadNamed(root, name),
             [fields[columns.Caption].Trim()],
             [.. columns.Extra().Select(i => KeyValuePair.Create(columns.Names[i], fields[i].Length == 0 ? null : fields[i]))]
         );

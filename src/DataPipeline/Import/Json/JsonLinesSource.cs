@@ -71,18 +71,10 @@ public sealed class JsonLinesSource : SampleFileSource
                 $"the object has none of the fields {string.Join(", ", names)}; name the field of the path with --image-field"
             );
         var name = field.Text!.Trim().Replace('\\', '/');
-        if (name.Contains("://", StringComparison.Ordinal))
-        {
-            throw new ImportRowException("image is a URL", $"{name}; download images first, for example with img2dataset");
-        }
-
         var extension = Path.GetExtension(name);
         var row = SampleFiles.ToRow(
             name[..^extension.Length],
-            [
-                new SampleFile(extension.TrimStart('.').ToLowerInvariant(), ImageFile.Read(Path.Combine(root, name))),
-                new SampleFile("json", json),
-            ],
+            [new SampleFile(extension.TrimStart('.').ToLowerInvariant(), ImageFile.ReadNamed(root, name)), new SampleFile("json", json)],
             Caption,
             isLineEach: false
         );
