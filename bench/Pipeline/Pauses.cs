@@ -43,22 +43,36 @@ internal static class Pauses
             loader.Take().Dispose();
         }
 
-        var longest = stops.Milliseconds.Order().ToArray();
+        foreach (var pause in stops.Pauses)
+        {
+            Console.WriteLine(
+                $"  generation {pause.Generation}: {pause.Milliseconds:F2} ms, of which {pause.SuspensionMilliseconds:F2} ms until all threads stood"
+            );
+        }
+
+        var longest = stops.Pauses.Select(pause => pause.Milliseconds).Order().ToArray();
         Console.WriteLine(
             $"{Stopwatch.GetElapsedTime(started).TotalSeconds:F0} s, {samples} samples: {longest.Length} pauses, the longest "
                 + $"{longest.LastOrDefault():F2} ms, {longest.Sum():F1} ms in all"
         );
     }
 
-    /// <summary>Collects the times from the request to suspend all threads until they resume.</summary>
+    /// <summary>A time without any managed code, from the request to suspend all threads until they resume.</summary>
+    private sealed record Pause(uint? Generation, double SuspensionMilliseconds, double Milliseconds);
+
+    /// <summary>Collects the pauses of the process.</summary>
     private sealed class StopListener : EventListener
     {
         private const EventKeywords Collections = (EventKeywords)1;
-        private const int SuspendBegins = 9,
-            RestartEnds = 3;
-        private DateTime? _began;
+        private const int CollectionStarts = 1,
+            RestartEnds = 3,
+            SuspendEnds = 8,
+            SuspendBegins = 9;
+        private DateTime _began,
+            _stood;
+        private uint? _generation;
 
-        public List<double> Milliseconds { get; } = [];
+        public List<Pause> Pauses { get; } = [];
 
         protected override void OnEventSourceCreated(EventSource eventSource)
         {
@@ -70,14 +84,22 @@ internal static class Pauses
 
         protected override void OnEventWritten(EventWrittenEventArgs eventData)
         {
-            if (eventData.EventId == SuspendBegins)
+            switch (eventData.EventId)
             {
-                _began = eventData.TimeStamp;
-            }
-            else if (eventData.EventId == RestartEnds && _began is { } began)
-            {
-                Milliseconds.Add((eventData.TimeStamp - began).TotalMilliseconds);
-                _began = null;
+                case SuspendBegins:
+                    (_began, _generation) = (eventData.TimeStamp, null);
+                    break;
+                case SuspendEnds:
+                    _stood = eventData.TimeStamp;
+                    break;
+                case CollectionStarts:
+                    _generation = (uint)eventData.Payload![1]!;
+                    break;
+                case RestartEnds:
+                    Pauses.Add(
+                        new Pause(_generation, (_stood - _began).TotalMilliseconds, (eventData.TimeStamp - _began).TotalMilliseconds)
+                    );
+                    break;
             }
         }
     }

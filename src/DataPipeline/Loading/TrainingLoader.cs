@@ -57,6 +57,8 @@ public sealed class TrainingLoader : IDisposable
             throw new ArgumentException("the manifest has no caption choices", nameof(manifest));
         }
 
+        // The corpus's and the tokenizer's tables live as long as the loader. A later collection would move them during training.
+        GC.Collect();
         (_manifest, _options, _onBad) = (manifest, options, onBad);
         _pipeline = new DecodePipeline(
             manifest,

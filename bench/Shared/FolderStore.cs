@@ -1,6 +1,6 @@
 using ClipTrain.Torch.Collectives;
 
-namespace ClipTrain.Bench.Memory;
+namespace ClipTrain.Bench;
 
 /// <summary>Key-value store in a folder, one file per key, through which the processes of a measurement find each other.</summary>
 internal sealed class FolderStore(string folder) : IStoreBackend
