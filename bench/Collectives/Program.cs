@@ -108,13 +108,7 @@ static Command Rank()
         var arguments = parsed.GetValue(place)!;
         int Number(int index) => int.Parse(arguments[index], CultureInfo.InvariantCulture);
         Threads.Set(1);
-        using var group = ProcessGroup.Gloo(
-            new FolderStore(arguments[2]),
-            Number(0),
-            Number(1),
-            "127.0.0.1",
-            TimeSpan.FromMinutes(1)
-        );
+        using var group = ProcessGroup.Gloo(new FolderStore(arguments[2]), Number(0), Number(1), "127.0.0.1", TimeSpan.FromMinutes(1));
         using var values = zeros(Number(3) << 18);
         for (var i = 0; i < Number(4); i++)
         {
