@@ -12,7 +12,7 @@ internal static class Load
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(0.5),
         Measured = TimeSpan.FromSeconds(20),
         WarmUp = TimeSpan.FromSeconds(5),
-        LongWarmUp = TimeSpan.FromSeconds(40),
+        LongWarmUp = TimeSpan.FromSeconds(120),
         Patience = TimeSpan.FromSeconds(60);
 
     public static async Task JoinAsync(int workers, int connections, TextWriter output)
@@ -76,7 +76,6 @@ internal static class Load
     public static async Task ConnectAsync(TextWriter output)
     {
         await using var cluster = await Coordinator.StartAsync(members: 1);
-        GC.Collect();
         var (memory, cpu) = (Memory(), Environment.CpuUsage.TotalTime);
         var clients = await ConnectAsync(cluster, connections: 1);
         await AllJoinAsync(clients, workers: 1);
@@ -90,7 +89,6 @@ internal static class Load
         var clock = Stopwatch.StartNew();
         await Task.Delay(Measured);
         var share = (Environment.CpuUsage.TotalTime - cpu) / clock.Elapsed;
-        GC.Collect();
         output.WriteLine(
             $"a worker's connection: {(Memory() - memory) / 1e6:F1} MB, {starting.TotalSeconds:F2} CPU s to connect and join, {share:P2} "
                 + "of a core afterwards"
@@ -100,15 +98,21 @@ internal static class Load
         await EndAsync(clients);
     }
 
-    /// <summary>Private memory of this process. Pages of assemblies are backed by files and shared by the workers of a machine.</summary>
-    private static long Memory() =>
-        1024
-        * long.Parse(
-            File.ReadLines("/proc/self/status")
-                .First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal))
-                .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
-            System.Globalization.CultureInfo.InvariantCulture
-        );
+    /// <summary>
+    /// Private memory of this process, without the garbage that its collector has not given back. Pages of assemblies are backed by
+    /// files and shared by the workers of a machine.
+    /// </summary>
+    private static long Memory()
+    {
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        return 1024
+            * long.Parse(
+                File.ReadLines("/proc/self/status")
+                    .First(line => line.StartsWith("RssAnon:", StringComparison.Ordinal))
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1],
+                System.Globalization.CultureInfo.InvariantCulture
+            );
+    }
 
     private static async Task<ConnectedClient[]> ConnectAsync(Coordinator cluster, int connections)
     {
