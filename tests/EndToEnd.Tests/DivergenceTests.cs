@@ -89,7 +89,7 @@ public sealed class DivergenceTests : IDisposable
 
     private void AssertWentBackTwice(string output)
     {
-        Assert.Contains("it goes back to the checkpoint of step 1", output, StringComparison.Ordinal);
+        Assert.Contains("Resuming from the checkpoint of step 1.", output, StringComparison.Ordinal);
         Assert.Contains("Steps passed over because the run diverged at them: 2, 3.", output, StringComparison.Ordinal);
         using var passedOver = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("runs", "tiny", "passed-over.json")));
         Assert.Equal([(2, 2), (3, 3)], passedOver.RootElement.EnumerateArray().Select(Range));

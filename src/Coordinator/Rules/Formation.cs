@@ -20,6 +20,14 @@ internal static class Formation
             return;
         }
 
+        if (state is { IsGoingBack: true, LastCheckpoint: null })
+        {
+            // There is none before the fault.
+            Draining.Begin(turn, OutcomeKind.Failed);
+            Draining.Settle(turn);
+            return;
+        }
+
         if (joined < state.Spec.MinWorkers)
         {
             SayThatItWaits(turn, joined);

@@ -16,9 +16,10 @@ internal static class GoingBack
     /// </summary>
     public static RunReply Handle(TurnContext turn, RunMessage.Diverged diverged)
     {
-        if (!turn.State.IsPlannedRegroup)
+        if (diverged.Checkpoint.Step < diverged.Cause.First && !turn.State.IsPlannedRegroup && MayBegin(turn.State))
         {
-            TryBegin(turn, diverged.Cause, diverged.Checkpoint);
+            turn.Change(turn.State with { LastCheckpoint = diverged.Checkpoint });
+            Begin(turn, diverged.Cause);
         }
 
         return new RunReply.Accepted();
@@ -26,55 +27,59 @@ internal static class GoingBack
 
     /// <summary>
     /// True if a worker that met a loss or gradient that is not finite may join again: the run goes back, or its generation is over already.
+    /// Its last checkpoint may still be on the way: whether there is one to go back to shows when all have joined again.
     /// </summary>
-    public static bool Takes(TurnContext turn, WorkerReport report)
+    public static bool Takes(TurnContext turn, Member member, WorkerReport report)
     {
-        var isOver =
-            report.Generation > 0
-            && report.Generation < turn.State.Generation
-            && turn.State.Phase is RunPhase.Forming or RunPhase.Running;
-        var failed = report.CommittedStep + 1;
-        return report.Diverged && (isOver || TryBegin(turn, new StepRange(failed, failed), turn.State.LastCheckpoint));
-    }
-
-    private static bool TryBegin(TurnContext turn, StepRange cause, CheckpointMark? checkpoint)
-    {
-        var before = turn.State;
-        var passedOver = before.Spec.PassedOver ?? [];
-        if (
-            before.Phase is not (RunPhase.Forming or RunPhase.Running)
-            || before is { IsGoingBack: true } or { StopRequestedBy: not null } or { Assignment: null }
-            || passedOver.Count >= before.Spec.Rollbacks
-            || checkpoint is null
-            || checkpoint.Step >= cause.First
-        )
+        if (!report.Diverged)
         {
             return false;
         }
 
-        turn.Warn($"the run diverged at step {cause.Last}; it goes back to the checkpoint of step {checkpoint.Step}");
+        var isOver =
+            report.Generation > 0
+            && report.Generation < turn.State.Generation
+            && turn.State.Phase is RunPhase.Forming or RunPhase.Running;
+        if (isOver)
+        {
+            return true;
+        }
+
+        if (!MayBegin(turn.State))
+        {
+            return false;
+        }
+
+        Begin(turn, new StepRange(report.CommittedStep + 1, report.CommittedStep + 1));
+        WorkerLoss.NoteReport(turn, member, report);
+        return true;
+    }
+
+    private static bool MayBegin(RunState state) =>
+        state is { Phase: RunPhase.Forming or RunPhase.Running, IsGoingBack: false, StopRequestedBy: null, Assignment: not null }
+        && (state.Spec.PassedOver?.Count ?? 0) < state.Spec.Rollbacks;
+
+    private static void Begin(TurnContext turn, StepRange cause)
+    {
+        turn.Warn($"the run diverged at step {cause.Last} and goes back to the last checkpoint before step {cause.First}");
         Membership.Disband(turn);
+        var state = turn.State;
         turn.Change(
-            turn.State with
+            state with
             {
                 Phase = RunPhase.Forming,
-                WentBackIn = turn.State.Generation,
-                Spec = before.Spec with { PassedOver = [.. passedOver, cause] },
+                WentBackIn = state.Generation,
+                Spec = state.Spec with { PassedOver = [.. state.Spec.PassedOver ?? [], cause] },
                 IsPlannedRegroup = false,
-                Deadline = turn.Now + before.Spec.Timeouts.Regroup,
+                Deadline = turn.Now + state.Spec.Timeouts.Regroup,
                 NextNotice = null,
-                LastCheckpoint = checkpoint,
                 CheckpointWantedFrom = null,
-                CommittedStep = checkpoint.Step,
-                FurthestStep = checkpoint.Step,
+                FurthestStep = Math.Min(state.FurthestStep, cause.First - 1),
                 FruitlessGenerations = 0,
                 Failures = [],
-                Members = MemberSet.Of(
-                    turn.State.Members.Select(member => member.HeldStep > checkpoint.Step ? member with { HeldStep = null } : member)
-                ),
+                Members = MemberSet.Of(state.Members.Select(member => member with { HeldStep = null })),
             }
         );
         Membership.Settle(turn);
-        return true;
     }
 }

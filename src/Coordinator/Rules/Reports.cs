@@ -46,7 +46,7 @@ internal static class Reports
     {
         if (report.Outcome == WorkerOutcome.Failed)
         {
-            if ((member.IsLiving || member.Status == MemberStatus.Expected) && !GoingBack.Takes(turn, report))
+            if ((member.IsLiving || member.Status == MemberStatus.Expected) && !GoingBack.Takes(turn, member, report))
             {
                 WorkerLoss.Failed(turn, member with { LastHeard = turn.Now }, report);
                 Membership.Settle(turn);

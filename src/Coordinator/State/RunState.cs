@@ -101,9 +101,12 @@ public sealed record RunState
     [JsonIgnore]
     public bool IsFirstForming => Phase == RunPhase.Forming && Assignment is null;
 
-    /// <summary>True until the workers of a generation that diverged have left it. What they hold and write counts no more.</summary>
+    /// <summary>True until the workers of a generation that diverged have left it. What they hold counts no more.</summary>
     [JsonIgnore]
     public bool IsGoingBack => Phase == RunPhase.Forming && WentBackIn == Generation;
+
+    /// <summary>True if a checkpoint of this step belongs to the run's history, and not to the part that it is about to undo.</summary>
+    public bool MayContinueFrom(long step) => !IsGoingBack || step < Spec.PassedOver![^1].First;
 
     /// <summary>Creates the state of a run that waits for its workers.</summary>
     /// <param name="spec">The fixed parameters.</param>

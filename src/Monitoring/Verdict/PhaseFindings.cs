@@ -82,15 +82,16 @@ internal static class PhaseFindings
                 ? (1 / (1 - (text / 2)), "half of model.text.context")
                 : (1 / (1 - (image / 2)), "model.image.patch_dropout: 0.5, at some cost in quality,"),
         ];
+        var other = Math.Min(image, text) is > 0 and var least ? $", and {Percent(least)} is the other tower" : "";
         var (gain, change) = changes.MaxBy(change => change.Gain);
         return new StepVerdict(
             isText ? Bound.TextTower : Bound.ImageTower,
             dataWait,
             rankWait,
             gain,
-            $"The arithmetic of the {(isText ? "text" : "image")} tower limits the run: {Percent(Math.Max(image, text))} of a step, and "
-                + $"{Percent(Math.Min(image, text))} is the other tower. With {change} expect up to {Times(gain)} the pairs a second; otherwise "
-                + "more workers, a faster device or a smaller model are what is left."
+            $"The arithmetic of the {(isText ? "text" : "image")} tower limits the run: {Percent(Math.Max(image, text))} of a step{other}. "
+                + $"With {change} expect up to {Times(gain)} the pairs a second; otherwise more workers, a faster device or a smaller model "
+                + "are what is left."
         );
     }
 }

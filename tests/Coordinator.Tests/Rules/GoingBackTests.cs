@@ -45,7 +45,30 @@ public sealed class GoingBackTests
         run.Join(1, held: 9, left: 1);
         Assert.Equal([new StepRange(10, 10)], run.State.Spec.PassedOver!);
         Assert.Equal((8L, 2), (run.AssignmentOf(0).StartStep, run.AssignmentOf(0).Generation));
+        run.Beat(0, 10, records: RunScript.Records(9, 10, generation: 2));
         Assert.Empty(run.State.Failures);
+    }
+
+    [Fact]
+    public void A_checkpoint_that_is_reported_after_the_divergence_counts_if_it_is_of_an_earlier_step()
+    {
+        var run = Trained(rollbacks: 1);
+        Diverge(run, 1, 9);
+        run.Written(0, 9);
+        run.Join(0, held: 9, left: 1);
+        run.Join(1, held: 9, left: 1);
+        Assert.Equal((9L, 9L), (run.AssignmentOf(0).StartStep, run.AssignmentOf(0).Checkpoint!.Step));
+    }
+
+    [Fact]
+    public void Without_any_checkpoint_the_run_fails_with_the_reason_of_the_divergence()
+    {
+        var run = new RunScript(RunScript.Spec(2) with { Rollbacks = 1 }).Form();
+        Diverge(run, 0, 0);
+        run.Join(0, held: 0, left: 1);
+        run.Join(1, held: 0, left: 1);
+        Assert.Equal((OutcomeKind.Failed, (int?)5), (run.Outcome!.Kind, run.Outcome.ExitCode));
+        Assert.Contains("the loss is not finite", run.Outcome.Message, StringComparison.Ordinal);
     }
 
     [Fact]
