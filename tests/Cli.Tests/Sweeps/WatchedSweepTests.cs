@@ -102,12 +102,12 @@ public sealed class WatchedSweepTests : IDisposable
         var view = Assert.Single(watched.Read());
         Assert.Equal("contrastive", Assert.Single(view.Laws).Group);
         Assert.Contains("sigmoid: power is not fitted", view.Note, StringComparison.Ordinal);
-        Assert.Equal(["contrastive", "sigmoid"], view.Trials.Select(trial => trial.Group).Distinct(StringComparer.Ordinal));
+        Assert.Equal(["contrastive", "sigmoid"], view.Trials.Select(trial => trial.Group).Distinct(StringComparer.Ordinal), StringComparer.Ordinal);
 
         EndAll("sigmoid", 5, 0.6);
         view = Assert.Single(watched.Read());
         Assert.Null(view.Note);
-        Assert.Equal(["contrastive", "sigmoid"], view.Laws.Select(law => law.Group));
+        Assert.Equal(["contrastive", "sigmoid"], view.Laws.Select(law => law.Group), StringComparer.Ordinal);
         Assert.True(view.Laws[1].Points[^1].Value < view.Laws[0].Points[^1].Value);
     }
 
