@@ -25,9 +25,10 @@ internal static partial class FollowedRun
     public static async Task MeasureAsync(int steps, int pages, int workers, TextWriter output)
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-followed-").FullName;
-        var (exe, first) = Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
-            ? (path, new[] { typeof(FollowedRun).Assembly.Location })
-            : (Environment.ProcessPath!, []);
+        var (exe, first) =
+            Environment.ProcessPath is { } path && Path.GetFileNameWithoutExtension(path) == "dotnet"
+                ? (path, new[] { typeof(FollowedRun).Assembly.Location })
+                : (Environment.ProcessPath!, []);
         using var coordinator = Process.Start(
             new ProcessStartInfo(exe, [.. first, "serve", WriteRun(folder, steps, workers)])
             {
@@ -147,7 +148,9 @@ internal static partial class FollowedRun
                 .Range(0, workers)
                 .Select(async worker =>
                 {
-                    while ((await run.JoinAsync(request with { WorkerId = Name(worker), Incarnation = Name(worker) })).Reply is RunReply.Held)
+                    while (
+                        (await run.JoinAsync(request with { WorkerId = Name(worker), Incarnation = Name(worker) })).Reply is RunReply.Held
+                    )
                     {
                         // Ask again.
                     }

@@ -12,7 +12,9 @@ switch (args)
     case ["serve", var runFile]:
         return await Served.RunAsync(runFile);
     case ["standby", ..]:
-        return await new RootCommand { CoordinatorCommand.CreateStandby() }.Parse(args).InvokeAsync();
+        return await new RootCommand { CoordinatorCommand.CreateStandby() }
+            .Parse(args)
+            .InvokeAsync();
     default:
         int Given(int place, int otherwise) => args.Length > place ? int.Parse(args[place]) : otherwise;
         await FollowedRun.MeasureAsync(Given(0, 100_000), Given(1, 3), Given(2, 2), Console.Out);

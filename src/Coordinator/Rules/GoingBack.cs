@@ -37,9 +37,7 @@ internal static class GoingBack
         }
 
         var isOver =
-            report.Generation > 0
-            && report.Generation < turn.State.Generation
-            && turn.State.Phase is RunPhase.Forming or RunPhase.Running;
+            report.Generation > 0 && report.Generation < turn.State.Generation && turn.State.Phase is RunPhase.Forming or RunPhase.Running;
         if (isOver)
         {
             return true;

@@ -82,8 +82,7 @@ public static class SweepResults
         ];
 
     /// <summary>The group to which laws are fitted: the choice whose efficiency the sweep compares; empty if it compares none.</summary>
-    public static string GroupOf(Sweep sweep, Trial trial) =>
-        sweep.Efficiency is { } efficiency ? Label(trial, efficiency.Axis) ?? "" : "";
+    public static string GroupOf(Sweep sweep, Trial trial) => sweep.Efficiency is { } efficiency ? Label(trial, efficiency.Axis) ?? "" : "";
 
     /// <summary>The accuracies whose samples the sweep compares; empty if it compares none.</summary>
     public static IReadOnlyList<EfficiencyPoint> Accuracies(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials) =>

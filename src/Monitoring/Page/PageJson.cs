@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using ClipTrain.Monitoring.Runs;
 using ClipTrain.Monitoring.Series;
-using ClipTrain.Monitoring.Verdict;
 
 namespace ClipTrain.Monitoring.Page;
 

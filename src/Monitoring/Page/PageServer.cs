@@ -99,7 +99,9 @@ public sealed class PageServer : IAsyncDisposable
                 context =>
                     WriteJsonAsync(
                         context,
-                        board.Look(runs => runs.TryGetValue(Query(context, "run"), out var run) ? PageJson.Of(PageJson.Details(run, runs)) : null)
+                        board.Look(runs =>
+                            runs.TryGetValue(Query(context, "run"), out var run) ? PageJson.Of(PageJson.Details(run, runs)) : null
+                        )
                     )
             )
         );

@@ -102,7 +102,11 @@ public sealed class WatchedSweepTests : IDisposable
         var view = Assert.Single(watched.Read());
         Assert.Equal("contrastive", Assert.Single(view.Laws).Group);
         Assert.Contains("sigmoid: power is not fitted", view.Note, StringComparison.Ordinal);
-        Assert.Equal(["contrastive", "sigmoid"], view.Trials.Select(trial => trial.Group).Distinct(StringComparer.Ordinal), StringComparer.Ordinal);
+        Assert.Equal(
+            ["contrastive", "sigmoid"],
+            view.Trials.Select(trial => trial.Group).Distinct(StringComparer.Ordinal),
+            StringComparer.Ordinal
+        );
 
         EndAll("sigmoid", 5, 0.6);
         view = Assert.Single(watched.Read());

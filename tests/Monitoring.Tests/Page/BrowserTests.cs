@@ -131,7 +131,14 @@ public sealed partial class BrowserTests : IDisposable
             page,
             StringComparison.Ordinal
         );
-        string[] legend = ["law power, contrastive", "trials, contrastive", "law power_floor, sigmoid", "trials, sigmoid", "trials, captioning"];
+        string[] legend =
+        [
+            "law power, contrastive",
+            "trials, contrastive",
+            "law power_floor, sigmoid",
+            "trials, sigmoid",
+            "trials, captioning",
+        ];
         Assert.All(legend, entry => Assert.Contains($"</span>{entry}</span>", page, StringComparison.Ordinal));
         Assert.DoesNotContain("law power, captioning", page, StringComparison.Ordinal);
     }

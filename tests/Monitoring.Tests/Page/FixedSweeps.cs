@@ -38,7 +38,12 @@ internal sealed class FixedSweeps(IReadOnlyList<SweepView> sweeps) : ISweepSourc
             [
                 .. from objective in new[] { "contrastive", "sigmoid", "captioning" }.Index()
                 from size in Enumerable.Range(0, objective.Index == 2 ? 1 : 4)
-                select Trial($"{objective.Item}-{size}", "done", 1e12 * Math.Pow(10, size), (3 + objective.Index) * Math.Pow(0.6, size)) with
+                select Trial(
+                    $"{objective.Item}-{size}",
+                    "done",
+                    1e12 * Math.Pow(10, size),
+                    (3 + objective.Index) * Math.Pow(0.6, size)
+                ) with
                 {
                     Group = objective.Item,
                 },

@@ -1,7 +1,6 @@
-using ClipTrain.Monitoring.Runs;
 using static ClipTrain.Monitoring.Verdict.Words;
 
-namespace ClipTrain.Monitoring.Verdict;
+namespace ClipTrain.Monitoring.Runs;
 
 /// <summary>What a change gave that the verdict of an earlier run proposed.</summary>
 /// <param name="Run">The earlier run.</param>

@@ -1,9 +1,8 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Monitoring.Runs;
-using ClipTrain.Monitoring.Verdict;
 
-namespace ClipTrain.Monitoring.Tests.Verdict;
+namespace ClipTrain.Monitoring.Tests.Runs;
 
 public sealed class ChangeOutcomeTests : IDisposable
 {
@@ -20,7 +19,11 @@ public sealed class ChangeOutcomeTests : IDisposable
 
     [Fact]
     public void A_change_that_made_it_slower_says_so() =>
-        Assert.EndsWith("measured -20 %.", Outcome(("first", "threads: 1", 0.5, 1), ("second", "threads: 2", 0, 1.25)), StringComparison.Ordinal);
+        Assert.EndsWith(
+            "measured -20 %.",
+            Outcome(("first", "threads: 1", 0.5, 1), ("second", "threads: 2", 0, 1.25)),
+            StringComparison.Ordinal
+        );
 
     [Fact]
     public void A_key_that_the_earlier_run_did_not_set_counts_as_changed() =>
