@@ -16,7 +16,9 @@ internal static class GoingBack
     /// </summary>
     public static RunReply Handle(TurnContext turn, RunMessage.Diverged diverged)
     {
-        if (diverged.Checkpoint.Step < diverged.Cause.First && !turn.State.IsPlannedRegroup && MayBegin(turn.State))
+        // The message may come again after the run has gone back: passing over the same steps twice would not help either.
+        var isRepeated = turn.State.Spec.PassedOver?.Contains(diverged.Cause) == true;
+        if (!isRepeated && diverged.Checkpoint.Step < diverged.Cause.First && !turn.State.IsPlannedRegroup && MayBegin(turn.State))
         {
             turn.Change(turn.State with { LastCheckpoint = diverged.Checkpoint });
             Begin(turn, diverged.Cause);
@@ -31,19 +33,18 @@ internal static class GoingBack
     /// </summary>
     public static bool Takes(TurnContext turn, Member member, WorkerReport report)
     {
-        if (!report.Diverged)
+        var state = turn.State;
+        if (!report.Diverged || report.Generation == 0 || state.Phase is not (RunPhase.Forming or RunPhase.Running))
         {
             return false;
         }
 
-        var isOver =
-            report.Generation > 0 && report.Generation < turn.State.Generation && turn.State.Phase is RunPhase.Forming or RunPhase.Running;
-        if (isOver)
+        if (report.Generation < state.Generation)
         {
             return true;
         }
 
-        if (!MayBegin(turn.State))
+        if (state.Phase != RunPhase.Running || report.Generation != state.Generation || !MayBegin(state))
         {
             return false;
         }

@@ -12,7 +12,7 @@ public sealed class GoingBackTests
     [Fact]
     public void A_rise_of_the_loss_ends_the_generation_and_the_next_one_starts_from_the_checkpoint()
     {
-        var run = Trained(rollbacks: 1);
+        var run = Trained(rollbacks: 2);
         Assert.IsType<RunReply.Accepted>(run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth)));
 
         Assert.Equal(RunPhase.Forming, run.State.Phase);
@@ -32,6 +32,10 @@ public sealed class GoingBackTests
         Assert.IsType<RunEffect.PublishStatus>(effects[1]);
         Assert.Contains(effects, effect => effect is RunEffect.RecordGeneration);
         Assert.Equal(5, run.State.RecordedStep);
+
+        // An unanswered message is sent again.
+        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        Assert.Equal((RunPhase.Running, 2), (run.State.Phase, run.State.Generation));
     }
 
     [Fact]

@@ -49,7 +49,8 @@ function drawTrials(sweep) {
     make('thead', {}, make('tr', {}, ...heads.map(head => make('th', { scope: 'col', textContent: head })))), make('tbody', {}, ...rows));
 }
 
-// One series for each kind of mark of each group. Predictions are open circles; a law is a line between its bounds. A group has one colour.
+// One series for each kind of mark of each group. Predictions are open circles; a law is a line between its bounds. A group has one colour,
+// so that its interval and its predicted trials need no entry of their own in the legend.
 function sweepSeries({ trials, laws }) {
   const groups = [...new Set(trials.map(trial => trial.group))];
   const marks = (label, colour, list, y, open) => ({
@@ -63,10 +64,10 @@ function sweepSeries({ trials, laws }) {
     const [ofLaw, ofTrials, ofTold] = group ? Array(3).fill(COLOURS[i % COLOURS.length]) : [COLOURS[0], COLOURS[1], COLOURS[3]];
     return [
       ...(law ? [
-        line(law, named('95% interval'), ofLaw + '88', point => point.high, { width: 1 }, true), line(law, '', ofLaw + '88', point => point.low, { width: 1 }),
+        line(law, group ? '' : '95% interval', ofLaw + '88', point => point.high, { width: 1 }, true), line(law, '', ofLaw + '88', point => point.low, { width: 1 }),
         line(law, named(`law ${law.name}`), ofLaw, point => point.value, { width: 2 })] : []),
       marks(named('trials'), ofTrials, done.filter(trial => !trial.predicted), trial => trial.y, false),
-      marks(named('predicted trials'), ofTold, done.filter(trial => trial.predicted), trial => trial.y, false),
+      marks(group ? '' : 'predicted trials', ofTold, done.filter(trial => trial.predicted), trial => trial.y, false),
       marks(named('predictions'), ofTold, own.filter(trial => trial.predicted), trial => trial.predicted.value, true),
     ].filter(series => series.points.length > 0);
   });
