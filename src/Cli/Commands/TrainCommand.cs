@@ -26,10 +26,7 @@ public static class TrainCommand
         return command;
     }
 
-    /// <summary>
-    /// Hosts a run with local worker processes, and again from an earlier checkpoint if it diverges and checkpoint.rollbacks allows it.
-    /// Returns the exit code.
-    /// </summary>
+    /// <summary>Hosts a run with local worker processes. Returns the exit code.</summary>
     internal static async Task<int> HostAsync(Func<PreparedRun> prepare, bool endsWithTerminal = false, bool opensPage = false)
     {
         using var signals = new StopSignals(endsWithTerminal);
@@ -42,17 +39,7 @@ public static class TrainCommand
             StartsWorkers = true,
             OpensPage = opensPage,
         };
-        while (true)
-        {
-            var process = new CoordinatorProcess(run, hosting, signals);
-            var exit = await process.RunAsync();
-            if (signals.ExitCode != ExitCodes.Ok || process.Divergence is not { } cause || Rollback.After(run, cause) is not { } again)
-            {
-                return exit;
-            }
-
-            (run, hosting) = (again, hosting with { OpensPage = false });
-        }
+        return await new CoordinatorProcess(run, hosting, signals).RunAsync();
     }
 
     internal static Option<bool> EndsWithTerminalOption() =>

@@ -60,9 +60,6 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
 
     private int _stops;
 
-    /// <summary>The steps at which the run diverged, once it has ended here; null if it did not.</summary>
-    public StepRange? Divergence { get; private set; }
-
     /// <summary>Hosts the run from start to end. Returns the exit code.</summary>
     /// <exception cref="CoordinatorStartException">Another coordinator hosts the run, or the port is unavailable.</exception>
     public async Task<int> RunAsync()
@@ -95,10 +92,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             );
         }
 
-        _ = StopAtDivergenceAsync(silo, host);
-        var exit = await ServeAsync(silo, host, node, standby);
-        Divergence = host.Divergence;
-        return exit;
+        return await ServeAsync(silo, host, node, standby);
     }
 
     /// <summary>
@@ -142,6 +136,8 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
 
     private async Task<int> ServeAsync(CoordinatorSilo silo, RunHost host, Companion? node, Companion standby)
     {
+        host.OnDiverged = (cause, checkpoint) =>
+            _ = GrainCalls.RepeatAsync(() => silo.Run.DivergedAsync(cause, checkpoint), StartPatience, TimeProvider.System);
         signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
         var delay = Task.Delay(StandbyDelay);
         if (await Task.WhenAny(delay, host.Concluded) == delay)
@@ -152,13 +148,6 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var exit = await host.Concluded;
         await Task.WhenAll(standby.EndAsync(TimeSpan.Zero), node?.EndAsync(NodeGrace) ?? Task.CompletedTask);
         return exit;
-    }
-
-    /// <summary>Stops a run that diverges at once: its newest state is not worth a checkpoint.</summary>
-    private static async Task StopAtDivergenceAsync(CoordinatorSilo silo, RunHost host)
-    {
-        var cause = await host.Diverging;
-        await StopAsync(silo, $"the loss, which has risen since step {cause.First}", atOnce: true);
     }
 
     private static Task StopAsync(CoordinatorSilo silo, string by, bool atOnce) =>

@@ -140,6 +140,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
             TotalSteps = TotalSteps,
             GlobalBatch = Options.Training.GlobalBatch,
             ResumeAs = Files.Directory,
+            Rollbacks = Options.Checkpoint.Rollbacks,
             PassedOver = PassedOver.Count > 0 ? PassedOver : null,
             Timeouts = new RunTimeouts
             {

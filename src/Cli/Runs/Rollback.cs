@@ -2,15 +2,13 @@ using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>
-/// Automatic response to a run that diverges: it goes back to the last checkpoint before the fault, and the batches at which it diverged
-/// are read and recorded, but change no weight (as in PaLM's training, arXiv 2204.02311, section 5.1).
-/// </summary>
+/// <summary>Files of a run that goes back because it diverged. The coordinator's rules decide whether it does.</summary>
 internal static class Rollback
 {
     /// <summary>Steps before a noticed rise of the loss that count as its cause: the rise is noticed in a mean over ten steps.</summary>
@@ -19,35 +17,25 @@ internal static class Rollback
     /// <summary>The steps that a rise of the loss noticed at a step is blamed on.</summary>
     public static StepRange CauseOf(long alertStep) => new(Math.Max(1, alertStep - CauseSteps), alertStep);
 
-    /// <summary>The run as it continues after diverging; null if it may not go back once more, or has no checkpoint to go back to.</summary>
-    /// <param name="run">The run as it diverged.</param>
-    /// <param name="cause">Steps to pass over from now on.</param>
-    /// <exception cref="WeightsException">The decision cannot be written to the run's directory.</exception>
-    public static PreparedRun? After(PreparedRun run, StepRange cause)
-    {
-        var good = run.Checkpoints.Steps().LastOrDefault(step => step < cause.First && run.Checkpoints.IsComplete(step));
-        if (run.PassedOver.Count >= run.Options.Checkpoint.Rollbacks || good == 0)
-        {
-            return null;
-        }
+    /// <summary>The last complete checkpoint before the cause; null if there is none.</summary>
+    public static CheckpointMark? CheckpointBefore(CheckpointDirectory checkpoints, StepRange cause) =>
+        checkpoints.Steps().LastOrDefault(step => step < cause.First && checkpoints.IsComplete(step)) is var good and > 0
+            ? new CheckpointMark(good, checkpoints.PathOf(good))
+            : null;
 
-        IReadOnlyList<StepRange> passedOver = [.. run.PassedOver, cause];
+    /// <summary>Keeps the steps to pass over for later resumes.</summary>
+    /// <exception cref="WeightsException">They cannot be written.</exception>
+    public static void Write(RunFiles files, IReadOnlyList<StepRange> passedOver)
+    {
         try
         {
-            var path = run.Files.PassedOver;
-            File.WriteAllText(path + ".partial", JsonSerializer.Serialize(passedOver, TelemetryJson.OneLine));
-            File.Move(path + ".partial", path, overwrite: true);
+            File.WriteAllText(files.PassedOver + ".partial", JsonSerializer.Serialize(passedOver, TelemetryJson.OneLine));
+            File.Move(files.PassedOver + ".partial", files.PassedOver, overwrite: true);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new WeightsException($"{run.Files.PassedOver} cannot be written, so the run does not go back: {error.Message}", error);
+            throw new WeightsException($"{files.PassedOver} cannot be written, so the run cannot go back: {error.Message}", error);
         }
-
-        return run with
-        {
-            WantedStep = good,
-            PassedOver = passedOver,
-        };
     }
 
     /// <summary>The steps that a run passes over; empty if it never went back.</summary>

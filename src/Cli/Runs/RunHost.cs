@@ -23,7 +23,6 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 {
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource<StepRange> _diverging = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _started = TimeProvider.System.GetTimestamp();
     private RunRecords? _records;
     private OtlpExport? _otlp;
@@ -36,11 +35,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
     /// <summary>Exit code of a run that ended here. Faults if the final evaluation fails.</summary>
     public Task<int> Concluded => _concluded.Task;
 
-    /// <summary>Completes with the steps at which the run diverged, if a rise of the loss says so while it trains.</summary>
-    public Task<StepRange> Diverging => _diverging.Task;
-
-    /// <summary>The steps at which the run diverged; null if it did not.</summary>
-    public StepRange? Divergence { get; private set; }
+    /// <summary>Receives the steps to blame when a rise of the loss shows that the run diverged, and a checkpoint before them.</summary>
+    public Action<StepRange, CheckpointMark>? OnDiverged { get; set; }
 
     /// <summary>Exit code after a stop, given by the signal that requested it.</summary>
     public Func<int> StopExitCode { get; init; } = () => ExitCodes.Ok;
@@ -64,7 +60,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         _records = new RunRecords(run, term, state, console, log);
         if (_records.Alerting is { } alerting)
         {
-            alerting.OnAlert = alert => Respond(alert);
+            alerting.OnAlert = Respond;
         }
 
         _opened.TrySetResult();
@@ -79,6 +75,13 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
     public bool SeesCheckpoint(long step) =>
         run.Checkpoints.IsComplete(step) || run.Checkpoints.Steps().Any(later => later > step && run.Checkpoints.IsComplete(later));
+
+    public void GoBack(long step, IReadOnlyList<StepRange> passedOver)
+    {
+        Rollback.Write(run.Files, passedOver);
+        new RunHistory(run.Files, log).GoOnFrom(step);
+        log.Warning("Steps passed over because the run diverged at them: {Steps:l}.", Rollback.Describe(passedOver));
+    }
 
     public async Task ConcludeAsync(RunOutcome outcome)
     {
@@ -120,26 +123,17 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
         }
     }
 
-    private long FirstUnrecorded => 1 + Math.Max(LastStep?.Step ?? 0, _records?.StartStep ?? 0);
-
     private void Respond(Alert alert)
     {
-        if (alert.Kind == RunAlerts.LossSpike && run.PassedOver.Count < run.Options.Checkpoint.Rollbacks && Divergence is null)
+        var cause = Rollback.CauseOf(alert.Step);
+        if (alert.Kind == RunAlerts.LossSpike && Rollback.CheckpointBefore(run.Checkpoints, cause) is { } checkpoint)
         {
-            Divergence = Rollback.CauseOf(alert.Step);
-            _diverging.TrySetResult(Divergence.Value);
+            OnDiverged?.Invoke(cause, checkpoint);
         }
     }
 
     private int Conclude(RunOutcome outcome)
     {
-        Divergence = outcome switch
-        {
-            { Kind: OutcomeKind.Stopped } => Divergence,
-            // The failed step is the first one without a record.
-            { Kind: OutcomeKind.Failed, ExitCode: ExitCodes.TrainingFailed } => new StepRange(FirstUnrecorded, FirstUnrecorded),
-            _ => null,
-        };
         _records?.Dispose();
         // Also sends the span of the final evaluation.
         using var otlp = _otlp;

@@ -6,24 +6,24 @@ using ClipTrain.Monitoring.Page;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>A sweep on disk for the live page. Its law is fitted again when a trial ends.</summary>
+/// <summary>A sweep on disk for the live page. Its laws, one for each group, are fitted again when a trial ends.</summary>
 internal sealed class WatchedSweep(string directory)
 {
-    /// <summary>Draws of the law's interval: fewer than a report takes, because a page waits for them.</summary>
+    /// <summary>Draws of a law's interval: fewer than a report takes, because a page waits for them.</summary>
     private const int Draws = 200;
 
     private const int CurvePoints = 60;
 
-    /// <summary>Factor by which the law is drawn beyond the trials.</summary>
+    /// <summary>Factor by which a law is drawn beyond the trials.</summary>
     private const double Beyond = 2;
 
-    /// <summary>Laws of which the better one by AIC is drawn if the sweep names none.</summary>
+    /// <summary>Laws of which a group's better one by AIC is drawn if the sweep names none.</summary>
     private static readonly string[] s_laws = ["power", "power_floor"];
 
     private readonly SweepFolder _folder = new(directory);
     private OpenedSweep? _opened;
     private (string Records, SweepView View)? _last;
-    private (IReadOnlyList<Observation> Of, SweepLaw? Law, string? Note)? _fit;
+    private (IReadOnlyList<Observation> Of, IReadOnlyList<SweepLaw> Laws, string? Note)? _fit;
 
     /// <summary>The sweep as it is now; the same object while nothing changes.</summary>
     public SweepView View()
@@ -47,7 +47,7 @@ internal sealed class WatchedSweep(string directory)
             var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
             if (_last?.Records != error.Message)
             {
-                _last = (error.Message, new SweepView(name, "", "", [], null, error.Message));
+                _last = (error.Message, new SweepView(name, "", "", [], [], error.Message));
             }
 
             return _last.Value.View;
@@ -58,7 +58,7 @@ internal sealed class WatchedSweep(string directory)
     {
         var sweep = opened.Sweep;
         var said = SweepPredictions.ReadAll(_folder);
-        var (law, note) = Fit(sweep, SweepResults.Observations(sweep, _folder, opened.Trials, isHeldOut: false), opened.Trials);
+        var (laws, note) = Fit(sweep, SweepResults.Observations(sweep, _folder, opened.Trials, isHeldOut: false), opened.Trials);
         return new SweepView(
             sweep.Name,
             "training FLOPs",
@@ -77,37 +77,59 @@ internal sealed class WatchedSweep(string directory)
                                 : null,
                             records[i].Reason
                         )
+                        {
+                            Group = SweepResults.GroupOf(sweep, trial),
+                        }
                 ),
             ],
-            law,
+            laws,
             note
         );
     }
 
-    private (SweepLaw? Law, string? Note) Fit(Sweep sweep, IReadOnlyList<Observation> observations, IReadOnlyList<Trial> trials)
+    private (IReadOnlyList<SweepLaw> Laws, string? Note) Fit(
+        Sweep sweep,
+        IReadOnlyList<Observation> observations,
+        IReadOnlyList<Trial> trials
+    )
     {
         if (_fit is not { } fit || !fit.Of.SequenceEqual(observations))
         {
-            var (law, note) = Fitted(sweep, observations, trials);
-            _fit = fit = (observations, law, note);
+            var (laws, note) = Fitted(sweep, observations, trials);
+            _fit = fit = (observations, laws, note);
         }
 
-        return (fit.Law, fit.Note);
+        return (fit.Laws, fit.Note);
     }
 
-    /// <summary>Too few trials to fit a law are no error.</summary>
-    private static (SweepLaw? Law, string? Note) Fitted(Sweep sweep, IReadOnlyList<Observation> observations, IReadOnlyList<Trial> trials)
+    private static (IReadOnlyList<SweepLaw> Laws, string? Note) Fitted(
+        Sweep sweep,
+        IReadOnlyList<Observation> observations,
+        IReadOnlyList<Trial> trials
+    )
     {
         if (observations.Count == 0)
         {
-            return (null, "No trial has a result yet.");
+            return ([], "No trial has a result yet.");
         }
 
+        (SweepLaw? Law, string? Note)[] groups =
+        [
+            .. from rows in observations.GroupBy(row => row.Group, StringComparer.Ordinal)
+            let costs = trials.Where(trial => SweepResults.GroupOf(sweep, trial) == rows.Key).Select(trial => trial.Resolved.Flops)
+            select OfGroup(sweep, [.. rows], [.. costs.OfType<double>()]),
+        ];
+        var notes = string.Join(' ', groups.Select(group => group.Note).OfType<string>());
+        return ([.. groups.Select(group => group.Law).OfType<SweepLaw>()], notes.Length > 0 ? notes : null);
+    }
+
+    /// <summary>The law of a group. Too few trials to fit one are no error.</summary>
+    private static (SweepLaw? Law, string? Note) OfGroup(Sweep sweep, IReadOnlyList<Observation> rows, double[] costs)
+    {
         try
         {
-            var laws = LawFitter.Fit(observations, sweep.Predict is { } predict ? [predict.Law] : s_laws, Draws).Laws;
+            var laws = LawFitter.Fit(rows, sweep.Predict is { } predict ? [predict.Law] : s_laws, Draws).Laws;
             var best = laws.MinBy(law => law.Aic ?? double.PositiveInfinity)!;
-            double[] costs = [.. trials.Select(trial => trial.Resolved.Flops).OfType<double>()];
             var (least, most) = (costs.Min(), Beyond * costs.Max());
             var curve =
                 from i in Enumerable.Range(0, CurvePoints)
@@ -116,7 +138,9 @@ internal sealed class WatchedSweep(string directory)
                 where at is not null
                 select new SweepBand(x, at.Value, at.Law?.Low, at.Law?.High);
             SweepBand[] points = [.. curve];
-            return points.Length > 0 ? (new SweepLaw(best.Law, points), null) : (null, $"{best.Law} is not a curve of FLOPs alone.");
+            return points.Length > 0
+                ? (new SweepLaw(best.Group, best.Law, points), null)
+                : (null, $"{best.Law} is not a curve of FLOPs alone.");
         }
         catch (ExperimentException error)
         {

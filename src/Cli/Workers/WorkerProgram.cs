@@ -10,6 +10,7 @@ using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Worker;
@@ -102,7 +103,7 @@ public sealed class WorkerProgram(
             {
                 // The ledger has all steps before the failed one.
                 await control.LeaveAsync();
-                await client.ReportAsync(
+                var directive = await client.ReportAsync(
                     new WorkerReport(
                         client.WorkerId,
                         identity.Incarnation,
@@ -113,14 +114,18 @@ public sealed class WorkerProgram(
                     {
                         Message = error.Message,
                         ExitCode = code,
+                        Diverged = error is NonFiniteException,
                     }
                 );
-                if (IsByHand)
+                if (directive != Directive.Rejoin)
                 {
-                    throw;
-                }
+                    if (IsByHand)
+                    {
+                        throw;
+                    }
 
-                return code;
+                    return code;
+                }
             }
 
             await control.LeaveAsync();

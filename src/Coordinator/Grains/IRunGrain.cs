@@ -31,6 +31,12 @@ public interface IRunGrain : IGrainWithStringKey
     [ResponseTimeout("00:00:08")]
     Task<WorkerShard?> ShardAsync(string workerId);
 
+    /// <summary>Reports that the loss shows a divergence. The run goes back to the checkpoint if it may.</summary>
+    /// <param name="cause">The steps that are blamed.</param>
+    /// <param name="checkpoint">A complete checkpoint of a step before them.</param>
+    [ResponseTimeout("00:00:08")]
+    Task DivergedAsync(StepRange cause, CheckpointMark checkpoint);
+
     /// <summary>Reports the end of a process that a node started.</summary>
     [ResponseTimeout("00:00:08")]
     Task WorkerExitedAsync(WorkerExit exit);

@@ -111,6 +111,8 @@ public sealed class RunGrain(
 
     public Task StopAsync(string by, bool atOnce) => TakeTurnAsync(new RunMessage.StopRequested(by, atOnce));
 
+    public Task DivergedAsync(StepRange cause, CheckpointMark checkpoint) => TakeTurnAsync(new RunMessage.Diverged(cause, checkpoint));
+
     public async Task<Answered> BeatAsync(Heartbeat heartbeat)
     {
         var batch = _heartbeats;
@@ -332,7 +334,14 @@ public sealed class RunGrain(
         _stored.Set(result.State);
         foreach (var effect in result.Effects)
         {
-            await _effects.DoAsync(_open!, effect);
+            if (effect is RunEffect.GoBack back)
+            {
+                await GoBackAsync(back);
+            }
+            else
+            {
+                await _effects.DoAsync(_open!, effect);
+            }
         }
 
         if (before.Phase == RunPhase.Running && (State.Phase != RunPhase.Running || State.Generation != before.Generation))
@@ -341,6 +350,16 @@ public sealed class RunGrain(
         }
 
         return result.Reply;
+    }
+
+    /// <summary>Opens the run's records anew from the step that the run goes back to.</summary>
+    private async Task GoBackAsync(RunEffect.GoBack back)
+    {
+        _open!.Dispose();
+
+        // Verifies a checkpoint, which may be large: keep it off the grain's scheduler.
+        await Task.Run(() => hosting.GoBack(back.Step, back.PassedOver));
+        _open = new OpenRun(hosting.Open(_stored.Term, State.AsResumed()), State.AsResumed(), logger);
     }
 
     private async Task TickAsync()

@@ -145,6 +145,9 @@ public sealed record WorkerReport(string WorkerId, string Incarnation, int Gener
 
     /// <summary>After Failed: the exit code of the run's program, which identifies the kind of failure for scripts.</summary>
     public int? ExitCode { get; init; }
+
+    /// <summary>After Failed: true if the loss or a gradient of the step after <see cref="CommittedStep"/> is not finite.</summary>
+    public bool Diverged { get; init; }
 }
 
 /// <summary>A worker's report of a complete checkpoint on disk.</summary>

@@ -15,7 +15,11 @@ internal static class Checkpoints
         }
 
         // The others may have continued from an earlier step without a worker that was lost or replaced meanwhile.
-        if (member.Status == MemberStatus.Lost || !string.Equals(member.Incarnation, written.Incarnation, StringComparison.Ordinal))
+        if (
+            !state.MayContinueFrom(written.Step)
+            || member.Status == MemberStatus.Lost
+            || !string.Equals(member.Incarnation, written.Incarnation, StringComparison.Ordinal)
+        )
         {
             return new RunReply.Accepted();
         }
@@ -52,7 +56,12 @@ internal static class Checkpoints
     public static RunReply Found(TurnContext turn, CheckpointMark found)
     {
         var state = turn.State;
-        if (!state.HasEnded && found.Step > (state.LastCheckpoint?.Step ?? 0) && found.Step <= state.RecordedStep)
+        if (
+            !state.HasEnded
+            && state.MayContinueFrom(found.Step)
+            && found.Step > (state.LastCheckpoint?.Step ?? 0)
+            && found.Step <= state.RecordedStep
+        )
         {
             turn.Change(state with { LastCheckpoint = found });
         }

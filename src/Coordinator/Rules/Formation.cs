@@ -20,6 +20,14 @@ internal static class Formation
             return;
         }
 
+        if (state is { IsGoingBack: true, LastCheckpoint: null })
+        {
+            // There is none before the fault.
+            Draining.Begin(turn, OutcomeKind.Failed);
+            Draining.Settle(turn);
+            return;
+        }
+
         if (joined < state.Spec.MinWorkers)
         {
             SayThatItWaits(turn, joined);
@@ -101,7 +109,7 @@ internal static class Formation
         }
 
         Progress.Note(turn, assignment.StartStep);
-        turn.Do(new RunEffect.RecordGeneration(Record(turn)));
+        Begin(turn);
         foreach (var member in assigned)
         {
             turn.Answer(member.WorkerId, HeldCall.Join, new RunReply.Assigned(AssignmentOf(turn.State, member)));
@@ -113,8 +121,19 @@ internal static class Formation
         }
     }
 
+    /// <summary>Records the running generation, after setting aside what it undoes if the run goes back in it.</summary>
+    public static void Begin(TurnContext turn)
+    {
+        if (turn.State.WentBackIn == turn.State.Generation)
+        {
+            turn.Do(new RunEffect.GoBack(turn.State.Assignment!.StartStep, turn.State.Spec.PassedOver ?? []));
+        }
+
+        turn.Do(new RunEffect.RecordGeneration(Record(turn)));
+    }
+
     /// <summary>Ledger record of the running generation.</summary>
-    public static GenerationRecord Record(TurnContext turn)
+    private static GenerationRecord Record(TurnContext turn)
     {
         var workers = turn
             .State.Members.Where(member => member.IsAssigned)

@@ -4,7 +4,8 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// Handles the end of a worker's loop. Completed and Stopped are held until the whole generation has reported; Failed is answered at once.
+/// Handles the end of a worker's loop. Completed and Stopped are held until the whole generation has reported; Failed is answered at once, with
+/// Rejoin if the run goes back to a checkpoint.
 /// </summary>
 internal static class Reports
 {
@@ -45,7 +46,7 @@ internal static class Reports
     {
         if (report.Outcome == WorkerOutcome.Failed)
         {
-            if (member.IsLiving || member.Status == MemberStatus.Expected)
+            if ((member.IsLiving || member.Status == MemberStatus.Expected) && !GoingBack.Takes(turn, member, report))
             {
                 WorkerLoss.Failed(turn, member with { LastHeard = turn.Now }, report);
                 Membership.Settle(turn);

@@ -40,6 +40,12 @@ public abstract record RunEffect
     /// </summary>
     public sealed record RecordGeneration(GenerationRecord Record) : RunEffect;
 
+    /// <summary>
+    /// Set aside checkpoints and metrics after a step, store the steps to pass over, and open the records anew from that step. Repeated
+    /// after a takeover until the generation that starts there is in the ledger.
+    /// </summary>
+    public sealed record GoBack(long Step, IReadOnlyList<StepRange> PassedOver) : RunEffect;
+
     public sealed record PublishWarning(string Text) : RunEffect;
 
     /// <summary>The run has ended. Repeated after a takeover.</summary>

@@ -9,7 +9,8 @@ namespace ClipTrain.Coordinator.Rules;
 /// <para>Forming: workers join until they can form a generation, in which each has a rank (<see cref="Formation"/>). Running: they
 /// train. When a worker is lost, or another waits to join, the generation is over, its members join again, and the next one starts from
 /// the newest state among them (<see cref="Membership"/>, <see cref="StateSource"/>). Draining: the run ends without all of its workers,
-/// and one of them saves (<see cref="Draining"/>). Finally Completed, Stopped or Failed.</para>
+/// and one of them saves (<see cref="Draining"/>). A run that diverges forms anew from an earlier
+/// checkpoint (<see cref="GoingBack"/>). Finally Completed, Stopped or Failed.</para>
 /// <para>Every message of a worker may be repeated without harm, since its answer may be lost. A message that contradicts the run's
 /// state is refused and changes nothing (see <see cref="RefusalKind.Invalid"/>).</para>
 /// </summary>
@@ -26,6 +27,7 @@ public static class RunMachine
             RunMessage.Checkpointed written => Checkpoints.Written(turn, written.Checkpoint),
             RunMessage.CheckpointFound found => Checkpoints.Found(turn, found.Checkpoint),
             RunMessage.CheckpointRequested => Checkpoints.Request(turn),
+            RunMessage.Diverged diverged => GoingBack.Handle(turn, diverged),
             RunMessage.NodeJoined joined => Placement.Join(turn, joined.Node),
             RunMessage.NodeLost lost => Placement.Lose(turn, lost.NodeId),
             RunMessage.WorkerExited exited => WorkerLoss.Exited(turn, exited),

@@ -13,6 +13,7 @@ internal static class StateSource
     public static long? Usable(RunState state, JoinRequest request) =>
         request.HeldStep is { } held
         && state.Assignment is { } last
+        && !state.IsGoingBack
         && (request.LeftGeneration == last.Generation || (request.LeftGeneration < last.Generation && held <= last.StartStep))
             ? held
             : null;

@@ -30,7 +30,7 @@ internal static class Takeover
         {
             // The state was stored but the ledger was not: the generation is known, but the steps that it undid are still recorded.
             turn.Change(turn.State with { RecordedStep = Math.Min(taken.RecordedStep, state.Assignment!.StartStep) });
-            turn.Do(new RunEffect.RecordGeneration(Formation.Record(turn)));
+            Formation.Begin(turn);
         }
 
         Repeat(turn);

@@ -53,7 +53,8 @@ internal sealed class TurnContext(RunState state, DateTimeOffset now)
     {
         if (_publishes)
         {
-            _effects.Insert(0, new RunEffect.PublishStatus());
+            // Whoever goes back publishes the status to the records that it opens anew.
+            _effects.Insert(1 + _effects.FindIndex(effect => effect is RunEffect.GoBack), new RunEffect.PublishStatus());
         }
 
         // The state is stored before anybody acts on it.

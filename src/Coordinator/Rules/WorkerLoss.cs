@@ -65,14 +65,7 @@ internal static class WorkerLoss
     public static void Failed(TurnContext turn, Member heard, WorkerReport report)
     {
         turn.Do(new RunEffect.DismissWorker(heard.WorkerId, heard.NodeId));
-        Note(
-            turn,
-            heard,
-            FailureKind.Reported,
-            report.Message is null ? "failed without giving a reason" : PlainText.Block(report.Message),
-            [],
-            report.ExitCode
-        );
+        NoteReport(turn, heard, report);
         turn.Change(heard with { Status = MemberStatus.Failed });
         if (turn.State.IsFirstForming)
         {
@@ -135,6 +128,17 @@ internal static class WorkerLoss
             );
         }
     }
+
+    /// <summary>Notes why a worker reported that it failed.</summary>
+    public static void NoteReport(TurnContext turn, Member member, WorkerReport report) =>
+        Note(
+            turn,
+            member,
+            FailureKind.Reported,
+            report.Message is null ? "failed without giving a reason" : PlainText.Block(report.Message),
+            [],
+            report.ExitCode
+        );
 
     private static void StartAgain(TurnContext turn, Member member)
     {

@@ -27,8 +27,14 @@ public sealed record RunSpec(string RunId, int Workers, string CodeVersion, stri
     /// <summary>Global batch size in samples; null if unknown.</summary>
     public int? GlobalBatch { get; init; }
 
-    /// <summary>Steps that change no weight, because the run diverged at them before; null if there are none.</summary>
+    /// <summary>
+    /// Steps that change no weight, because the run diverged at them before; null if there are none. The one parameter that changes:
+    /// the run adds to it whenever it goes back.
+    /// </summary>
     public IReadOnlyList<StepRange>? PassedOver { get; init; }
+
+    /// <summary>Number of times that the run may go back to a checkpoint because it diverged.</summary>
+    public int Rollbacks { get; init; }
 
     /// <summary>Number of consecutive generations without a committed step after which the run fails.</summary>
     public int MaxFruitlessGenerations { get; init; } = 5;

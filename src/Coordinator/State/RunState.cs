@@ -44,6 +44,12 @@ public sealed record RunState
     /// <summary>True if the last generation ended to let waiting workers join, and nothing has gone wrong since.</summary>
     public bool IsPlannedRegroup { get; init; }
 
+    /// <summary>
+    /// The last generation that starts from a checkpoint because the one before it diverged, formed or still to form; null if there is
+    /// none.
+    /// </summary>
+    public int? WentBackIn { get; init; }
+
     /// <summary>Deadline for workers that the current phase waits for: missing, leaving or saving ones.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
@@ -95,6 +101,13 @@ public sealed record RunState
     [JsonIgnore]
     public bool IsFirstForming => Phase == RunPhase.Forming && Assignment is null;
 
+    /// <summary>True until the workers of a generation that diverged have left it. What they hold counts no more.</summary>
+    [JsonIgnore]
+    public bool IsGoingBack => Phase == RunPhase.Forming && WentBackIn == Generation;
+
+    /// <summary>True if a checkpoint of this step belongs to the run's history, and not to the part that it is about to undo.</summary>
+    public bool MayContinueFrom(long step) => !IsGoingBack || step < Spec.PassedOver![^1].First;
+
     /// <summary>Creates the state of a run that waits for its workers.</summary>
     /// <param name="spec">The fixed parameters.</param>
     /// <param name="resumedFrom">The checkpoint that the run starts from, if any.</param>
@@ -132,6 +145,9 @@ public sealed record RunState
             FurthestStep = step,
         };
     }
+
+    /// <summary>The state as that of a run which starts from this one's last checkpoint, and knows of no later step.</summary>
+    public RunState AsResumed() => this with { Assignment = null, RecordedStep = LastCheckpoint!.Step };
 
     public Member? Find(string workerId) => Members.Find(workerId);
 }

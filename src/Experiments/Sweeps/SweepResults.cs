@@ -76,10 +76,13 @@ public static class SweepResults
                 Params = trial.Resolved.Parameters,
                 Data = trial.Resolved.Samples,
                 Unique = Unique(trial),
-                Group = sweep.Efficiency is { } efficiency ? Label(trial, efficiency.Axis) ?? "" : "",
+                Group = GroupOf(sweep, trial),
                 Seed = Label(trial, "seed"),
             },
         ];
+
+    /// <summary>The group to which laws are fitted: the choice whose efficiency the sweep compares; empty if it compares none.</summary>
+    public static string GroupOf(Sweep sweep, Trial trial) => sweep.Efficiency is { } efficiency ? Label(trial, efficiency.Axis) ?? "" : "";
 
     /// <summary>The accuracies whose samples the sweep compares; empty if it compares none.</summary>
     public static IReadOnlyList<EfficiencyPoint> Accuracies(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials) =>

@@ -36,12 +36,15 @@ internal static class PageJson
         };
 
     /// <summary>The page's data of a run, except its series.</summary>
-    public static object Details(WatchedRun run) =>
+    /// <param name="run">The run.</param>
+    /// <param name="runs">All runs of the page, by name.</param>
+    public static object Details(WatchedRun run, IReadOnlyDictionary<string, WatchedRun> runs) =>
         new
         {
             run.Phase,
             run.Ranks,
             run.Verdict,
+            Change = ChangeOutcome.Of(run, runs)?.Text,
             run.Phases,
             run.ProbeTime,
             run.Events,

@@ -96,7 +96,13 @@ public sealed class PageServer : IAsyncDisposable
         app.MapGet(
             "/api/details",
             (RequestDelegate)(
-                context => WriteJsonAsync(context, board.Look(Query(context, "run"), run => PageJson.Of(PageJson.Details(run))))
+                context =>
+                    WriteJsonAsync(
+                        context,
+                        board.Look(runs =>
+                            runs.TryGetValue(Query(context, "run"), out var run) ? PageJson.Of(PageJson.Details(run, runs)) : null
+                        )
+                    )
             )
         );
         app.MapGet(

@@ -17,7 +17,7 @@ public static class RunReportPage
                     new
                     {
                         Runs = runs.Select(run => PageJson.Summary(run.Key, run.Value)),
-                        Details = runs.ToDictionary(run => run.Key, run => PageJson.Details(run.Value), StringComparer.Ordinal),
+                        Details = runs.ToDictionary(run => run.Key, run => PageJson.Details(run.Value, runs), StringComparer.Ordinal),
                         Probes = runs.ToDictionary(run => run.Key, run => run.Value.Probe, StringComparer.Ordinal),
                         Series = runs.ToDictionary(
                             run => run.Key,

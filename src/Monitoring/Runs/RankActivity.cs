@@ -51,6 +51,9 @@ internal sealed class RankActivity(string folder)
     /// <summary>The bottleneck of the run; null if there are too few steps.</summary>
     public StepVerdict? Verdict => _steps.Verdict;
 
+    /// <summary>Samples of all ranks a second over the last steps; null if there are too few.</summary>
+    public double? SamplesPerSecond => _steps.SamplesPerSecond;
+
     /// <summary>Where the time of the last steps went; null if none was measured.</summary>
     public StepPhases? Phases => _steps.Phases;
 

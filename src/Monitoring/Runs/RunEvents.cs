@@ -82,7 +82,7 @@ internal sealed partial class RunEvents(string path)
 
     private static string KindOf(string level, string text) =>
         text.StartsWith("Alert: ", StringComparison.Ordinal) ? "alert"
-        : text.Contains("taken the run over", StringComparison.Ordinal) || text.Contains("take over", StringComparison.Ordinal) ? "takeover"
+        : text.Contains("taken over", StringComparison.Ordinal) || text.Contains("take over", StringComparison.Ordinal) ? "takeover"
         : level is "ERR" or "FTL" ? "error"
         : level == "WRN" ? "warning"
         : text.StartsWith("generation ", StringComparison.Ordinal) ? "generation"

@@ -43,6 +43,12 @@ public sealed class WatchedRun(string directory, TimeProvider time)
     /// <summary>Where the time of the last steps went; null if none was measured.</summary>
     public StepPhases? Phases => _ranks.Phases;
 
+    /// <summary>Samples of all ranks a second over the last steps; null if there are too few.</summary>
+    public double? SamplesPerSecond => _ranks.SamplesPerSecond;
+
+    /// <summary>Time at which the run was created: nothing writes its configuration later.</summary>
+    public DateTime Created { get; } = File.GetLastWriteTimeUtc(Path.Combine(directory, "config.yaml"));
+
     public IReadOnlyDictionary<string, string> Configuration { get; } = RunConfiguration.Read(Path.Combine(directory, "config.yaml"));
 
     /// <summary>The numbers of summary.json; empty before the run ends.</summary>

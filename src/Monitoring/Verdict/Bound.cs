@@ -49,6 +49,9 @@ public enum Bound
 /// <param name="Text">Cause and remedy in a sentence.</param>
 internal sealed record Finding(Bound Bound, double Share, double Gain, string Text)
 {
+    /// <summary>The key of the configuration that the remedy changes; null if it is something else.</summary>
+    public string? Key { get; init; }
+
     /// <summary>A finding whose remedy saves the whole share.</summary>
     /// <param name="text">The sentence, given the gain in words.</param>
     public static Finding Removable(Bound bound, double share, Func<string, string> text)

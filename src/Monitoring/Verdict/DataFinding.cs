@@ -28,7 +28,10 @@ internal static class DataFinding
 
         if (tokenize > decode)
         {
-            return Removable(Bound.Tokenizing, $"{begin} tokenizing long captions: raise data.threads or shorten the captions");
+            return Removable(Bound.Tokenizing, $"{begin} tokenizing long captions: raise data.threads or shorten the captions") with
+            {
+                Key = "data.threads",
+            };
         }
 
         return loaders.LastOrDefault() is { Threads: { } threads, Cores: { } cores } && threads < cores
@@ -36,7 +39,10 @@ internal static class DataFinding
             : Removable(
                 Bound.Decoding,
                 $"{begin} decoding images: set data.jpeg: scaled, store smaller images, or give the worker more cores"
-            );
+            ) with
+            {
+                Key = "data.jpeg",
+            };
 
         Finding Removable(Bound bound, string text) =>
             Finding.Removable(bound, wait, times => $"{text}; without the wait the run would be {times} as fast.");
@@ -51,6 +57,9 @@ internal static class DataFinding
             wait,
             gain,
             $"{begin} decoding images on {threads} of {cores} cores: data.threads: {cores} would make the run up to {Times(gain)} as fast."
-        );
+        )
+        {
+            Key = "data.threads",
+        };
     }
 }

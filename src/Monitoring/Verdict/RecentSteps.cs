@@ -19,6 +19,12 @@ public sealed class RecentSteps
     /// <summary>Where the time of these steps went; null if none was measured.</summary>
     public StepPhases? Phases => StepPhases.Of(OfLastGeneration);
 
+    /// <summary>Samples of all ranks a second over these steps; null if there are too few.</summary>
+    public double? SamplesPerSecond =>
+        OfLastGeneration is { Count: > 1 } steps
+            ? steps.Sum(step => step.Shares.Sum(share => (double)share.Samples)) / steps.Sum(step => step.Metrics.StepSeconds)
+            : null;
+
     public void Add(StepRecord step)
     {
         if (_steps.Count == Most)

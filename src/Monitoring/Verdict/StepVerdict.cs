@@ -11,6 +11,9 @@ namespace ClipTrain.Monitoring.Verdict;
 /// <param name="Text">Bottleneck and change in a sentence.</param>
 public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, double Gain, string Text)
 {
+    /// <summary>The key of the configuration that the change is about; null if it is about something else.</summary>
+    public string? Key { get; init; }
+
     /// <summary>Smallest fraction of a step that is worth a change.</summary>
     private const double Worth = 0.08;
 
@@ -35,7 +38,7 @@ public sealed record StepVerdict(Bound Bound, double DataWait, double RankWait, 
             .. phases is { Shares.Count: > 0 } ? PhaseFindings.Of(phases, pairs) : [],
         ];
         return findings.MaxBy(finding => finding.Share) is { Share: >= Worth } worst
-                ? new StepVerdict(worst.Bound, dataWait, ranks.Wait, worst.Gain, worst.Text)
+                ? new StepVerdict(worst.Bound, dataWait, ranks.Wait, worst.Gain, worst.Text) { Key = worst.Key }
             : phases is { Shares.Count: > 0 } ? PhaseFindings.OfTowers(phases, dataWait, ranks.Wait)
             : new StepVerdict(
                 Bound.Compute,

@@ -5,7 +5,7 @@ namespace ClipTrain.Trainer.Loop;
 
 /// <summary>
 /// Writes checkpoints in the background, one at a time, and reports each when it is on disk. Outlives a generation: a write continues
-/// while the workers regroup. Reporting may take as long as the coordinator is away; meanwhile later checkpoints are written, and
+/// while the workers regroup as planned. Reporting may take as long as the coordinator is away; meanwhile later checkpoints are written, and
 /// only the newest is reported. A failure is thrown by the next call.
 /// </summary>
 public sealed class CheckpointWriter(
@@ -66,12 +66,15 @@ public sealed class CheckpointWriter(
         }
     }
 
-    /// <summary>Waits for the last write and report, ignoring their results, so that no partial directory is left behind.</summary>
-    public void Dispose()
+    /// <summary>Waits for the last write and report, ignoring their results.</summary>
+    public void Settle()
     {
         _writing.ContinueWith(_ => { }, TaskScheduler.Default).Wait();
         Reporting.ContinueWith(_ => { }, TaskScheduler.Default).Wait();
     }
+
+    /// <summary>Leaves no partial directory behind.</summary>
+    public void Dispose() => Settle();
 
     private void Report(long step, string directory)
     {

@@ -100,7 +100,7 @@ public sealed record CheckpointOptions
 
     [
         Description(
-            "Number of times that `cliptrain train` or `resume` answers divergence (a loss or gradient that is not "
+            "Number of times that the run answers divergence (a loss or gradient that is not "
                 + "finite, or the alert loss-spike) by going back to the last checkpoint before it and passing over the "
                 + "batches at which the run diverged; 0 leaves it to you."
         ),

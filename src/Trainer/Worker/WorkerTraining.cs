@@ -88,7 +88,8 @@ public sealed class WorkerTraining(
     }
 
     /// <summary>
-    /// Leaves a generation that failed. Returns if <paramref name="error"/> explains the failure to the user; otherwise throws an
+    /// Leaves a generation that failed, once a checkpoint that is being written is on disk: if the run goes back, what this worker wrote is
+    /// set aside, and nothing may appear after that. Returns if <paramref name="error"/> explains the failure to the user; otherwise throws an
     /// error that does. The state is intact at <see cref="HeldStep"/> if that has a value.
     /// </summary>
     /// <exception cref="DistributedException">The generation was declared over.</exception>
@@ -98,6 +99,7 @@ public sealed class WorkerTraining(
         _group?.Abandon();
         _group = null;
         _state?.Model.Parameters.ReplaceGradients();
+        writer.Settle();
         if (error is OperationCanceledException)
         {
             throw new DistributedException("The generation is over.", error) { Aborted = true };

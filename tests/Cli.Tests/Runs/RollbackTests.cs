@@ -22,30 +22,25 @@ public sealed class RollbackTests : IDisposable
         Assert.Equal(new StepRange(first, alert), Rollback.CauseOf(alert));
 
     [Fact]
-    public void A_run_goes_back_to_the_last_checkpoint_before_the_cause_and_remembers_what_it_passes_over()
+    public void The_checkpoint_to_go_back_to_is_the_last_complete_one_before_the_cause()
     {
-        var run = TrainedRun("checkpoint.rollbacks=2");
-
-        var once = Rollback.After(run, new StepRange(11, 12))!;
-        Assert.Equal(10, once.WantedStep);
-        Assert.Equal([new StepRange(11, 12)], once.PassedOver);
-        var twice = Rollback.After(once, new StepRange(7, 7))!;
-        Assert.Equal(5, twice.WantedStep);
-        Assert.Equal([new StepRange(11, 12), new StepRange(7, 7)], Rollback.Read(run.Files));
-        Assert.Equal("11 to 12, 7", Rollback.Describe(twice.PassedOver));
-        Assert.Null(Rollback.After(twice, new StepRange(7, 7)));
-
-        // The coordinator passes it on to the workers and to the ledger.
-        Assert.Equal(twice.PassedOver, twice.Spec(managedWorkers: 1).PassedOver);
-        Assert.Null(run.Spec(managedWorkers: 1).PassedOver);
-        Assert.Equal(twice.PassedOver, PreparedRun.Resume(run.Files.Directory, step: null).PassedOver);
+        var run = TrainedRun();
+        Assert.Equal(10, Rollback.CheckpointBefore(run.Checkpoints, new StepRange(11, 12))!.Step);
+        Assert.Equal(5, Rollback.CheckpointBefore(run.Checkpoints, new StepRange(10, 12))!.Step);
+        Assert.Null(Rollback.CheckpointBefore(run.Checkpoints, new StepRange(5, 6)));
     }
 
     [Fact]
-    public void Without_a_checkpoint_before_the_cause_or_without_permission_a_run_does_not_go_back()
+    public void A_resumed_run_knows_what_it_passes_over()
     {
-        Assert.Null(Rollback.After(TrainedRun("checkpoint.rollbacks=1"), new StepRange(5, 6)));
-        Assert.Null(Rollback.After(TrainedRun("name=other"), new StepRange(11, 12)));
+        var run = TrainedRun("checkpoint.rollbacks=2");
+        Assert.Equal(2, run.Spec(managedWorkers: 1).Rollbacks);
+        Assert.Null(run.Spec(managedWorkers: 1).PassedOver);
+
+        StepRange[] passedOver = [new(11, 12), new(7, 7)];
+        Rollback.Write(run.Files, passedOver);
+        Assert.Equal(passedOver, PreparedRun.Resume(run.Files.Directory, step: null).Spec(managedWorkers: 1).PassedOver);
+        Assert.Equal("11 to 12, 7", Rollback.Describe(passedOver));
     }
 
     [Fact]

@@ -43,7 +43,7 @@ public sealed class WatchedSweepTests : IDisposable
             view.Trials.Select(trial => trial.State),
             StringComparer.Ordinal
         );
-        Assert.Null(view.Law);
+        Assert.Empty(view.Laws);
         Assert.Contains("power", view.Note, StringComparison.Ordinal);
         Assert.Same(_watched.Read(), _watched.Read());
 
@@ -53,10 +53,66 @@ public sealed class WatchedSweepTests : IDisposable
         }
 
         view = Assert.Single(_watched.Read());
-        var law = view.Law!;
+        var law = Assert.Single(view.Laws);
         Assert.Equal("power", law.Name);
         Assert.Equal(2, law.Points[0].Value, 3);
         Assert.True(law.Points[^1].X > view.Trials[^1].X && law.Points[^1].Value < view.Trials[3].Y);
+    }
+
+    [Fact]
+    public void Each_group_has_the_law_of_its_own_trials_and_one_with_too_few_has_only_points()
+    {
+        var file = _folder.File("groups.yaml");
+        File.WriteAllText(
+            file,
+            $$"""
+            name: groups
+            base: {{Path.Combine(Repository.Configs, "quickstart.yaml")}}
+            folder: {{_folder.File("groups")}}
+            metric: colours/zero_shot accuracy
+            efficiency: { axis: training.objective, reference: contrastive }
+            axes: [{ training.objective: [contrastive, sigmoid] }, { training.steps: [10, 20, 40, 80, 160] }]
+            """
+        );
+        var sweep = new SweepFolder(_folder.File("groups"));
+        SweepFolder.WriteWhole(sweep.Source, file + "\n");
+        var trials = OpenedSweep.Open(file).Trials;
+        var watched = new WatchedSweeps(() => [sweep.Path]);
+        void EndAll(string objective, int count, double exponent)
+        {
+            var own = trials.Where(trial => SweepResults.GroupOf(OpenedSweep.OfFolder(sweep.Path).Sweep, trial) == objective);
+            foreach (var (i, trial) in own.Take(count).Index())
+            {
+                sweep.Write(
+                    new TrialRecord
+                    {
+                        Id = trial.Id,
+                        State = TrialState.Done,
+                        Figures = new Dictionary<string, double>(StringComparer.Ordinal)
+                        {
+                            ["colours/zero_shot accuracy"] = 1 - (0.8 * Math.Pow(2, -exponent * i)),
+                        },
+                    }
+                );
+            }
+        }
+
+        EndAll("contrastive", 5, 0.3);
+        EndAll("sigmoid", 2, 0.6);
+        var view = Assert.Single(watched.Read());
+        Assert.Equal("contrastive", Assert.Single(view.Laws).Group);
+        Assert.Contains("sigmoid: power is not fitted", view.Note, StringComparison.Ordinal);
+        Assert.Equal(
+            ["contrastive", "sigmoid"],
+            view.Trials.Select(trial => trial.Group).Distinct(StringComparer.Ordinal),
+            StringComparer.Ordinal
+        );
+
+        EndAll("sigmoid", 5, 0.6);
+        view = Assert.Single(watched.Read());
+        Assert.Null(view.Note);
+        Assert.Equal(["contrastive", "sigmoid"], view.Laws.Select(law => law.Group), StringComparer.Ordinal);
+        Assert.True(view.Laws[1].Points[^1].Value < view.Laws[0].Points[^1].Value);
     }
 
     [Fact]

@@ -242,6 +242,11 @@ internal sealed class MemoryHosting : IRunHosting
         return new Records(this, Ledger.Open(term));
     }
 
+    /// <summary>The steps after which what was recorded was set aside, and the number of steps recorded then.</summary>
+    public ConcurrentQueue<(long Step, int Recorded)> WentBack { get; } = [];
+
+    public void GoBack(long step, IReadOnlyList<StepRange> passedOver) => WentBack.Enqueue((step, Ledger.Steps.Count()));
+
     public async Task ConcludeAsync(RunOutcome outcome)
     {
         await OnConclude();

@@ -47,6 +47,28 @@ public sealed class RunGrainTests
     }
 
     [Fact]
+    public async Task A_run_that_goes_back_publishes_the_repeated_steps_again()
+    {
+        await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(1) with { Rollbacks = 1 });
+        var client = cluster.Client(0);
+        await client.JoinAsync(RunScript.JoinRequest(0));
+        await cluster.BeatAsync(RunCluster.Beat(0, 9, records: RunScript.Records(1, 9, world: 1)));
+        var fifth = new CheckpointMark(5, "checkpoints/step-5");
+        await client.CheckpointWrittenAsync("process-0-0", 5, fifth.Directory);
+        await cluster.Run.DivergedAsync(new StepRange(7, 9), fifth);
+        Assert.Equal(Directive.Rejoin, (await cluster.BeatAsync(RunCluster.Beat(0, 9))).Directive);
+
+        var answer = await client.JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 9, LeftGeneration = 1, Reason = "over" });
+        Assert.Equal((5L, fifth), (answer.Assignment!.StartStep, answer.Assignment.Checkpoint!));
+        Assert.Equal([new StepRange(7, 9)], answer.Assignment.PassedOver!);
+        Assert.Equal([(5L, 9)], cluster.Hosting.WentBack);
+        await cluster.BeatAsync(RunCluster.Beat(0, 7, generation: 2, records: RunScript.Records(6, 7, generation: 2, world: 1)));
+
+        Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 6, 7], cluster.Observer.Metrics.Select(metrics => metrics.Step));
+        Assert.Equal([1, 2], cluster.Ledger.Generations.Select(generation => generation.Generation));
+    }
+
+    [Fact]
     public async Task No_rank_is_answered_before_the_shard_of_every_rank_is_with_its_worker_s_grain()
     {
         await using var cluster = await RunCluster.StartAsync(RunCluster.Spec(2));

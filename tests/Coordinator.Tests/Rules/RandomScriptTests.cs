@@ -127,8 +127,13 @@ public sealed class RandomScriptTests
         var state = result.State;
         Assert.True(state.Generation >= before.Generation);
         Assert.True(!before.HasEnded || before.Phase == state.Phase);
-        Assert.True((state.LastCheckpoint?.Step ?? 0) >= (before.LastCheckpoint?.Step ?? 0));
-        Assert.True(state.FurthestStep >= before.FurthestStep);
+        if (state.WentBackIn == before.WentBackIn)
+        {
+            Assert.True((state.LastCheckpoint?.Step ?? 0) >= (before.LastCheckpoint?.Step ?? 0));
+            Assert.True(state.FurthestStep >= before.FurthestStep);
+        }
+
+        Assert.True((state.Spec.PassedOver?.Count ?? 0) <= state.Spec.Rollbacks);
         if (result.Effects.OfType<RunEffect.RecordGeneration>().LastOrDefault() is { } formed)
         {
             Assert.True(formed.Record.StartStep >= (state.LastCheckpoint?.Step ?? 0));
@@ -201,7 +206,7 @@ public sealed class RandomScriptTests
         var min = random.Next(1, 4);
         var workers = min + random.Next(2);
         var max = workers + random.Next(2);
-        return RunScript.Spec(workers, min, max, random.Next(max + 1), Timeouts, fruitless: 3);
+        return RunScript.Spec(workers, min, max, random.Next(max + 1), Timeouts, fruitless: 3) with { Rollbacks = random.Next(3) };
     }
 
     private static RunMessage RandomMessage(Random random, RunState state)
@@ -244,6 +249,7 @@ public sealed class RandomScriptTests
                 new WorkerReport(worker, incarnation, generation, (WorkerOutcome)(random.Next(12) == 0 ? 2 : random.Next(2)), step)
                 {
                     Message = "m",
+                    Diverged = random.Next(2) == 0,
                 }
             ),
             17 => new RunMessage.Checkpointed(new CheckpointWritten(worker, incarnation, step, "d")),
@@ -253,6 +259,10 @@ public sealed class RandomScriptTests
             21 when random.Next(4) == 0 => new RunMessage.TakenOver(state.RecordedStep),
             22 => new RunMessage.NodeJoined(new Node($"node-{random.Next(3)}", $"node-process-{random.Next(8) / 7}", random.Next(4))),
             23 when random.Next(3) == 0 => new RunMessage.NodeLost($"node-{random.Next(3)}"),
+            24 when random.Next(4) == 0 => new RunMessage.Diverged(
+                new StepRange(step + 1, step + random.Next(1, 4)),
+                new CheckpointMark(random.Next((int)step + 3), "d")
+            ),
             _ => new RunMessage.Tick(),
         };
     }

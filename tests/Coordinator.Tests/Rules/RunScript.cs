@@ -187,7 +187,8 @@ internal sealed class RunScript
         long step = 0,
         string? message = null,
         int? generation = null,
-        int? exitCode = null
+        int? exitCode = null,
+        bool diverged = false
     ) =>
         Send(
             new RunMessage.Report(
@@ -195,6 +196,7 @@ internal sealed class RunScript
                 {
                     Message = message,
                     ExitCode = exitCode,
+                    Diverged = diverged,
                 }
             )
         );

@@ -116,6 +116,34 @@ public sealed partial class BrowserTests : IDisposable
     }
 
     [Fact]
+    public async Task Each_group_of_a_sweep_has_its_own_colour_and_law()
+    {
+        _run.Append(1, 20);
+        _other.Append(1, 20);
+        _sweeps = new FixedSweeps([FixedSweeps.Grouped]);
+
+        var page = await DumpAsync();
+
+        Assert.Contains("data-axe=\"none\"", page, StringComparison.Ordinal);
+        Assert.Contains(
+            "each line is the law of a group, with its 95% interval: contrastive: power, from 3 to 0.6; sigmoid: power_floor, from 4 to 0.8. "
+                + "captioning: power is not fitted: 1 point.",
+            page,
+            StringComparison.Ordinal
+        );
+        string[] legend =
+        [
+            "law power, contrastive",
+            "trials, contrastive",
+            "law power_floor, sigmoid",
+            "trials, sigmoid",
+            "trials, captioning",
+        ];
+        Assert.All(legend, entry => Assert.Contains($"</span>{entry}</span>", page, StringComparison.Ordinal));
+        Assert.DoesNotContain("law power, captioning", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_run_without_a_step_is_an_empty_page_and_not_a_broken_one()
     {
         _other.Append(1, 1);

@@ -86,6 +86,16 @@ public sealed class StepVerdictTests
     }
 
     [Fact]
+    public void A_model_of_one_tower_is_not_told_of_another()
+    {
+        var both = Of(step => WithPhases(step, "image_backward=0.5 image_forward=0.3 text_backward=0.15", 0.4, 128)).Text;
+        Assert.Contains("15 % is the other tower", both, StringComparison.Ordinal);
+        var one = Of(step => WithPhases(step, "image_backward=0.6 image_forward=0.35", 0.4, 128)).Text;
+        Assert.Contains("95 % of a step. With", one, StringComparison.Ordinal);
+        Assert.DoesNotContain("other tower", one, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Towers_in_fp32_are_told_what_bf16_would_give_on_this_machine()
     {
         var record = WithPhases(1, "image_backward=0.6 text_backward=0.3", mfu: 0.4, pairs: 128);

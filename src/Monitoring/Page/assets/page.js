@@ -129,6 +129,7 @@ async function drawDetails() {
   const phases = (details.phases?.shares ?? []).map(phase => make('tr', {}, ...cells([phase.name, bar(phase.share, `${Math.round(100 * phase.share)} % of a step`), `${(100 * phase.share).toFixed(1)} %`])));
   const mfu = details.phases?.mfu == null ? [] : [make('p', { className: 'soft', textContent: `The towers reach ${(100 * details.phases.mfu).toFixed(0)} % of this machine's peak in matrix products (MFU).` })];
   const verdict = details.verdict ? [make('p', {}, make('b', { textContent: 'What bounds it: ' }), details.verdict.text)] : [];
+  if (details.change) verdict.push(make('p', {}, make('b', { textContent: 'What the change gave: ' }), details.change));
   $('details').replaceChildren(...verdict, ...mfu, make('div', { className: 'columns' },
     table('Time of a step on rank 0', ['phase', 'share', ''], phases),
     table('Ranks over the last 100 steps', ['rank', 'worker', 'busy', 'busy s/step', 'waits s/step', 'samples/step', 'bad'], ranks),

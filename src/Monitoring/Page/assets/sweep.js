@@ -1,5 +1,5 @@
 'use strict';
-// Trials of a sweep by cost and error on logarithmic axes, with the law fitted to them and what it said of others before they began.
+// Trials of a sweep by cost and error on logarithmic axes, with the law of each group and what laws said of trials before they began.
 let sweeps = [], sweepPlot = null;
 
 async function loadSweeps() {
@@ -23,13 +23,16 @@ function drawSweep() {
   drawLaw(sweep, words);
 }
 
-function sweepWords({ trials, law, note, x, y }) {
+const lawWords = law => `${law.name}, from ${format(law.points[0].value)} to ${format(law.points.at(-1).value)}`;
+
+function sweepWords({ trials, laws, note, x, y }) {
   const counts = new Map();
   for (const trial of trials) counts.set(trial.state, (counts.get(trial.state) ?? 0) + 1);
   const told = trials.filter(trial => trial.predicted && trial.y != null), right = told.filter(trial => isIn(trial, trial.predicted));
   return [
     `${trials.length} trials: ${[...counts].map(([state, count]) => `${count} ${state}`).join(', ')}.`,
-    law ? `${y} by ${x}; the line is the law ${law.name}, from ${format(law.points[0].value)} to ${format(law.points.at(-1).value)}, with its 95% interval.` : '',
+    laws.length === 0 ? '' : laws.length === 1 && !laws[0].group ? `${y} by ${x}; the line is the law ${lawWords(laws[0])}, with its 95% interval.`
+      : `${y} by ${x}; each line is the law of a group, with its 95% interval: ${laws.map(law => `${law.group}: ${lawWords(law)}`).join('; ')}.`,
     told.length > 0 ? `${right.length} of ${told.length} predictions held in their 90% interval.` : '',
     note ?? '',
   ].filter(part => part).join(' ');
@@ -46,23 +49,28 @@ function drawTrials(sweep) {
     make('thead', {}, make('tr', {}, ...heads.map(head => make('th', { scope: 'col', textContent: head })))), make('tbody', {}, ...rows));
 }
 
-// One series for each kind of mark. Predictions are open circles with their interval; the law is a line between its bounds.
-function sweepSeries({ trials, law }) {
-  const done = trials.filter(trial => trial.x != null && trial.y != null);
-  const told = trials.filter(trial => trial.predicted && trial.x != null);
+// One series for each kind of mark of each group. Predictions are open circles; a law is a line between its bounds. A group has one colour,
+// so that its interval and its predicted trials need no entry of their own in the legend.
+function sweepSeries({ trials, laws }) {
+  const groups = [...new Set(trials.map(trial => trial.group))];
   const marks = (label, colour, list, y, open) => ({
     label, colour, points: list.map(trial => [trial.x, y(trial)]),
     look: { stroke: colour, paths: () => null, points: { show: true, size: 9, width: 2, stroke: colour, fill: open ? 'transparent' : colour } },
   });
-  const line = (label, colour, y, look) => ({ label, colour, points: law.points.map(point => [point.x, y(point)]), look: { stroke: colour, points: { show: false }, spanGaps: true, ...look } });
-  return [
-    ...(law ? [
-      line('95% interval', COLOURS[0] + '88', point => point.high, { width: 1 }), line('', COLOURS[0] + '88', point => point.low, { width: 1 }),
-      line(`law ${law.name}`, COLOURS[0], point => point.value, { width: 2 })] : []),
-    marks('trials', COLOURS[1], done.filter(trial => !trial.predicted), trial => trial.y, false),
-    marks('predicted trials', COLOURS[3], done.filter(trial => trial.predicted), trial => trial.y, false),
-    marks('predictions', COLOURS[3], told, trial => trial.predicted.value, true),
-  ].filter(series => series.points.length > 0);
+  const line = (law, label, colour, y, look, isUpper) => ({ label, colour, isUpper, points: law.points.map(point => [point.x, y(point)]), look: { stroke: colour, points: { show: false }, spanGaps: true, ...look } });
+  return groups.flatMap((group, i) => {
+    const own = trials.filter(trial => trial.group === group && trial.x != null), done = own.filter(trial => trial.y != null);
+    const law = laws.find(other => other.group === group), named = text => group ? `${text}, ${group}` : text;
+    const [ofLaw, ofTrials, ofTold] = group ? Array(3).fill(COLOURS[i % COLOURS.length]) : [COLOURS[0], COLOURS[1], COLOURS[3]];
+    return [
+      ...(law ? [
+        line(law, group ? '' : '95% interval', ofLaw + '88', point => point.high, { width: 1 }, true), line(law, '', ofLaw + '88', point => point.low, { width: 1 }),
+        line(law, named(`law ${law.name}`), ofLaw, point => point.value, { width: 2 })] : []),
+      marks(named('trials'), ofTrials, done.filter(trial => !trial.predicted), trial => trial.y, false),
+      marks(group ? '' : 'predicted trials', ofTold, done.filter(trial => trial.predicted), trial => trial.y, false),
+      marks(named('predictions'), ofTold, own.filter(trial => trial.predicted), trial => trial.predicted.value, true),
+    ].filter(series => series.points.length > 0);
+  });
 }
 
 function drawLaw(sweep, words) {
@@ -88,7 +96,7 @@ function drawLaw(sweep, words) {
     width: Math.max(200, target.clientWidth), height: 320, cursor: { drag: { x: false, y: false } },
     scales: { x: { time: false, distr: 3, range: () => bounds(xs, 1.3) }, y: { distr: 3, range: () => bounds(ys, 1.05) } },
     axes: [{ ...axis, label: sweep.x, labelSize: 24 }, { ...axis, size: 62, label: sweep.y, labelSize: 24, splits: (_, __, least, largest) => ticksOf(least, largest) }],
-    bands: series[0].label === '95% interval' ? [{ series: [1, 2], fill: COLOURS[0] + '22' }] : [],
+    bands: series.flatMap((one, i) => one.isUpper ? [{ series: [i + 1, i + 2], fill: one.colour.slice(0, -2) + '22' }] : []),
     series: [{}, ...series.map(one => ({ label: one.label, ...one.look }))],
   }, data, target);
 }
