@@ -112,6 +112,7 @@ public static class ExperimentMachine
             return;
         }
 
+        trial = trial with { DeviceSeconds = trial.DeviceSeconds + end.DeviceSeconds, Figures = end.Figures };
         switch (end.Kind)
         {
             case TrialEndKind.Completed:

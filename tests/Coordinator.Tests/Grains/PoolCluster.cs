@@ -1,6 +1,7 @@
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
 using Orleans.TestingHost;
@@ -44,7 +45,7 @@ internal sealed class PoolCluster : IAsyncDisposable
                 }
 
                 silo.Services.AddSingleton<IRunLauncher>(Launcher);
-                silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>("Default", Storage);
+                silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>(FencedFileStorage.ProviderName, Storage);
                 silo.Services.AddSingleton<Orleans.Storage.IGrainStorage>(Storage);
             }
         );
