@@ -125,8 +125,8 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         {
             tell(
                 now.Failures > was!.Failures
-                    ? $"{trial.Id} failed and will be retried {of}: {now.Text}"
-                    : $"{trial.Id} returns to the queue {of}: {now.Text}"
+                    ? $"{trial.Id} failed and will be retried {of}: {now.ReturnedBecause}"
+                    : $"{trial.Id} returns to the queue {of}: {now.ReturnedBecause}"
             );
         }
 
@@ -134,9 +134,9 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         switch (now.Status)
         {
             case TrialStatus.Starting or TrialStatus.Running when was is not { IsStarted: true } || was.Attempt != now.Attempt:
-                var devices = now.Lease!.Devices;
+                var (devices, isMissing) = (now.Lease!.Devices, opened.Folder.Read(trial.Id).State == Ended.Missing);
                 tell(
-                    $"{trial.Id} {(now.Attempt == 1 && was is not null ? "starts" : "runs")} on {devices[0].Node}, "
+                    $"{trial.Id} {(isMissing ? "starts" : was is null ? "runs" : "resumes")} on {devices[0].Node}, "
                         + $"{string.Join(", ", devices.Select(device => device.Name))} {of}"
                 );
                 break;

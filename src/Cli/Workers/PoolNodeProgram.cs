@@ -30,8 +30,7 @@ internal static class PoolNodeProgram
             TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(),
             [.. Enumerable.Range(0, node.Cores ?? Environment.ProcessorCount).Select(PoolTrials.DeviceOf)]
         );
-        Tell($"offers {offer.Devices.Count} cores to the pool as {offer.Node}");
-        await new PoolNode(
+        await new PoolNodeAgent(
             grains,
             new PoolNodeOptions(PoolGrain.Usual, offer, Patience, Tell),
             new PoolTrials(),

@@ -13,11 +13,11 @@ public interface IPoolNodeGrain : IGrainWithStringKey
     /// Called by the node's process repeatedly. Offers its devices, and returns the trials that it should run as soon as they differ from
     /// those it knows, or after at most five seconds.
     /// </summary>
-    [ResponseTimeout("00:00:10")]
+    [ResponseTimeout("00:00:08")]
     Task<TrialOrders> ExchangeAsync(TrialReport report);
 
     /// <summary>Called by the node's process at the end of a trial, until it is answered.</summary>
-    [ResponseTimeout("00:00:10")]
+    [ResponseTimeout("00:00:08")]
     Task EndedAsync(Lease lease, TrialEnd end);
 
     /// <summary>Called by a process that leaves: its devices leave the pool, which takes their leases back.</summary>
@@ -30,7 +30,7 @@ public interface IPoolNodeGrain : IGrainWithStringKey
 
     /// <summary>Takes a trial from the node.</summary>
     /// <returns>How it ended; null if it has not ended within five seconds: ask again.</returns>
-    [ResponseTimeout("00:00:10")]
+    [ResponseTimeout("00:00:08")]
     Task<TrialEnd?> StopAsync(Lease lease);
 }
 

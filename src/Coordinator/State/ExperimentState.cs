@@ -81,6 +81,9 @@ public sealed record TrialState(TrialSpec Spec, string Run)
     /// <summary>Why it waits, or how it ended.</summary>
     public string? Text { get; init; }
 
+    /// <summary>Why its previous attempt ended; null in the first.</summary>
+    public string? ReturnedBecause { get; init; }
+
     /// <summary>When it first had devices; null before.</summary>
     public DateTimeOffset? Started { get; init; }
 

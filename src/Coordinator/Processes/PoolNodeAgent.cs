@@ -24,7 +24,7 @@ public sealed record PoolNodeOptions(string Pool, NodeOffer Offer, TimeSpan Pati
 /// Represents this machine in a pool: offers its devices and runs the trials that the pool's experiments place on them. While no
 /// coordinator answers, they go on.
 /// </summary>
-public sealed class PoolNode(IGrainFactory grains, PoolNodeOptions options, ITrialHost host, TimeProvider time)
+public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options, ITrialHost host, TimeProvider time)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250),
         Farewell = TimeSpan.FromSeconds(5);
@@ -112,6 +112,11 @@ public sealed class PoolNode(IGrainFactory grains, PoolNodeOptions options, ITri
         if (orders.Term < _orders.Term)
         {
             return;
+        }
+
+        if (_orders.Term == 0)
+        {
+            options.Tell($"{options.Offer.Node} has joined the pool with {options.Offer.Devices.Count} devices");
         }
 
         _orders = orders;
