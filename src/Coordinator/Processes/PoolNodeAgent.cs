@@ -34,7 +34,8 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
     /// <summary>The trials that this process runs or has yet to report, by the number of their lease.</summary>
     private readonly Dictionary<long, NodeTask> _trials = [];
 
-    private TrialOrders _orders = new(Term: 0, IsSuperseded: false, []);
+    /// <summary>The newest orders; null before the first.</summary>
+    private TrialOrders? _orders;
     private bool _isLeaving;
 
     /// <summary>Serves the pool. Trials stop at a checkpoint before this ends.</summary>
@@ -80,8 +81,8 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
                         new TrialReport(
                             options.Pool,
                             options.Offer,
-                            _orders.Term,
-                            [.. _orders.Wanted.Select(start => start.Lease.Number)]
+                            _orders?.Term ?? 0,
+                            [.. _orders?.Wanted.Select(start => start.Lease.Number) ?? []]
                         )
                     )
                     .WaitAsync(leave);
@@ -109,12 +110,12 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
         }
 
         // A replaced activation does not know the orders of its successor.
-        if (orders.Term < _orders.Term)
+        if (orders.Term < _orders?.Term)
         {
             return;
         }
 
-        if (_orders.Term == 0)
+        if (_orders is null)
         {
             options.Tell($"{options.Offer.Node} has joined the pool with {options.Offer.Devices.Count} devices");
         }
