@@ -100,8 +100,10 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
                 TrialStatus.Failed => Ended.Failed,
                 _ => Ended.Begun,
             },
-            Attempts = now.Attempt,
-            CoreSeconds = now.DeviceSeconds,
+
+            // An earlier experiment may have used more.
+            Attempts = Math.Max(was.Attempts, now.Attempt),
+            CoreSeconds = Math.Max(was.CoreSeconds, now.DeviceSeconds),
             Started = now.Started,
             Ended = now.Ended,
             Reason = now.Status is TrialStatus.Diverged or TrialStatus.Failed ? now.Text : null,
@@ -120,7 +122,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
 
     private void TellChange(Trial trial, TrialState? was, TrialState now)
     {
-        var of = $"({trial.Describe()})";
+        var (of, recorded) = ($"({trial.Describe()})", opened.Folder.Read(trial.Id).State);
         if (now.Attempt > (was?.Attempt ?? now.Attempt))
         {
             tell(
@@ -130,26 +132,25 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
             );
         }
 
-        var isSame = was is not null && was.Attempt == now.Attempt && was.Status == now.Status;
         switch (now.Status)
         {
             case TrialStatus.Starting or TrialStatus.Running when was is not { IsStarted: true } || was.Attempt != now.Attempt:
-                var (devices, isMissing) = (now.Lease!.Devices, opened.Folder.Read(trial.Id).State == Ended.Missing);
+                var devices = now.Lease!.Devices;
                 tell(
-                    $"{trial.Id} {(isMissing ? "starts" : was is null ? "runs" : "resumes")} on {devices[0].Node}, "
+                    $"{trial.Id} {(recorded == Ended.Missing ? "starts" : was is null ? "runs" : "resumes")} on {devices[0].Node}, "
                         + $"{string.Join(", ", devices.Select(device => device.Name))} {of}"
                 );
                 break;
-            case TrialStatus.Completed when !isSame:
+            case TrialStatus.Completed when recorded != Ended.Done:
                 tell($"{trial.Id} done {of}");
                 break;
-            case TrialStatus.Failed when !isSame:
+            case TrialStatus.Failed when recorded != Ended.Failed:
                 tell($"{trial.Id} failed {of}: {now.Text} Its log: {opened.Folder.Log(trial.Id)}");
                 break;
-            case TrialStatus.Diverged when !isSame:
+            case TrialStatus.Diverged when recorded != Ended.Diverged:
                 tell($"{trial.Id} diverged {of}: {now.Text}");
                 break;
-            case TrialStatus.Stopped when !isSame:
+            case TrialStatus.Stopped when was is { IsOver: false }:
                 tell($"{trial.Id} stopped {of}");
                 break;
         }

@@ -62,7 +62,7 @@ internal static class SweepTables
         }
 
         Console.WriteLine(
-            $"The pool has {pool.Nodes.Count} nodes with {pool.CountDevices()} cores, {pool.FreeDevices().Sum(node => node.Count)} of them "
+            $"The pool has {pool.CountDevices()} cores on {pool.Nodes.Count} {(pool.Nodes.Count == 1 ? "node" : "nodes")}, {pool.FreeDevices().Sum(node => node.Count)} of them "
                 + $"free; {pool.Leases.Count} trials run and {pool.Queue.Count} wait, of all sweeps."
         );
         Console.WriteLine(
