@@ -73,7 +73,10 @@ public sealed class PoolTests : IDisposable
         File.AppendAllText(_corpus.PathOf("large.yaml"), "\ncores: 2\n");
         Write("command", steps: 6, "0.001");
         var text = File.ReadAllText(_corpus.PathOf("command.yaml"));
-        File.WriteAllText(_corpus.PathOf("command.yaml"), text.Replace("set: {", "set: { alerts.command: /bin/true,", StringComparison.Ordinal));
+        File.WriteAllText(
+            _corpus.PathOf("command.yaml"),
+            text.Replace("set: {", "set: { alerts.command: /bin/true,", StringComparison.Ordinal)
+        );
         using var pool = Start("pool");
         await pool.Printed("Machines join with");
         var address = Address(pool);

@@ -20,9 +20,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
     private IPoolGrain Pool => grains.GetGrain<IPoolGrain>(PoolGrain.Usual);
 
     private IExperimentGrain? Experiment =>
-        File.Exists(opened.Folder.Experiment)
-            ? grains.GetGrain<IExperimentGrain>(File.ReadAllText(opened.Folder.Experiment).Trim())
-            : null;
+        File.Exists(opened.Folder.Experiment) ? grains.GetGrain<IExperimentGrain>(File.ReadAllText(opened.Folder.Experiment).Trim()) : null;
 
     /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
     public Task<PoolState> PoolAsync() => RemoteCluster.AskAsync(Pool.StateAsync);
@@ -57,7 +55,8 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
     public async Task SubmitAsync(IReadOnlyList<Trial> trials, ExperimentState? newest)
     {
         var known = newest?.Trials.Select(trial => trial.Spec.Id).ToHashSet(StringComparer.Ordinal) ?? [];
-        var isNew = newest is null || newest.EndedBecause is not null || (newest.IsSettled && trials.Any(trial => known.Contains(trial.Id)));
+        var isNew =
+            newest is null || newest.EndedBecause is not null || (newest.IsSettled && trials.Any(trial => known.Contains(trial.Id)));
         var added = isNew ? trials : [.. trials.Where(trial => !known.Contains(trial.Id))];
         if (added.Count == 0)
         {

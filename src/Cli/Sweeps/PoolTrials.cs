@@ -51,7 +51,10 @@ internal sealed class PoolTrials : ITrialHost
             return $"{trial.RunFile} is not the configuration of trial {trial.Id} in a sweep's folder";
         }
 
-        var missing = !Directory.Exists(trial.Directory) ? trial.Directory : !File.Exists(trial.RunFile) ? trial.RunFile : null;
+        var missing =
+            !Directory.Exists(trial.Directory) ? trial.Directory
+            : !File.Exists(trial.RunFile) ? trial.RunFile
+            : null;
         return missing is null
             ? null
             : $"{Environment.MachineName} does not see {missing}: the sweep's folders must be on a file system that all nodes share";

@@ -64,7 +64,8 @@ public sealed class PoolNodeGrain(
         await GrainFactory.GetGrain<IPoolGrain>(report.Pool).OfferAsync(report.Offer);
         if (report.Term == _state.Value.Term && report.Known.SequenceEqual(Wanted.Select(start => start.Lease.Number)))
         {
-            await news.WaitAsync(HeldCalls.Limit, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await news.WaitAsync(HeldCalls.Limit, time)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
 
         return new TrialOrders(_state.Value.Term, report.Offer.Incarnation < _state.Value.Incarnation, Wanted);
@@ -103,7 +104,8 @@ public sealed class PoolNodeGrain(
             }
             else
             {
-                await news.WaitAsync(left, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                await news.WaitAsync(left, time)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
         }
 

@@ -88,7 +88,12 @@ internal sealed class HostedSilo : IAsyncDisposable
         }
     }
 
-    private static IHost Build(CoordinatorSiloOptions options, Action<IServiceCollection> configure, ILoggerFactory loggers, TimeProvider time)
+    private static IHost Build(
+        CoordinatorSiloOptions options,
+        Action<IServiceCollection> configure,
+        ILoggerFactory loggers,
+        TimeProvider time
+    )
     {
         if (options.Http is { } http)
         {

@@ -62,8 +62,7 @@ public static class PoolMachine
 
         var has = state.CountDevices();
         var why =
-            request.OnOneNode && has >= request.Devices && state.LargestNode < request.Devices
-                ? $"its largest node has {state.LargestNode}"
+            request.OnOneNode && has >= request.Devices && state.LargestNode < request.Devices ? $"its largest node has {state.LargestNode}"
             : request.Devices > state.MostDevices
                 ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
             : request.Devices > has ? $"the pool currently has {has}"

@@ -210,10 +210,7 @@ public sealed class ExperimentMachineTests
 
         var effects = Send(new ExperimentMessage.Cancel("Ctrl-C")).Effects;
 
-        Assert.Equal(
-            [new ExperimentEffect.Stop(first), new ExperimentEffect.Stop(_state.Trials[1].Lease!), Release("e/3")],
-            effects
-        );
+        Assert.Equal([new ExperimentEffect.Stop(first), new ExperimentEffect.Stop(_state.Trials[1].Lease!), Release("e/3")], effects);
         End("e/1", TrialEndKind.Stopped);
         End("e/2", TrialEndKind.Failed, "killed");
         Assert.All(_state.Trials, trial => Assert.Equal((TrialStatus.Stopped, "stopped by Ctrl-C"), (trial.Status, trial.Text)));
