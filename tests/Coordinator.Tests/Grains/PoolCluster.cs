@@ -142,6 +142,8 @@ internal sealed class PoolCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A silo waits for the calls that its grains hold.
+        _time.Advance(HeldCalls.Limit);
         await _cluster.StopAllSilosAsync();
         await _cluster.DisposeAsync();
     }
