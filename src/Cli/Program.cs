@@ -48,6 +48,7 @@ static async Task<int> RunAsync(string[] args)
         CoordinatorCommand.Create(),
         CoordinatorCommand.CreateStandby(),
         NodeCommand.Create(),
+        PoolCommand.Create(),
         WorkerCommand.Create(),
         DocsCommand.Create(),
     };

@@ -60,8 +60,9 @@ public static class CoordinatorCommand
     }
 }
 
-/// <summary>Options for listening addresses, the token and TLS, shared by <c>coordinator</c> and <c>standby</c>.</summary>
-internal sealed class HostingArguments
+/// <summary>Options for listening addresses, the token and TLS, shared by the commands that host a run or a pool.</summary>
+/// <param name="isOfRun">True for a run, which has the options for a standby's port and HTTP.</param>
+internal sealed class HostingArguments(bool isOfRun = true)
 {
     private readonly Option<string> _listen = new("--listen")
     {
@@ -91,11 +92,14 @@ internal sealed class HostingArguments
     public void AddTo(Command command)
     {
         command.Add(_listen);
-        command.Add(_firstPort);
         command.Add(_advertise);
         _credentials.AddTo(command);
-        command.Add(_http);
-        command.Add(_dashboard);
+        if (isOfRun)
+        {
+            command.Add(_firstPort);
+            command.Add(_http);
+            command.Add(_dashboard);
+        }
     }
 
     /// <summary>True for a standby that a coordinator started.</summary>
@@ -105,8 +109,8 @@ internal sealed class HostingArguments
         new()
         {
             Listen = Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)),
-            FirstPort = parsed.GetValue(_firstPort) ?? Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)).Port,
-            Http = Http(parsed),
+            FirstPort = (isOfRun ? parsed.GetValue(_firstPort) : null) ?? Endpoint(_listen.Name, parsed.GetRequiredValue(_listen)).Port,
+            Http = isOfRun ? Http(parsed) : null,
             Advertised =
                 parsed.GetValue(_advertise) is not { } address ? null
                 : IPAddress.TryParse(address, out var advertised) ? advertised

@@ -5,7 +5,7 @@ using ClipTrain.Trainer.Config;
 namespace ClipTrain.Cli.Commands;
 
 /// <summary>
-/// <c>cliptrain node --coordinator HOST:PORT …</c>: runs this machine's workers. Coordinators start their local node as
+/// <c>cliptrain node --coordinator HOST:PORT …</c>: runs this machine's workers of a run, or trials of a pool. Coordinators start their local node as
 /// <c>cliptrain node RUN</c>.
 /// </summary>
 public static class NodeCommand
@@ -33,31 +33,39 @@ public static class NodeCommand
             Description =
                 "Address at which other workers reach this machine. Default: the address of the interface facing the coordinator.",
         };
+        var cores = new Option<int?>("--cores") { Description = "Number of cores to offer to a pool. Default: all." };
         var remote = new RemoteArguments(waits: true);
-        var command = new Command("node", "Start and supervise the workers of this machine.")
+        var command = new Command("node", "Run this machine's workers of a run, or trials of a pool.")
         {
             directory,
             workers,
             devices,
             name,
             address,
+            cores,
         };
         remote.AddTo(command);
         command.SetAction(parsed =>
             parsed.GetValue(directory) is { } local && !remote.IsGiven(parsed)
                 ? NodeProgram.RunLocalAsync(local)
                 : NodeProgram.RunRemoteAsync(
-                    new RemoteNodeOptions(
-                        remote.Of(parsed),
-                        parsed.GetValue(name),
-                        AtLeastOne(parsed.GetValue(workers)),
-                        parsed.GetRequiredValue(devices),
-                        parsed.GetValue(address)
-                    )
+                    new RemoteNodeOptions(remote.Of(parsed))
+                    {
+                        Name = parsed.GetValue(name),
+                        Workers = AtLeastOne(parsed.GetValue(workers)),
+                        Devices = parsed.GetRequiredValue(devices),
+                        Address = parsed.GetValue(address),
+                        Cores = Available(parsed.GetValue(cores)),
+                    }
                 )
         );
         return command;
     }
+
+    private static int? Available(int? cores) =>
+        cores is null || (cores >= 1 && cores <= Environment.ProcessorCount)
+            ? cores
+            : throw new UsageException($"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine.");
 
     private static int? AtLeastOne(int? workers) =>
         workers is null or >= 1 ? workers : throw new UsageException($"--workers is {workers}; it must be at least 1");

@@ -29,7 +29,7 @@ public static class QuickstartCommand
         var config = Path.Combine(AppContext.BaseDirectory, "configs", "quickstart.yaml");
         var options = RunConfig.Load(config, sets).Options;
         options = options with { Name = FreeName(options) };
-        return TrainCommand.HostAsync(() => PreparedRun.Create(options));
+        return TrainCommand.HostAsync(() => PreparedRun.Create(options), new HostArguments());
     }
 
     /// <summary>The run's name, or the first unused one of name-2, name-3, …, so that the quickstart can be repeated.</summary>

@@ -9,7 +9,7 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary><c>cliptrain sweep plan|run|status|report</c>: runs the trials of a sweep file.</summary>
+/// <summary><c>cliptrain sweep plan|run|status|stop|report</c>: runs the trials of a sweep file.</summary>
 public static class SweepCommand
 {
     public static Command Create() =>
@@ -17,7 +17,8 @@ public static class SweepCommand
         {
             Simple("plan", "List the trials of a sweep and their cost.", Plan),
             CreateRun(),
-            Simple("status", "Show the progress of a sweep's trials.", Status),
+            CreateStatus(),
+            CreateStop(),
             Simple(
                 "report",
                 "Write results.csv, laws and report.html of the finished trials.",
@@ -40,11 +41,8 @@ public static class SweepCommand
     private static Command CreateRun()
     {
         var sweep = SweepArgument();
-        var cores = new Option<int>("--cores")
-        {
-            Description = "Number of cores shared by the trials. Default: all.",
-            DefaultValueFactory = _ => Environment.ProcessorCount,
-        };
+        var cores = new Option<int?>("--cores") { Description = "Number of cores shared by the trials of this machine. Default: all." };
+        var pool = new RemoteArguments();
         var command = new Command(
             "run",
             "Run all trials without results, several in parallel. Repeat the command to continue after Ctrl-C, a crash or new axes."
@@ -53,15 +51,67 @@ public static class SweepCommand
             sweep,
             cores,
         };
+        pool.AddTo(command);
         command.SetAction(async parsed =>
         {
-            var pool =
-                parsed.GetRequiredValue(cores) is var count && count > 0 && count <= Environment.ProcessorCount
-                    ? count
-                    : throw new UsageException(
-                        $"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine."
-                    );
-            return await RunAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), pool);
+            var given = parsed.GetValue(cores);
+            if (!pool.IsGiven(parsed))
+            {
+                return await RunHereAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), Available(given));
+            }
+
+            return given is null
+                ? await RunOnPoolAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), pool.Of(parsed))
+                : throw new UsageException("--cores is for trials of this machine; a pool's nodes offer their own. Remove it.");
+        });
+        return command;
+    }
+
+    private static int Available(int? cores) =>
+        (cores ?? Environment.ProcessorCount) is var count && count > 0 && count <= Environment.ProcessorCount
+            ? count
+            : throw new UsageException($"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine.");
+
+    private static Command CreateStatus()
+    {
+        var sweep = SweepArgument();
+        var pool = new RemoteArguments();
+        var command = new Command("status", "Show the progress of a sweep's trials.") { sweep };
+        pool.AddTo(command);
+        command.SetAction(async parsed =>
+        {
+            var opened = OpenedSweep.Open(parsed.GetRequiredValue(sweep));
+            if (!pool.IsGiven(parsed))
+            {
+                return Status(opened);
+            }
+
+            await using var cluster = await RemoteCluster.ToPoolAsync(pool.Of(parsed));
+            var experiment = new PoolExperiment(opened, cluster.Client.Grains);
+            var state = await new PoolSweep(opened, experiment, _ => { }).SyncAsync();
+            SweepTables.Trials(opened.Trials, opened.Folder);
+            SweepTables.Pool(await experiment.PoolAsync(), state);
+            return ExitCodes.Ok;
+        });
+        return command;
+    }
+
+    private static Command CreateStop()
+    {
+        var sweep = SweepArgument();
+        var pool = new RemoteArguments();
+        var command = new Command("stop", "Stop the trials that a pool runs for a sweep, at checkpoints.") { sweep };
+        pool.AddTo(command);
+        command.SetAction(async parsed =>
+        {
+            var opened = OpenedSweep.Open(parsed.GetRequiredValue(sweep));
+            await using var cluster = await RemoteCluster.ToPoolAsync(pool.Of(parsed));
+            Console.WriteLine(
+                await new PoolExperiment(opened, cluster.Client.Grains).CancelAsync("cliptrain sweep stop")
+                    ? $"{opened.Sweep.Name} is stopping at checkpoints. `cliptrain sweep run` continues it."
+                    : $"The pool runs no trial of {opened.Sweep.Name}."
+            );
+            return ExitCodes.Ok;
         });
         return command;
     }
@@ -87,7 +137,43 @@ public static class SweepCommand
         return ExitCodes.Ok;
     }
 
-    private static async Task<int> RunAsync(OpenedSweep opened, int cores)
+    private static Task<int> RunHereAsync(OpenedSweep opened, int cores) =>
+        RunAsync(
+            opened,
+            "running trials stop at a checkpoint. Run the same command again to continue.",
+            new SweepRunner(
+                opened.Sweep,
+                opened.Folder,
+                new LocalTrials(opened.Folder),
+                new SweepPool(cores, Tell),
+                TimeProvider.System
+            ).RunAsync,
+            (spent, wall) => $"the pool was busy for {Readable.Percent(spent / (wall * cores))} of {Duration(wall)}"
+        );
+
+    private static async Task<int> RunOnPoolAsync(OpenedSweep opened, RemoteOptions pool)
+    {
+        await using var cluster = await RemoteCluster.ToPoolAsync(pool);
+        var sweep = new PoolSweep(opened, new PoolExperiment(opened, cluster.Client.Grains), Tell);
+        return await RunAsync(
+            opened,
+            "the pool continues the trials. Run the same command again to watch; `cliptrain sweep stop` stops them.",
+            sweep.RunAsync,
+            (spent, wall) => $"they used {Readable.Number(spent / 3600)} core hours of the pool in {Duration(wall)}"
+        );
+    }
+
+    /// <summary>Runs the trials without results, predicts the held-out ones when the others have ended, and reports.</summary>
+    /// <param name="opened">The sweep.</param>
+    /// <param name="onSignal">What a signal causes, for the user.</param>
+    /// <param name="run">Runs trials. Returns true if all of them ended with a result.</param>
+    /// <param name="cost">Describes core seconds used within wall seconds.</param>
+    private static async Task<int> RunAsync(
+        OpenedSweep opened,
+        string onSignal,
+        Func<IReadOnlyList<Trial>, CancellationToken, Task<bool>> run,
+        Func<double, double, string> cost
+    )
     {
         var (sweep, trials, folder) = (opened.Sweep, opened.Trials, opened.Folder);
         Directory.CreateDirectory(folder.Path);
@@ -97,17 +183,16 @@ public static class SweepCommand
         using var stop = new CancellationTokenSource();
         signals.Attach(by =>
         {
-            Console.WriteLine($"Stopping ({by}): running trials stop at a checkpoint. Run the same command again to continue.");
+            Console.WriteLine($"Stopping ({by}): {onSignal}");
             stop.Cancel();
         });
         var began = TimeProvider.System.GetTimestamp();
         var before = trials.Sum(trial => folder.Read(trial.Id).CoreSeconds);
-        var runner = new SweepRunner(sweep, folder, new TrialProcess(folder), new SweepPool(cores, Tell), TimeProvider.System);
-        var isWhole = await runner.RunAsync([.. trials.Where(trial => !trial.IsHeldOut)], stop.Token);
+        var isWhole = await run([.. trials.Where(trial => !trial.IsHeldOut)], stop.Token);
         if (isWhole && sweep.Predict is not null)
         {
             Predict(opened);
-            isWhole = await runner.RunAsync([.. trials.Where(trial => trial.IsHeldOut)], stop.Token);
+            isWhole = await run([.. trials.Where(trial => trial.IsHeldOut)], stop.Token);
         }
 
         var (spent, wall) = (
@@ -116,13 +201,14 @@ public static class SweepCommand
         );
         SweepReport.Write(opened);
         Console.WriteLine(
-            $"{trials.Count(trial => folder.Read(trial.Id).IsSettled)} of {trials.Count} trials have ended; the pool was busy for "
-                + $"{Readable.Percent(spent / (wall * cores))} of {Readable.Duration(TimeSpan.FromSeconds(wall))}."
+            $"{trials.Count(trial => folder.Read(trial.Id).IsSettled)} of {trials.Count} trials have ended; {cost(spent, wall)}."
         );
         return signals.ExitCode != ExitCodes.Ok ? signals.ExitCode
             : isWhole ? ExitCodes.Ok
             : ExitCodes.TrainingFailed;
     }
+
+    private static string Duration(double seconds) => Readable.Duration(TimeSpan.FromSeconds(seconds));
 
     /// <summary>Records predictions for the held-out trials that have not started, from laws fitted to the other trials.</summary>
     private static void Predict(OpenedSweep opened)
@@ -160,7 +246,10 @@ public static class SweepCommand
 
         var isRunning = File.Exists(opened.Folder.Lock) && RunLock.IsHeld(opened.Folder.Lock);
         Console.WriteLine(
-            isRunning ? "The sweep is running." : $"The sweep is not running; start it with `cliptrain sweep run {opened.Sweep.Path}`."
+            isRunning ? "The sweep is running."
+            : File.Exists(opened.Folder.Experiment)
+                ? "No process watches the sweep. Its pool may run it: add --coordinator and --token-file to see."
+            : $"The sweep is not running; start it with `cliptrain sweep run {opened.Sweep.Path}`."
         );
         return ExitCodes.Ok;
     }

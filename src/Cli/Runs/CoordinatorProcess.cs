@@ -42,6 +42,19 @@ public sealed record HostingOptions
 
     /// <summary>True if this machine's node starts the workers; false if they join over the network.</summary>
     public bool StartsWorkers { get; init; }
+
+    /// <summary>The token; on loopback, by default one that is kept in a file.</summary>
+    /// <exception cref="CoordinatorStartException">The coordinator listens beyond loopback without a token.</exception>
+    public string TokenOr(string file) =>
+        Token
+        ?? (
+            IPAddress.IsLoopback(Listen.Address)
+                ? AccessToken.Keep(file)
+                : throw new CoordinatorStartException(
+                    $"Listening on {Listen.Address}, which other machines can reach, requires a token: give --token-file FILE, or set "
+                        + $"{AccessToken.Variable}."
+                )
+        );
 }
 
 /// <summary>
@@ -252,17 +265,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     private int ManagedWorkers =>
         hosting.StartsWorkers ? run.Options.Cluster.Workers : run.Options.Cluster.MaxWorkers ?? run.Options.Cluster.Workers;
 
-    /// <exception cref="CoordinatorStartException">The coordinator listens beyond loopback without a token.</exception>
-    private string Token =>
-        hosting.Token
-        ?? (
-            IPAddress.IsLoopback(hosting.Listen.Address)
-                ? AccessToken.Keep(run.Files.Token)
-                : throw new CoordinatorStartException(
-                    $"Listening on {hosting.Listen.Address}, which other machines can reach, requires a token: give --token-file FILE, or "
-                        + $"set {AccessToken.Variable}."
-                )
-        );
+    private string Token => hosting.TokenOr(run.Files.Token);
 
     /// <summary>Selects the checkpoint to continue from.</summary>
     /// <exception cref="CoordinatorStartException">The user chose a step, but workers are still training from another

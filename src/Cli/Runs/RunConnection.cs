@@ -8,19 +8,6 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Runs;
 
-/// <summary>Address and credentials of a coordinator on another machine.</summary>
-/// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas. The client discovers
-/// the others.</param>
-/// <param name="Tls">Files for mutual TLS, if the coordinator requires it.</param>
-public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tls)
-{
-    /// <summary>Maximum time to wait for a coordinator that does not answer yet.</summary>
-    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
-
-    /// <summary>Receives a line when the wait begins, and when its reason changes.</summary>
-    public Action<string>? Tell { get; init; }
-}
-
 /// <summary>A connection to the cluster that hosts a run.</summary>
 public sealed class RunConnection : IAsyncDisposable
 {
@@ -29,7 +16,7 @@ public sealed class RunConnection : IAsyncDisposable
 
     private readonly ConnectedClient _client;
 
-    private RunConnection(ConnectedClient client, string runId, string token) => (_client, RunId, Token) = (client, runId, token);
+    internal RunConnection(ConnectedClient client, string runId, string token) => (_client, RunId, Token) = (client, runId, token);
 
     public string RunId { get; }
 
@@ -63,23 +50,20 @@ public sealed class RunConnection : IAsyncDisposable
     }
 
     /// <summary>Connects to the run of a coordinator.</summary>
-    /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate.</exception>
+    /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate, or hosts a pool.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator is unreachable.</exception>
     public static async Task<RunConnection> ToRemoteAsync(RemoteOptions remote, CancellationToken cancellationToken = default)
     {
-        var security = RunCluster.Security(remote.Token, remote.Tls);
-        var client = await ClusterClient.ConnectAsync(
-            SeedGateways.Parse(remote.Coordinator),
-            new ClusterClientOptions(security, remote.Patience)
-            {
-                OnWaiting = reason =>
-                    remote.Tell?.Invoke(
-                        $"Waiting up to {remote.Patience.TotalSeconds:0} s for a coordinator at {remote.Coordinator}: {reason}"
-                    ),
-            },
-            cancellationToken
+        var cluster = await RemoteCluster.ConnectAsync(remote, cancellationToken);
+        if (cluster.RunId is { } run)
+        {
+            return new RunConnection(cluster.Client, run, remote.Token);
+        }
+
+        await cluster.DisposeAsync();
+        throw new CoordinatorRefusedException(
+            $"{remote.Coordinator} hosts a pool, not a run. `cliptrain node` offers a machine to it, and `cliptrain sweep run` uses it."
         );
-        return new RunConnection(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync), remote.Token);
     }
 
     /// <summary>Creates a worker's or node's client for the control plane.</summary>
@@ -87,11 +71,11 @@ public sealed class RunConnection : IAsyncDisposable
         new(_client.Grains, RunId, workerId, TimeProvider.System) { RetryFor = patience };
 
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
-    public Task<RunStatus> StatusAsync() => AskAsync(Run.StatusAsync);
+    public Task<RunStatus> StatusAsync() => RemoteCluster.AskAsync(Run.StatusAsync);
 
     /// <summary>Returns the bytes of the run's resolved configuration and of its corpus manifest.</summary>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
-    public Task<RunFilesOffer> FilesAsync() => AskAsync(Run.FilesAsync);
+    public Task<RunFilesOffer> FilesAsync() => RemoteCluster.AskAsync(Run.FilesAsync);
 
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public Task StopAsync(string by, bool atOnce) => GrainCalls.RepeatAsync(() => Run.StopAsync(by, atOnce), Patience, TimeProvider.System);
@@ -100,7 +84,7 @@ public sealed class RunConnection : IAsyncDisposable
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task RequestCheckpointAsync()
     {
-        if ((await AskAsync(Run.CheckpointAsync)).Reply is RunReply.Refused refused)
+        if ((await RemoteCluster.AskAsync(Run.CheckpointAsync)).Reply is RunReply.Refused refused)
         {
             throw new CoordinatorRefusedException(refused.Reason);
         }
@@ -109,7 +93,4 @@ public sealed class RunConnection : IAsyncDisposable
     public ValueTask DisposeAsync() => _client.DisposeAsync();
 
     private IRunGrain Run => _client.Grains.GetGrain<IRunGrain>(RunId);
-
-    /// <summary>Retries while a coordinator that has just died is replaced by another.</summary>
-    private static Task<T> AskAsync<T>(Func<Task<T>> call) => GrainCalls.RepeatAsync(call, Patience, TimeProvider.System);
 }

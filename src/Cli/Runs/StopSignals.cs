@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Processes;
 
 namespace ClipTrain.Cli.Runs;
 
@@ -43,6 +44,10 @@ public sealed class StopSignals : IDisposable
         }
     }
 
+    /// <summary>Stops when this process's standard input ends, because the node that started it is gone.</summary>
+    public void EndWithParent() =>
+        ParentWatch.OnEnd(Console.OpenStandardInput(), () => Receive(ExitCodes.Terminated, "the end of the node"));
+
     public void Dispose() => Array.ForEach(_registrations, registration => registration.Dispose());
 
     private static void GoOnWithoutTerminal(PosixSignalContext context)
@@ -57,19 +62,24 @@ public sealed class StopSignals : IDisposable
             context =>
             {
                 context.Cancel = true;
-                lock (_lock)
-                {
-                    ExitCode = exitCode;
-                    _first.TrySetResult();
-                    if (_stop is null)
-                    {
-                        _received.Add(name);
-                    }
-                    else
-                    {
-                        _stop(name);
-                    }
-                }
+                Receive(exitCode, name);
             }
         );
+
+    private void Receive(int exitCode, string name)
+    {
+        lock (_lock)
+        {
+            ExitCode = exitCode;
+            _first.TrySetResult();
+            if (_stop is null)
+            {
+                _received.Add(name);
+            }
+            else
+            {
+                _stop(name);
+            }
+        }
+    }
 }

@@ -1,4 +1,5 @@
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.State;
 using ClipTrain.Experiments.Sweeps;
 using Spectre.Console;
 
@@ -47,6 +48,32 @@ internal static class SweepTables
         {
             Console.WriteLine($"… and {Readable.Count(trials.Count - MostRows)} more");
         }
+    }
+
+    /// <summary>What the pool has, and where a sweep's unfinished trials are or why they wait.</summary>
+    public static void Pool(PoolState pool, ExperimentState? experiment)
+    {
+        foreach (var trial in experiment?.Trials.Where(trial => !trial.IsOver).Take(MostRows) ?? [])
+        {
+            var where = trial.Lease is { } lease ? $" on {string.Join(", ", lease.Devices)}" : "";
+            Console.WriteLine(
+                $"{trial.Spec.Id} {trial.Status.ToString().ToLowerInvariant()}{where}{(trial.Text is null ? "" : $": {trial.Text}")}"
+            );
+        }
+
+        Console.WriteLine(
+            $"The pool has {pool.CountDevices()} cores on {pool.Nodes.Count} {(pool.Nodes.Count == 1 ? "node" : "nodes")}, {pool.FreeDevices().Sum(node => node.Count)} of them "
+                + $"free; {pool.Leases.Count} trials run and {pool.Queue.Count} wait, of all sweeps."
+        );
+        Console.WriteLine(
+            experiment switch
+            {
+                null => "The pool knows nothing of this sweep.",
+                { EndedBecause: { } why } => $"The sweep has ended early: {why}.",
+                { IsSettled: true } => "The pool has nothing left to do for this sweep.",
+                _ => "The pool runs this sweep.",
+            }
+        );
     }
 
     public static void Cost(string of, SweepCost cost) =>

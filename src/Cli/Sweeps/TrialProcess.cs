@@ -7,18 +7,40 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Sweeps;
 
-/// <summary>
-/// Runner of a trial in a process of this program, pinned to its cores. The process logs to a file and runs in a
-/// separate session, so that it survives a killed sweep; the next sweep waits for it instead of restarting the trial.
-/// </summary>
-internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
+/// <summary>Runner of a sweep's trials in processes of this machine.</summary>
+internal sealed class LocalTrials(SweepFolder folder) : ITrialRunner
 {
+    public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop)
+    {
+        folder.WriteConfig(trial);
+        return new TrialProcess(folder, trial.Id, cores).RunAsync(stop);
+    }
+}
+
+/// <summary>
+/// A trial in a process of this program, pinned to its cores. The process logs to a file and runs in a separate session, so that
+/// it survives a killed sweep; the next sweep waits for it instead of restarting the trial.
+/// </summary>
+internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<int> cores)
+{
+    /// <summary>Arguments of a trial that a node runs: it stops with its node, and starts no program of its configuration.</summary>
+    private static readonly string[] s_managed = ["--managed"],
+        s_managedTrain = [.. s_managed, "--set", "alerts.command=''"];
+
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),
         TakeoverPatience = TimeSpan.FromSeconds(10);
 
-    public async Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop)
+    /// <summary>The folder that the process starts in; null for the current one.</summary>
+    public string? WorkingDirectory { get; init; }
+
+    /// <summary>True if the trial stops at a checkpoint when this process ends.</summary>
+    public bool IsManaged { get; init; }
+
+    /// <summary>Runs the trial, resumes it, or waits for a process that runs it already.</summary>
+    /// <param name="stop">Cancelled to stop it at a checkpoint.</param>
+    public async Task<TrialEnd> RunAsync(CancellationToken stop)
     {
-        var run = new RunFiles(Path.Combine(folder.Trials, trial.Id));
+        var run = new RunFiles(Path.Combine(folder.Trials, id));
         while (true)
         {
             if (await AwaitHostAsync(run, TimeSpan.Zero, stop) is { } left)
@@ -31,10 +53,10 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
                 return new TrialEnd.Done(figures);
             }
 
-            var exit = await StartAsync(trial, run, cores, stop);
+            var exit = await StartAsync(run, stop);
             if (exit == ExitCodes.TrainingFailed)
             {
-                return new TrialEnd.Diverged(LastLine(trial));
+                return new TrialEnd.Diverged(LastLine());
             }
 
             if (TrialFigures.Read(run) is { } ended)
@@ -58,7 +80,7 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
                 return new TrialEnd.Done(takenOver);
             }
 
-            return new TrialEnd.Failed($"its process exited with code {exit}: {LastLine(trial)}");
+            return new TrialEnd.Failed($"its process exited with code {exit}: {LastLine()}");
         }
     }
 
@@ -87,20 +109,35 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
 
     private static bool IsHosted(RunFiles run) => Directory.Exists(run.Directory) && RunLock.IsHeld(run.CoordinatorLock);
 
-    private async Task<int> StartAsync(Trial trial, RunFiles run, IReadOnlyList<int> cores, CancellationToken stop)
+    private async Task<int> StartAsync(RunFiles run, CancellationToken stop)
     {
-        SweepFolder.WriteWhole(folder.Config(trial.Id), trial.Resolved.Config);
-        Directory.CreateDirectory(Path.GetDirectoryName(folder.Log(trial.Id))!);
+        Directory.CreateDirectory(Path.GetDirectoryName(folder.Log(id))!);
         string[] arguments = File.Exists(run.Manifest)
-            ? ["resume", run.Directory]
-            : ["train", folder.Config(trial.Id), "--set", $"name=\"{trial.Id}\"", "--set", $"output.directory={folder.Trials}"];
+            ? ["resume", run.Directory, .. IsManaged ? s_managed : []]
+            :
+            [
+                "train",
+                folder.Config(id),
+                "--set",
+                $"name=\"{id}\"",
+                "--set",
+                $"output.directory={folder.Trials}",
+                .. IsManaged ? s_managedTrain : [],
+            ];
         var launch = RunProgram.Launch(arguments);
-        var start = new ProcessStartInfo("/bin/sh") { UseShellExecute = false };
+        var start = new ProcessStartInfo("/bin/sh")
+        {
+            UseShellExecute = false,
+            WorkingDirectory = WorkingDirectory ?? "",
+
+            // Never written to: its end tells a managed trial that this process is gone.
+            RedirectStandardInput = IsManaged,
+        };
         foreach (
             var argument in (string[])
                 [
                     "-c",
-                    "exec \"$@\" >>\"$TRIAL_LOG\" 2>&1 </dev/null",
+                    "exec \"$@\" >>\"$TRIAL_LOG\" 2>&1" + (IsManaged ? "" : " </dev/null"),
                     "sh",
                     "taskset",
                     "-c",
@@ -114,7 +151,7 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
             start.ArgumentList.Add(argument);
         }
 
-        start.Environment["TRIAL_LOG"] = folder.Log(trial.Id);
+        start.Environment["TRIAL_LOG"] = folder.Log(id);
         using var process = Process.Start(start)!;
         await using var onStop = stop.Register(() => Signal(process));
         await process.WaitForExitAsync(CancellationToken.None);
@@ -128,9 +165,9 @@ internal sealed class TrialProcess(SweepFolder folder) : ITrialRunner
         kill.WaitForExit();
     }
 
-    private string LastLine(Trial trial)
+    private string LastLine()
     {
-        var log = folder.Log(trial.Id);
+        var log = folder.Log(id);
         return File.Exists(log)
             ? File.ReadLines(log).LastOrDefault(line => !string.IsNullOrWhiteSpace(line))?.Trim() ?? "it printed nothing"
             : "it printed nothing";

@@ -11,16 +11,22 @@ using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>Command-line options of a node on another machine.</summary>
-/// <param name="Workers">Maximum number of workers; null for one per device in <paramref name="Devices"/>, or one.</param>
-/// <param name="Devices">Devices for the workers, in order, such as cuda:0; empty on CPUs.</param>
-public sealed record RemoteNodeOptions(
-    RemoteOptions Connection,
-    string? Name,
-    int? Workers,
-    IReadOnlyList<string> Devices,
-    string? Address
-);
+/// <summary>Command-line options of a node on another machine. Null leaves the choice to the program.</summary>
+public sealed record RemoteNodeOptions(RemoteOptions Connection)
+{
+    public string? Name { get; init; }
+
+    /// <summary>Maximum number of workers of a run; null for one per device in <see cref="Devices"/>, or one.</summary>
+    public int? Workers { get; init; }
+
+    /// <summary>Devices for the workers of a run, in order, such as cuda:0; empty on CPUs.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
+
+    public string? Address { get; init; }
+
+    /// <summary>Number of cores to offer to a pool; null for all.</summary>
+    public int? Cores { get; init; }
+}
 
 /// <summary>Node process: starts and supervises the workers of its machine.</summary>
 public static class NodeProgram
@@ -83,7 +89,18 @@ public static class NodeProgram
 
     private static async Task<int> ServeAsync(RemoteNodeOptions node, CancellationToken leave)
     {
-        await using var connection = await RunConnection.ToRemoteAsync(node.Connection, leave);
+        await using var cluster = await RemoteCluster.ConnectAsync(node.Connection, leave);
+        if (cluster.RunId is not { } run)
+        {
+            return await PoolNodeProgram.ServeAsync(cluster.Client.Grains, node, leave);
+        }
+
+        if (node.Cores is not null)
+        {
+            throw new UsageException("--cores is for a pool, and this coordinator hosts a run: give --workers.");
+        }
+
+        var connection = new RunConnection(cluster.Client, run, node.Connection.Token);
         var slots = node.Workers ?? Math.Max(1, node.Devices.Count);
         var cores = Math.Max(1, Environment.ProcessorCount / slots);
         var options = new NodeOptions(

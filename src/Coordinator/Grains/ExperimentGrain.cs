@@ -1,6 +1,7 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 
@@ -36,16 +37,16 @@ public interface IRunLauncher
     /// </summary>
     Task StartAsync(TrialStart start);
 
-    /// <summary>Stops an attempt. When this returns, none of its processes is left on any reachable node.</summary>
+    /// <summary>Stops the attempt that has a lease. When this returns, none of its processes is left on any reachable node.</summary>
     /// <returns>How it ended, which may have been on its own just before: a completed run must not run again.</returns>
-    Task<TrialEnd> StopAsync(RunAttempt attempt);
+    Task<TrialEnd> StopAsync(Lease lease);
 }
 
 /// <summary>Passes messages to <see cref="ExperimentMachine"/> one at a time and carries out the effects.</summary>
 /// <remarks>Reentrant, since a run may report its end while its start or stop is still in progress.</remarks>
 [Reentrant]
 public sealed class ExperimentGrain(
-    [PersistentState("experiment")] IPersistentState<ExperimentState> storage,
+    [PersistentState("experiment", FencedFileStorage.ProviderName)] IPersistentState<ExperimentState> storage,
     IRunLauncher launcher,
     TimeProvider time,
     ILogger<ExperimentGrain> logger
@@ -144,7 +145,7 @@ public sealed class ExperimentGrain(
                     await launcher.StartAsync(start.Run);
                     return new ExperimentMessage.Started(start.Run.Attempt);
                 case ExperimentEffect.Stop stop:
-                    return new ExperimentMessage.Ended(await launcher.StopAsync(stop.Attempt));
+                    return new ExperimentMessage.Ended(await launcher.StopAsync(stop.Lease));
                 default:
                     throw new ArgumentOutOfRangeException(nameof(effects), effects[0].GetType().Name, "Unknown effect.");
             }

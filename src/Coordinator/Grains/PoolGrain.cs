@@ -1,6 +1,7 @@
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Grains;
 
@@ -31,8 +32,14 @@ public interface IPoolGrain : IGrainWithStringKey
 }
 
 /// <summary>Passes messages to <see cref="PoolMachine"/> one at a time and announces leases to experiments.</summary>
-public sealed class PoolGrain([PersistentState("pool")] IPersistentState<PoolState> storage, TimeProvider time) : Grain, IPoolGrain
+public sealed class PoolGrain(
+    [PersistentState("pool", FencedFileStorage.ProviderName)] IPersistentState<PoolState> storage,
+    TimeProvider time
+) : Grain, IPoolGrain
 {
+    /// <summary>Name of the pool that <c>cliptrain pool</c> hosts.</summary>
+    public const string Usual = "pool";
+
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);
     private FencedState<PoolState> _state = null!;
 

@@ -23,9 +23,13 @@ public sealed class ParentWatch : IDisposable
     internal static ParentWatch Start(Stream input, Action onEnd)
     {
         var watch = new ParentWatch();
-        new Thread(() => WaitForEnd(input, onEnd)) { IsBackground = true, Name = "parent watch" }.Start();
+        OnEnd(input, onEnd);
         return watch;
     }
+
+    /// <summary>Calls back when an input ends, from a thread of its own.</summary>
+    public static void OnEnd(Stream input, Action onEnd) =>
+        new Thread(() => WaitForEnd(input, onEnd)) { IsBackground = true, Name = "parent watch" }.Start();
 
     public void Dispose()
     {

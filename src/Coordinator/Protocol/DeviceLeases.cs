@@ -21,7 +21,11 @@ public sealed record NodeOffer(string Node, string Host, long Incarnation, IRead
 
 /// <summary>A run's request for devices, granted in full or not at all.</summary>
 /// <param name="Experiment">The experiment to notify.</param>
-public sealed record LeaseRequest(RunAttempt Attempt, string Experiment, int Devices);
+public sealed record LeaseRequest(RunAttempt Attempt, string Experiment, int Devices)
+{
+    /// <summary>True if all devices must be on the same node.</summary>
+    public bool OnOneNode { get; init; }
+}
 
 /// <summary>Devices reserved for one attempt of a run.</summary>
 /// <param name="Number">
@@ -41,13 +45,39 @@ public sealed record Lease([property: JsonPropertyName("epoch")] long Number, Le
 /// <summary>The result of a request: a lease, or the reason for waiting.</summary>
 public sealed record LeaseAnswer(RunAttempt Attempt, Lease? Lease, string? Waiting);
 
+/// <summary>One run of an experiment.</summary>
+/// <param name="Id">Name of the trial, unique in its experiment.</param>
+/// <param name="RunFile">The run's YAML file, on a file system that all nodes share.</param>
+/// <param name="Devices">Number of devices that the run needs at the same time.</param>
+public sealed record TrialSpec(string Id, string RunFile, int Devices)
+{
+    /// <summary>Folder on the shared file system that relative paths of the run file start from.</summary>
+    public string Directory { get; init; } = "";
+
+    /// <summary>True if all devices must be on the same node.</summary>
+    public bool OnOneNode { get; init; }
+
+    /// <summary>Number of own failures after which the trial has failed.</summary>
+    public int MaxAttempts { get; init; } = 1;
+
+    /// <summary>Number of times that a trial is restarted after losing its devices. After more losses it is probably the cause.</summary>
+    public int MaxDeviceLosses { get; init; } = 10;
+}
+
 /// <summary>Request to start one attempt of a trial's run on leased devices.</summary>
 /// <param name="Experiment">The experiment to notify when the run ends.</param>
-public sealed record TrialStart(RunAttempt Attempt, string Experiment, string RunFile, Lease Lease);
+public sealed record TrialStart(RunAttempt Attempt, string Experiment, TrialSpec Trial, Lease Lease);
 
 /// <summary>The end of an attempt, none of whose processes is left.</summary>
 /// <param name="Text">The reason, unless it completed.</param>
-public sealed record TrialEnd(RunAttempt Attempt, TrialEndKind Kind, string? Text = null);
+public sealed record TrialEnd(RunAttempt Attempt, TrialEndKind Kind, string? Text = null)
+{
+    /// <summary>Results of a completed run, by name; null if it has none.</summary>
+    public IReadOnlyDictionary<string, double>? Figures { get; init; }
+
+    /// <summary>Duration of the attempt in seconds, times its devices.</summary>
+    public double DeviceSeconds { get; init; }
+}
 
 public enum TrialEndKind
 {

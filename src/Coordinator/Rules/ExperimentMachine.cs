@@ -112,6 +112,7 @@ public static class ExperimentMachine
             return;
         }
 
+        trial = trial with { DeviceSeconds = trial.DeviceSeconds + end.DeviceSeconds, Figures = end.Figures };
         switch (end.Kind)
         {
             case TrialEndKind.Completed:
@@ -178,7 +179,16 @@ public static class ExperimentMachine
     }
 
     private static void Requeue(ExperimentTurn turn, TrialState trial, string text) =>
-        turn.Change(trial with { Status = TrialStatus.Queued, Attempt = trial.Attempt + 1, Lease = null, Text = text });
+        turn.Change(
+            trial with
+            {
+                Status = TrialStatus.Queued,
+                Attempt = trial.Attempt + 1,
+                Lease = null,
+                Text = text,
+                ReturnedBecause = text,
+            }
+        );
 
     private static void GiveUp(ExperimentTurn turn, TrialState trial, string text)
     {

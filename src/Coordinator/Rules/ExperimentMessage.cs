@@ -44,8 +44,8 @@ public abstract record ExperimentEffect
     /// <summary>Start the attempt; then <see cref="ExperimentMessage.Started"/>.</summary>
     public sealed record Start(TrialStart Run) : ExperimentEffect;
 
-    /// <summary>Stop the attempt; then <see cref="ExperimentMessage.Ended"/>.</summary>
-    public sealed record Stop(RunAttempt Attempt) : ExperimentEffect;
+    /// <summary>Stop the attempt that has this lease; then <see cref="ExperimentMessage.Ended"/>.</summary>
+    public sealed record Stop(Lease Lease) : ExperimentEffect;
 }
 
 /// <summary>Result of one message.</summary>

@@ -54,7 +54,12 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
     }
 
     /// <summary>Makes a change that need not be stored.</summary>
-    public void Refresh(TrialState next) => _trials[_places[next.Run]] = next;
+    public void Refresh(TrialState next) =>
+        _trials[_places[next.Run]] = next with
+        {
+            Started = next.IsStarted ? next.Started ?? Now : next.Started,
+            Ended = next.IsOver ? next.Ended ?? Now : null,
+        };
 
     public void Do(ExperimentEffect effect) => _effects.Add(effect);
 
@@ -78,13 +83,13 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
     private ExperimentEffect? Next(TrialState trial)
     {
         var attempt = new RunAttempt(trial.Run, trial.Attempt);
-        var request = new LeaseRequest(attempt, State.Spec!.Name, trial.Spec.Devices);
+        var request = new LeaseRequest(attempt, State.Spec!.Name, trial.Spec.Devices) { OnOneNode = trial.Spec.OnOneNode };
         return trial switch
         {
             { Status: TrialStatus.Queued } => trial.NotBefore > Now ? null : new ExperimentEffect.Acquire(request),
-            { IsStarted: true, StopsTo: not null } => new ExperimentEffect.Stop(attempt),
+            { IsStarted: true, StopsTo: not null } => new ExperimentEffect.Stop(trial.Lease!),
             { Status: TrialStatus.Starting } => new ExperimentEffect.Start(
-                new TrialStart(attempt, request.Experiment, trial.Spec.RunFile, trial.Lease!)
+                new TrialStart(attempt, request.Experiment, trial.Spec, trial.Lease!)
             ),
             { IsOver: true, HasClaim: true } => new ExperimentEffect.Release(attempt),
             _ => null,

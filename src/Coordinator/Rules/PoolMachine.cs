@@ -62,7 +62,8 @@ public static class PoolMachine
 
         var has = state.CountDevices();
         var why =
-            request.Devices > state.MostDevices
+            request.OnOneNode && has >= request.Devices && state.LargestNode < request.Devices ? $"its largest node has {state.LargestNode}"
+            : request.Devices > state.MostDevices
                 ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
             : request.Devices > has ? $"the pool currently has {has}"
             : $"{state.FreeDevices().Sum(node => node.Count)} of {has} are free";
@@ -70,7 +71,8 @@ public static class PoolMachine
         return $"waits for {Count(request)}; {why}"
             + (place == 0 ? "" : $"; {place} ahead of it, first {front.Attempt.Run}, which waits for {Count(front)}");
 
-        static string Count(LeaseRequest request) => request.Devices == 1 ? "1 device" : $"{request.Devices} devices";
+        static string Count(LeaseRequest request) =>
+            request.Devices == 1 ? "1 device" : $"{request.Devices} devices{(request.OnOneNode ? " of one node" : "")}";
     }
 
     private static PoolState Offer(PoolState state, NodeOffer offer, DateTimeOffset now)
@@ -196,7 +198,7 @@ public static class PoolMachine
     /// <summary>Grants requests from the head of the queue until one does not fit.</summary>
     private static PoolState Grant(PoolState state)
     {
-        while (state.Queue.Count > 0 && Allocate(state.FreeDevices(), state.Queue[0].Request.Devices) is { } devices)
+        while (state.Queue.Count > 0 && Allocate(state.FreeDevices(), state.Queue[0].Request) is { } devices)
         {
             var number = state.LastLease + 1;
             state = state with
@@ -209,6 +211,12 @@ public static class PoolMachine
 
         return state;
     }
+
+    /// <summary>
+    /// The devices for a request; null if there are not enough. A request for one node leaves nodes that are too small aside.
+    /// </summary>
+    private static IReadOnlyList<PoolDevice>? Allocate(IReadOnlyList<IReadOnlyList<PoolDevice>> free, LeaseRequest request) =>
+        Allocate(request.OnOneNode ? [.. free.Where(node => node.Count >= request.Devices)] : free, request.Devices);
 
     /// <summary>
     /// Allocates devices on as few nodes as possible: whole nodes with the most free devices, and for the remainder the node that it

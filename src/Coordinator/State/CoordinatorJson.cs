@@ -40,4 +40,7 @@ namespace ClipTrain.Coordinator.State;
 [JsonSerializable(typeof(ExperimentSpec))]
 [JsonSerializable(typeof(TrialStart))]
 [JsonSerializable(typeof(TrialEnd))]
+[JsonSerializable(typeof(PoolNodeState))]
+[JsonSerializable(typeof(TrialReport))]
+[JsonSerializable(typeof(TrialOrders))]
 public sealed partial class CoordinatorJson : JsonSerializerContext;

@@ -15,19 +15,6 @@ public sealed record ExperimentSpec(string Name, string Pool, IReadOnlyList<Tria
     public bool FailFast { get; init; }
 }
 
-/// <summary>One run of an experiment.</summary>
-/// <param name="Id">Name of the trial, unique in its experiment.</param>
-/// <param name="RunFile">The run's YAML file, on a file system that all nodes share.</param>
-/// <param name="Devices">Number of devices that the run needs at the same time.</param>
-public sealed record TrialSpec(string Id, string RunFile, int Devices)
-{
-    /// <summary>Number of own failures after which the trial has failed.</summary>
-    public int MaxAttempts { get; init; } = 1;
-
-    /// <summary>Number of times that a trial is restarted after losing its devices. After more losses it is probably the cause.</summary>
-    public int MaxDeviceLosses { get; init; } = 10;
-}
-
 public enum TrialStatus
 {
     /// <summary>Waits for devices.</summary>
@@ -93,6 +80,21 @@ public sealed record TrialState(TrialSpec Spec, string Run)
 
     /// <summary>Why it waits, or how it ended.</summary>
     public string? Text { get; init; }
+
+    /// <summary>Why its previous attempt ended; null in the first.</summary>
+    public string? ReturnedBecause { get; init; }
+
+    /// <summary>When it first had devices; null before.</summary>
+    public DateTimeOffset? Started { get; init; }
+
+    /// <summary>When it ended for good; null before.</summary>
+    public DateTimeOffset? Ended { get; init; }
+
+    /// <summary>Seconds of its attempts that reported their end, times their devices.</summary>
+    public double DeviceSeconds { get; init; }
+
+    /// <summary>Results of the completed run, by name; null before.</summary>
+    public IReadOnlyDictionary<string, double>? Figures { get; init; }
 
     [JsonIgnore]
     public bool IsOver => Status >= TrialStatus.Completed;

@@ -31,6 +31,10 @@ public sealed record PoolState
     /// <summary>Number of devices, leased and free.</summary>
     public int CountDevices() => Nodes.Sum(node => node.Offer.Devices.Count);
 
+    /// <summary>Number of devices of the node that has most, leased and free.</summary>
+    [JsonIgnore]
+    public int LargestNode => Nodes.Select(node => node.Offer.Devices.Count).DefaultIfEmpty(0).Max();
+
     /// <summary>Free devices by node, in the order of the offers. Nodes without free devices are omitted.</summary>
     public IReadOnlyList<IReadOnlyList<PoolDevice>> FreeDevices()
     {

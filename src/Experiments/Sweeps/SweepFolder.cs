@@ -74,6 +74,12 @@ public sealed class SweepFolder(string path)
     /// <summary>Configuration file of a trial.</summary>
     public string Config(string id) => System.IO.Path.Combine(path, "configs", $"{id}.yaml");
 
+    /// <summary>Writes the configuration file of a trial.</summary>
+    public void WriteConfig(Trial trial) => WriteWhole(Config(trial.Id), trial.Resolved.Config);
+
+    /// <summary>The sweep's folder, given the configuration file of a trial.</summary>
+    public static SweepFolder OfConfig(string file) => new(System.IO.Path.GetFullPath(System.IO.Path.Combine(file, "..", "..")));
+
     /// <summary>Log file with the output of a trial's processes.</summary>
     public string Log(string id) => System.IO.Path.Combine(path, "logs", $"{id}.log");
 
@@ -87,6 +93,9 @@ public sealed class SweepFolder(string path)
 
     /// <summary>File with the path of the sweep file, for commands that take the sweep's name.</summary>
     public string Source => System.IO.Path.Combine(path, "sweep");
+
+    /// <summary>File with the name under which a pool runs the sweep.</summary>
+    public string Experiment => System.IO.Path.Combine(path, "experiment");
 
     /// <summary>Lock file of the process that runs the sweep.</summary>
     public string Lock => System.IO.Path.Combine(path, "sweep.lock");

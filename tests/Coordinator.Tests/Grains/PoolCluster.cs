@@ -1,6 +1,8 @@
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
 using Orleans.TestingHost;
@@ -10,11 +12,13 @@ namespace ClipTrain.Coordinator.Tests.Grains;
 /// <summary>Three silos with shared storage, one launcher and a manual clock.</summary>
 internal sealed class PoolCluster : IAsyncDisposable
 {
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+
     private readonly ManualTimeProvider _time = new();
     private readonly Dictionary<string, int> _nodes = new(StringComparer.Ordinal);
     private readonly InProcessTestCluster _cluster;
 
-    private PoolCluster()
+    private PoolCluster(bool runsOnNodes)
     {
         var builder = new InProcessTestClusterBuilder(3);
         builder.Options.ConfigureFileLogging = false;
@@ -43,8 +47,10 @@ internal sealed class PoolCluster : IAsyncDisposable
                     silo.Services.AddKeyedSingleton(part, TimeProvider.System);
                 }
 
-                silo.Services.AddSingleton<IRunLauncher>(Launcher);
-                silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>("Default", Storage);
+                silo.Services.AddSingleton<IRunLauncher>(services =>
+                    runsOnNodes ? ActivatorUtilities.CreateInstance<NodeLauncher>(services) : Launcher
+                );
+                silo.Services.AddKeyedSingleton<Orleans.Storage.IGrainStorage>(FencedFileStorage.ProviderName, Storage);
                 silo.Services.AddSingleton<Orleans.Storage.IGrainStorage>(Storage);
             }
         );
@@ -59,9 +65,15 @@ internal sealed class PoolCluster : IAsyncDisposable
 
     public IExperimentGrain Experiment => _cluster.Client.GetGrain<IExperimentGrain>("e");
 
-    public static async Task<PoolCluster> DeployAsync()
+    public IGrainFactory Grains => _cluster.Client;
+
+    /// <summary>Nodes whose processes serve the pool. The clock waits for them, since calls to a dead host fail by the system's clock.</summary>
+    public HashSet<string> Serving { get; } = new(StringComparer.Ordinal);
+
+    /// <param name="runsOnNodes">True to run trials on nodes, false to record them by <see cref="Launcher"/>.</param>
+    public static async Task<PoolCluster> DeployAsync(bool runsOnNodes = false)
     {
-        var cluster = new PoolCluster();
+        var cluster = new PoolCluster(runsOnNodes);
         await cluster._cluster.DeployAsync();
         return cluster;
     }
@@ -92,7 +104,7 @@ internal sealed class PoolCluster : IAsyncDisposable
     /// <summary>Lets time pass until a condition holds. Retries calls that fail because a grain's host has just died.</summary>
     public async Task UntilAsync(Func<Task<bool>> condition)
     {
-        var seconds = 0;
+        var (seconds, start) = (0, TimeProvider.System.GetTimestamp());
         while (seconds < 3600)
         {
             try
@@ -105,6 +117,12 @@ internal sealed class PoolCluster : IAsyncDisposable
                 if (await condition())
                 {
                     return;
+                }
+
+                if (await WaitsForNodeAsync())
+                {
+                    Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, "A node does not reach its pool.");
+                    continue;
                 }
 
                 seconds++;
@@ -124,9 +142,17 @@ internal sealed class PoolCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A silo waits for the calls that its grains hold.
+        _time.Advance(HeldCalls.Limit);
         await _cluster.StopAllSilosAsync();
         await _cluster.DisposeAsync();
     }
+
+    private async Task<bool> WaitsForNodeAsync() =>
+        Serving.Count > 0
+        && (await Pool.StateAsync()).Nodes.Any(node =>
+            Serving.Contains(node.Offer.Node) && _time.GetUtcNow() - node.LastHeard > PoolMachine.Patience / 2
+        );
 
     private Task OfferAsync(string node) =>
         Pool.OfferAsync(new NodeOffer(node, "host", 1, [.. Enumerable.Range(0, _nodes[node]).Select(index => $"cuda:{index}")]));

@@ -75,8 +75,9 @@ internal sealed class RecordingLauncher : IRunLauncher
         return OnStart(start);
     }
 
-    public Task<TrialEnd> StopAsync(RunAttempt attempt)
+    public Task<TrialEnd> StopAsync(Lease lease)
     {
+        var attempt = lease.Attempt;
         lock (_lock)
         {
             _newest[attempt.Run] = Math.Max(attempt.Number, _newest.GetValueOrDefault(attempt.Run));

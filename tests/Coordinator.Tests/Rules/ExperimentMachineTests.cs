@@ -18,7 +18,7 @@ public sealed class ExperimentMachineTests
 
         var start = Assert.IsType<ExperimentEffect.Start>(Assert.Single(Grant("e/1").Effects));
         Assert.Equal(new RunAttempt("e/1", 1), start.Run.Attempt);
-        Assert.Equal("1.yaml", start.Run.RunFile);
+        Assert.Equal(Trial("1"), start.Run.Trial);
         Assert.Same(Only.Lease, start.Run.Lease);
         Assert.Equal(TrialStatus.Starting, Only.Status);
 
@@ -103,7 +103,7 @@ public sealed class ExperimentMachineTests
         Submit(Trial("1"));
         var lease = Run("e/1");
 
-        Assert.Equal([new ExperimentEffect.Stop(new RunAttempt("e/1", 1))], Revoke(lease).Effects);
+        Assert.Equal([new ExperimentEffect.Stop(lease)], Revoke(lease).Effects);
         Assert.Equal(TrialStatus.Running, Only.Status);
 
         Assert.Equal([Acquire("e/1", attempt: 2)], End("e/1", TrialEndKind.Stopped).Effects);
@@ -190,11 +190,11 @@ public sealed class ExperimentMachineTests
     {
         Send(new ExperimentMessage.Submit(Spec(Trial("1"), Trial("2"), Trial("3")) with { FailFast = true }));
         Run("e/1");
-        Run("e/2");
+        var other = Run("e/2");
 
         var effects = End("e/1", TrialEndKind.Failed, "no such file").Effects;
 
-        Assert.Equal([Release("e/1"), new ExperimentEffect.Stop(new RunAttempt("e/2", 1)), Release("e/3")], effects);
+        Assert.Equal([Release("e/1"), new ExperimentEffect.Stop(other), Release("e/3")], effects);
         End("e/2", TrialEndKind.Stopped);
         Assert.Equal([TrialStatus.Failed, TrialStatus.Stopped, TrialStatus.Stopped], _state.Trials.Select(trial => trial.Status));
         Assert.Equal("trial 1 failed: no such file", _state.EndedBecause);
@@ -204,15 +204,13 @@ public sealed class ExperimentMachineTests
     public void Cancelling_stops_what_runs_and_what_was_about_to_return_to_the_queue()
     {
         Submit(Trial("1"), Trial("2"), Trial("3"));
-        Revoke(Run("e/1"));
+        var first = Run("e/1");
+        Revoke(first);
         Grant("e/2");
 
         var effects = Send(new ExperimentMessage.Cancel("Ctrl-C")).Effects;
 
-        Assert.Equal(
-            [new ExperimentEffect.Stop(new RunAttempt("e/1", 1)), new ExperimentEffect.Stop(new RunAttempt("e/2", 1)), Release("e/3")],
-            effects
-        );
+        Assert.Equal([new ExperimentEffect.Stop(first), new ExperimentEffect.Stop(_state.Trials[1].Lease!), Release("e/3")], effects);
         End("e/1", TrialEndKind.Stopped);
         End("e/2", TrialEndKind.Failed, "killed");
         Assert.All(_state.Trials, trial => Assert.Equal((TrialStatus.Stopped, "stopped by Ctrl-C"), (trial.Status, trial.Text)));
@@ -268,8 +266,8 @@ public sealed class ExperimentMachineTests
         Assert.Equal(
             [
                 Acquire("e/queued"),
-                new ExperimentEffect.Start(new TrialStart(new RunAttempt("e/starting", 1), "e", "starting.yaml", lease)),
-                new ExperimentEffect.Stop(new RunAttempt("e/halting", 1)),
+                new ExperimentEffect.Start(new TrialStart(new RunAttempt("e/starting", 1), "e", Trial("starting"), lease)),
+                new ExperimentEffect.Stop(_state.Trials[3].Lease!),
                 Release("e/done"),
             ],
             effects

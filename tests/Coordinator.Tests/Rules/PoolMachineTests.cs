@@ -63,6 +63,28 @@ public sealed class PoolMachineTests
     }
 
     [Fact]
+    public void A_request_for_one_node_waits_for_it_though_the_pool_has_enough()
+    {
+        var pool = new PoolScript();
+        pool.Send(PoolScript.Offer("a", 2));
+        pool.Send(PoolScript.Offer("b", 2));
+        pool.Acquire("x/1", 1);
+        pool.Acquire("x/2", 1);
+        pool.Acquire("x/3", 1);
+        pool.Release("x/2");
+        var request = PoolScript.Request("e/1", 2) with { OnOneNode = true };
+
+        pool.Send(new PoolMessage.Acquire([request]));
+        Assert.Equal("waits for 2 devices of one node; 2 of 4 are free", PoolMachine.Answer(pool.State, request).Waiting);
+        pool.Release("x/1");
+        Assert.Equal(["a", "a"], PoolMachine.Answer(pool.State, request).Lease!.Devices.Select(device => device.Node));
+
+        var large = PoolScript.Request("e/2", 3) with { OnOneNode = true };
+        pool.Send(new PoolMessage.Acquire([large]));
+        Assert.Equal("waits for 3 devices of one node; its largest node has 2", PoolMachine.Answer(pool.State, large).Waiting);
+    }
+
+    [Fact]
     public void Experiments_take_turns_and_are_first_come_first_served_inside()
     {
         _pool.Send(PoolScript.Offer("a", 1));

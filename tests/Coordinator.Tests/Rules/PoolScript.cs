@@ -84,9 +84,15 @@ internal sealed class PoolScript
         Assert.Equal(state.Leases.OrderBy(lease => lease.Number), state.Leases);
         Assert.All(state.Leases, lease => Assert.InRange(lease.Number, 1, state.LastLease));
         Assert.True(
-            state.Queue.Count == 0 || free.Count < state.Queue[0].Request.Devices,
+            state.Queue.Count == 0 || Most(state, state.Queue[0].Request.OnOneNode) < state.Queue[0].Request.Devices,
             "The head of the queue waits for devices that are free."
         );
+    }
+
+    private static int Most(PoolState state, bool onOneNode)
+    {
+        var free = state.FreeDevices().Select(node => node.Count).DefaultIfEmpty(0);
+        return onOneNode ? free.Max() : free.Sum();
     }
 
     /// <summary>Requests are granted in queue order, except for cancelled ones.</summary>

@@ -23,7 +23,7 @@ public sealed class PoolSerialisationTests
             new ExperimentSpec("e", "gpus", [new TrialSpec("1", "1.yaml", 2) { MaxAttempts = 3, MaxDeviceLosses = 4 }]) { FailFast = true },
             CoordinatorJson.Default.ExperimentSpec
         );
-        AssertSurvives(new TrialStart(Attempt, "e", "1.yaml", Lease), CoordinatorJson.Default.TrialStart);
+        AssertSurvives(new TrialStart(Attempt, "e", new TrialSpec("1", "1.yaml", 2), Lease), CoordinatorJson.Default.TrialStart);
         AssertSurvives(new TrialEnd(Attempt, TrialEndKind.DevicesLost, "why"), CoordinatorJson.Default.TrialEnd);
     }
 

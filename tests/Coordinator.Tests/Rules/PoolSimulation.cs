@@ -293,7 +293,7 @@ internal sealed class PoolSimulation
                 Send(() => Experiment(name, new ExperimentMessage.Started(start.Run.Attempt)));
                 break;
             case ExperimentEffect.Stop stop:
-                var end = Stop(stop.Attempt);
+                var end = Stop(stop.Lease.Attempt);
                 Send(() => Experiment(name, new ExperimentMessage.Ended(end)));
                 break;
         }

@@ -1,0 +1,68 @@
+using ClipTrain.Coordinator.Clustering;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Cli.Runs;
+
+/// <summary>Address and credentials of a coordinator on another machine.</summary>
+/// <param name="Coordinator">HOST:PORT of a coordinator process, or several separated by commas. The client discovers
+/// the others.</param>
+/// <param name="Tls">Files for mutual TLS, if the coordinator requires it.</param>
+public sealed record RemoteOptions(string Coordinator, string Token, TlsFiles Tls)
+{
+    /// <summary>Maximum time to wait for a coordinator that does not answer yet.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Receives a line when the wait begins, and when its reason changes.</summary>
+    public Action<string>? Tell { get; init; }
+}
+
+/// <summary>A connection to a cluster that is known by an address.</summary>
+/// <param name="Client">The connection.</param>
+/// <param name="RunId">Name of the run that the cluster hosts; null if it hosts a pool.</param>
+public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator is unreachable.</exception>
+    public static async Task<RemoteCluster> ConnectAsync(RemoteOptions remote, CancellationToken cancellationToken = default)
+    {
+        var security = RunCluster.Security(remote.Token, remote.Tls);
+        var client = await ClusterClient.ConnectAsync(
+            SeedGateways.Parse(remote.Coordinator),
+            new ClusterClientOptions(security, remote.Patience)
+            {
+                OnWaiting = reason =>
+                    remote.Tell?.Invoke(
+                        $"Waiting up to {remote.Patience.TotalSeconds:0} s for a coordinator at {remote.Coordinator}: {reason}"
+                    ),
+            },
+            cancellationToken
+        );
+        return new RemoteCluster(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync));
+    }
+
+    /// <summary>Connects to a cluster that hosts a pool.</summary>
+    /// <exception cref="CoordinatorRefusedException">The coordinator hosts a run, or rejects this process.</exception>
+    /// <exception cref="CoordinatorLostException">The coordinator is unreachable.</exception>
+    public static async Task<RemoteCluster> ToPoolAsync(RemoteOptions remote)
+    {
+        var cluster = await ConnectAsync(remote);
+        if (cluster.RunId is not { } run)
+        {
+            return cluster;
+        }
+
+        await cluster.DisposeAsync();
+        throw new CoordinatorRefusedException(
+            $"{remote.Coordinator} hosts the run {run}, not a pool. Give the address that `cliptrain pool` prints."
+        );
+    }
+
+    /// <summary>Retries while a coordinator that has just died is replaced by another.</summary>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public static Task<T> AskAsync<T>(Func<Task<T>> call) => GrainCalls.RepeatAsync(call, Patience, TimeProvider.System);
+
+    public ValueTask DisposeAsync() => Client.DisposeAsync();
+}

@@ -1,0 +1,71 @@
+using System.Globalization;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Experiments.Sweeps;
+using Ended = ClipTrain.Coordinator.Protocol.TrialEnd;
+using TrialEnd = ClipTrain.Experiments.Sweeps.TrialEnd;
+
+namespace ClipTrain.Cli.Sweeps;
+
+/// <summary>
+/// Runs trials of a pool as processes of this program. A pool names a configuration file, never a command; programs that a
+/// configuration names for alerts are not started.
+/// </summary>
+internal sealed class PoolTrials : ITrialHost
+{
+    private const string Core = "cpu:";
+
+    /// <summary>Name of a core as a pool's device.</summary>
+    public static string DeviceOf(int core) => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}");
+
+    public async Task<Ended> RunAsync(TrialStart start, CancellationToken stop)
+    {
+        try
+        {
+            return Problem(start.Trial) is { } problem
+                ? new Ended(start.Attempt, TrialEndKind.Failed, problem)
+                : Ended(start.Attempt, await Process(start).RunAsync(stop));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
+        {
+            return new Ended(start.Attempt, TrialEndKind.Failed, error.Message);
+        }
+    }
+
+    private static TrialProcess Process(TrialStart start) =>
+        new(
+            SweepFolder.OfConfig(start.Trial.RunFile),
+            start.Trial.Id,
+            [.. start.Lease.Devices.Select(device => int.Parse(device.Name[Core.Length..], CultureInfo.InvariantCulture))]
+        )
+        {
+            WorkingDirectory = start.Trial.Directory,
+            IsManaged = true,
+        };
+
+    /// <summary>Why a trial cannot start here; null if it can.</summary>
+    private static string? Problem(TrialSpec trial)
+    {
+        if (!Path.IsPathFullyQualified(trial.RunFile) || SweepFolder.OfConfig(trial.RunFile).Config(trial.Id) != trial.RunFile)
+        {
+            return $"{trial.RunFile} is not the configuration of trial {trial.Id} in a sweep's folder";
+        }
+
+        var missing =
+            !Directory.Exists(trial.Directory) ? trial.Directory
+            : !File.Exists(trial.RunFile) ? trial.RunFile
+            : null;
+        return missing is null
+            ? null
+            : $"{Environment.MachineName} does not see {missing}: the sweep's folders must be on a file system that all nodes share";
+    }
+
+    private static Ended Ended(RunAttempt attempt, TrialEnd end) =>
+        end switch
+        {
+            TrialEnd.Done done => new Ended(attempt, TrialEndKind.Completed) { Figures = done.Figures },
+            TrialEnd.Diverged diverged => new Ended(attempt, TrialEndKind.Diverged, diverged.Reason),
+            TrialEnd.Failed failed => new Ended(attempt, TrialEndKind.Failed, failed.Reason),
+            _ => new Ended(attempt, TrialEndKind.Stopped),
+        };
+}

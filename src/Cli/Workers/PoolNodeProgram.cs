@@ -1,0 +1,44 @@
+using System.Globalization;
+using ClipTrain.Cli.Sweeps;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Trainer.Config;
+
+namespace ClipTrain.Cli.Workers;
+
+/// <summary>A node that runs trials for a pool.</summary>
+internal static class PoolNodeProgram
+{
+    /// <summary>Time for which a node waits for a lost pool.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
+    /// <summary>Serves the pool until the node is to leave. Does not return otherwise.</summary>
+    /// <exception cref="OperationCanceledException">The node has left.</exception>
+    /// <exception cref="CoordinatorLostException">The pool was lost.</exception>
+    /// <exception cref="CoordinatorRefusedException">Another node of the same name has joined.</exception>
+    public static async Task<int> ServeAsync(IGrainFactory grains, RemoteNodeOptions node, CancellationToken leave)
+    {
+        if (node.Devices.Count > 0 || node.Workers is not null)
+        {
+            throw new UsageException("--device and --workers are for a run, and this coordinator hosts a pool: give --cores.");
+        }
+
+        var offer = new NodeOffer(
+            node.Name ?? Environment.MachineName,
+            Environment.MachineName,
+            TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(),
+            [.. Enumerable.Range(0, node.Cores ?? Environment.ProcessorCount).Select(PoolTrials.DeviceOf)]
+        );
+        await new PoolNodeAgent(
+            grains,
+            new PoolNodeOptions(PoolGrain.Usual, offer, Patience, Tell),
+            new PoolTrials(),
+            TimeProvider.System
+        ).RunAsync(leave);
+        throw new InvalidOperationException("A node serves its pool until it leaves.");
+    }
+
+    private static void Tell(string line) =>
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetLocalNow():HH:mm:ss} {line}"));
+}

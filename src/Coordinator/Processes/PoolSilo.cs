@@ -1,0 +1,38 @@
+using ClipTrain.Coordinator.Clustering;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace ClipTrain.Coordinator.Processes;
+
+/// <summary>A silo that hosts a pool and its experiments. Several in one cluster stand by for each other.</summary>
+public sealed class PoolSilo : IAsyncDisposable
+{
+    private readonly HostedSilo _silo;
+
+    private PoolSilo(HostedSilo silo) => _silo = silo;
+
+    /// <summary>The silo's name and addresses.</summary>
+    public SiloEndpoint Endpoint => _silo.Endpoint;
+
+    /// <exception cref="CoordinatorStartException">The silo cannot listen, reach its cluster or store its files.</exception>
+    public static async Task<PoolSilo> StartAsync(CoordinatorSiloOptions options, ILoggerFactory loggers, TimeProvider time)
+    {
+        var silo = await HostedSilo.StartAsync(
+            options,
+            services => services.AddSingleton<IRunLauncher, NodeLauncher>(),
+            loggers,
+            time,
+            CancellationToken.None
+        );
+
+        // What an earlier process has stored goes on without waiting for a node or a sweep to call.
+        await GrainCalls.RepeatAsync(silo.Grains.GetGrain<IPoolGrain>(PoolGrain.Usual).StateAsync, StartPatience, time);
+        return new PoolSilo(silo);
+    }
+
+    private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(1);
+
+    public ValueTask DisposeAsync() => _silo.DisposeAsync();
+}
