@@ -84,8 +84,7 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
     public torch.Tensor EncodeTexts(IReadOnlyList<string> texts) =>
         TextEmbedding.Of(_model, _tokenizer ?? throw new InvalidOperationException($"{Name} has no text tower."), texts, TextBatch);
 
-    public double PairLoss(torch.Tensor images_bD, torch.Tensor texts_bD) =>
-        PairLosses.Of(_model, _maxLogitScale, images_bD, texts_bD);
+    public double PairLoss(torch.Tensor images_bD, torch.Tensor texts_bD) => PairLosses.Of(_model, _maxLogitScale, images_bD, texts_bD);
 
     public void Dispose() => _model.Dispose();
 }

@@ -49,10 +49,5 @@ public sealed class EvaluationHistoryTests : IDisposable
         new(step, [new ResultRow("heldout", "retrieval", "loss", value, null, null, 9, null)], step * 64);
 
     private string[] Table() =>
-        [
-            .. File.ReadLines(_files.EvaluationTable)
-                .Skip(1)
-                .Select(line => line.Split(','))
-                .Select(row => $"{row[0]},{row[1]},{row[5]}"),
-        ];
+        [.. File.ReadLines(_files.EvaluationTable).Skip(1).Select(line => line.Split(',')).Select(row => $"{row[0]},{row[1]},{row[5]}")];
 }

@@ -57,8 +57,7 @@ public sealed class ModelCostTests
         const long Image = (49L * 3 * 32 * 32 * 768) + (12 * ((50L * 12 * 768 * 768) + (2L * 50 * 50 * 768)));
         const long Projection = 768 * 512;
         const long Text = (12 * ((77L * 12 * 512 * 512) + (2L * 77 * 77 * 512))) + (512 * 512);
-        const long Decoder =
-            (50L * 512 * 512) + (12 * ((127L * 12 * 512 * 512) + (2L * 127 * 127 * 512))) + (77L * 512 * 49408);
+        const long Decoder = (50L * 512 * 512) + (12 * ((127L * 12 * 512 * 512) + (2L * 127 * 127 * 512))) + (77L * 512 * 49408);
         Assert.Equal(Image + Projection + Text, ObjectiveCost.Macs(model, Objective.Contrastive));
         Assert.Equal(Image + Projection + Text, ObjectiveCost.Macs(model, Objective.Sigmoid));
         Assert.Equal(Image + Projection + (512 * 49408), ObjectiveCost.Macs(model, Objective.BagOfWords));
