@@ -1,4 +1,5 @@
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Parameters;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
