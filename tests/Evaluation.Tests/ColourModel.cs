@@ -34,6 +34,14 @@ internal sealed class ColourModel : IEvaluatedModel
         return (torch.nn.functional.normalize(means_b3 + 1e-6f, 2, -1), means_b3.clone());
     }
 
+    public double PairLoss(torch.Tensor images_bD, torch.Tensor texts_bD)
+    {
+        using var scope = torch.NewDisposeScope();
+        var logits_bb = LogitScale * images_bD.mm(texts_bD.t());
+        var rows_b = logits_bb.logsumexp(0) + logits_bb.logsumexp(1);
+        return ((rows_b / 2) - logits_bb.diagonal()).mean().item<float>();
+    }
+
     public torch.Tensor EncodeTexts(IReadOnlyList<string> texts)
     {
         var rows = torch.full([texts.Count, 3], 0.05f);

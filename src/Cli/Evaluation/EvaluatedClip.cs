@@ -4,6 +4,7 @@ using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;
@@ -22,6 +23,7 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 
     private readonly ClipModel _model;
     private readonly ITokenizer? _tokenizer;
+    private readonly double _maxLogitScale;
 
     /// <param name="opened">The model.</param>
     /// <param name="name">Name of the model in reports.</param>
@@ -40,9 +42,8 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
             }
             : new ImageTransformOptions(opened.Options.Image.Size);
         _model = opened.Load();
-        LogitScale = HasTexts
-            ? _model.LogitScaleFactor(opened.Run?.Training.MaxLogitScale ?? new TrainingOptions { GlobalBatch = 1 }.MaxLogitScale)
-            : 1;
+        _maxLogitScale = opened.Run?.Training.MaxLogitScale ?? new TrainingOptions { GlobalBatch = 1 }.MaxLogitScale;
+        LogitScale = HasTexts ? _model.LogitScaleFactor(_maxLogitScale) : 1;
     }
 
     public string Name { get; }
@@ -82,6 +83,8 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 
     public torch.Tensor EncodeTexts(IReadOnlyList<string> texts) =>
         TextEmbedding.Of(_model, _tokenizer ?? throw new InvalidOperationException($"{Name} has no text tower."), texts, TextBatch);
+
+    public double PairLoss(torch.Tensor images_bD, torch.Tensor texts_bD) => PairLosses.Of(_model, _maxLogitScale, images_bD, texts_bD);
 
     public void Dispose() => _model.Dispose();
 }

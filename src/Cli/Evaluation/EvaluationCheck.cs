@@ -49,7 +49,7 @@ public static class EvaluationCheck
     private static IReadOnlyList<string> OfSplits(EvaluationOptions evaluation)
     {
         var recall = Recall.FromRanks([0]);
-        var retrieval = new RetrievalResult(recall, recall, Images: 1, Concepts: 1);
+        var retrieval = new RetrievalResult(recall, recall, Images: 1, Concepts: 1).With(new HeldOutLoss(0, Interval: null));
         var classification = Classification.Of([new Prediction(0, 0, 0, 1)], classes: 1);
         return
         [

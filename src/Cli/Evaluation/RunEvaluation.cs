@@ -77,11 +77,17 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
         var (images_nD, _, indices) = EmbedImages(split.Name, corpus, labelColumn: null, Embed, images.IsFirst);
         var captions = indices.ConvertAll(images.CaptionsOf);
         var concepts = captions.SelectMany(texts => texts).Distinct(StringComparer.Ordinal).ToArray();
-        return RetrievalRanking.Measure(
-            images_nD,
-            EmbedTexts(concepts),
-            captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts))
-        );
+        var texts_mD = EmbedTexts(concepts);
+        var places = captions.ConvertAll(texts => (IReadOnlyList<long>)PlacesIn(concepts, texts));
+        return RetrievalRanking
+            .Measure(images_nD, texts_mD, places)
+            .With(
+                HeldOutLoss.Measure(
+                    images_nD,
+                    texts_mD.index_select(0, tensor(places.ConvertAll(own => own[0]))),
+                    (images_bD, texts_bD) => PairLosses.Of(model, run.Training.MaxLogitScale, images_bD, texts_bD)
+                )
+            );
     }
 
     private Classification Measure(ZeroShotOptions split)

@@ -4,6 +4,7 @@ using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights.Tensors;
 using Serilog.Events;
 
 namespace ClipTrain.Cli.Runs;
@@ -27,17 +28,17 @@ public sealed class CheckpointEvaluations(
 ) : IDisposable
 {
     /// <summary>Metrics for which lower is better.</summary>
-    private static readonly string[] s_errors = ["calibration_error", "median_rank"];
+    private static readonly string[] s_errors = ["calibration_error", "median_rank", "loss"];
 
     private readonly Lock _lock = new();
-    private readonly string _folder = Path.Combine(files.Directory, "evaluation"),
+    private readonly string _folder = files.Evaluation,
         _best = Path.Combine(files.Directory, "best");
     private Task _working = Task.CompletedTask;
     private long _due;
     private long? _waiting;
 
-    /// <summary>Path of evaluation.jsonl, with one line per evaluated checkpoint: its step and results.</summary>
-    public string Lines => Path.Combine(_folder, "evaluation.jsonl");
+    /// <summary>The figures of the evaluated checkpoints, including those from before a resume.</summary>
+    public required EvaluationHistory History { get; init; }
 
     /// <summary>
     /// Reports a new checkpoint. Evaluates the first one at or after each multiple of every_steps. Does not block.
@@ -113,7 +114,8 @@ public sealed class CheckpointEvaluations(
                     tell(LogEventLevel.Warning, $"The checkpoint of step {step} could not be evaluated: {said}");
                 }
             }
-            catch (Exception error) when (error is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException)
+            catch (Exception error)
+                when (error is IOException or UnauthorizedAccessException or JsonException or InvalidOperationException or WeightsException)
             {
                 tell(LogEventLevel.Warning, $"The checkpoint of step {step} could not be evaluated: {error.Message}");
             }
@@ -124,7 +126,7 @@ public sealed class CheckpointEvaluations(
 
     private void Take(long step, IReadOnlyList<ResultRow> rows)
     {
-        File.AppendAllText(Lines, JsonSerializer.Serialize(new EvaluatedStep(step, rows), TelemetryJson.OneLine) + "\n");
+        History.Add(new EvaluatedStep(step, rows, Held.Samples(step)));
         figures(step, rows);
         if (options.BestFigure is not { } name)
         {
@@ -164,9 +166,7 @@ public sealed class CheckpointEvaluations(
 
     /// <summary>Values of a metric for all evaluated checkpoints, including those from before a resume.</summary>
     private IEnumerable<(long Step, double Value)> Figures(string name) =>
-        File.ReadLines(Lines)
-            .Select(line => JsonSerializer.Deserialize<EvaluatedStep>(line, TelemetryJson.OneLine)!)
-            .SelectMany(line => line.Results.Where(row => row.Name == name).Select(row => (line.Step, row.Value)));
+        History.Steps.SelectMany(line => line.Results.Where(row => row.Name == name).Select(row => (line.Step, row.Value)));
 
     /// <summary>Links the checkpoint and the run's configuration into a folder with the layout of a run.</summary>
     private void Hold(long step)
@@ -224,6 +224,4 @@ public sealed class CheckpointEvaluations(
             File.Copy(from, to, overwrite: true);
         }
     }
-
-    private sealed record EvaluatedStep(long Step, IReadOnlyList<ResultRow> Results);
 }

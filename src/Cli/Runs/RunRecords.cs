@@ -78,7 +78,10 @@ public sealed class RunRecords : IRunRecords
                 _view.Message,
                 (step, rows) =>
                     _evaluationBoard?.Write(step, rows.Select(row => ($"{row.Set}/{row.Task} {row.Metric}".Replace(' ', '_'), row.Value)))
-            );
+            )
+            {
+                History = new EvaluationHistory(run.Files, StartStep),
+            };
         }
 
         _observer = new RunObserver(_view, _metrics, _tensorBoard, run.Options.Output.LogEverySteps, state.LastCheckpoint)

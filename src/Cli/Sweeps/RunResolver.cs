@@ -26,12 +26,12 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
                 Name = "trial",
                 Output = new OutputOptions { Tensorboard = false },
             };
-            var parts = ModelCost.Of(options.Model);
-            var (parameters, unique) = (parts.Sum(part => part.Parameters), Samples(options));
+            var objective = options.Training.Objective;
+            var (parameters, unique) = (ObjectiveCost.Parameters(options.Model, objective), Samples(options));
             return new ResolvedTrial(ConfigWriter.Write(options))
             {
                 Parameters = parameters,
-                Macs = parts.Sum(part => part.Macs),
+                Macs = ObjectiveCost.Macs(options.Model, objective),
                 GlobalBatch = options.Training.GlobalBatch,
                 Steps = options.Training.Steps ?? (unique is { } samples ? RunPlan.TotalSteps(options.Training, samples) : null),
                 Unique = unique,

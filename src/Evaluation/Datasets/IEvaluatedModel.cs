@@ -26,4 +26,7 @@ public interface IEvaluatedModel
 
     /// <summary>Unit embeddings nD of texts.</summary>
     torch.Tensor EncodeTexts(IReadOnlyList<string> texts);
+
+    /// <summary>The loss that the model was trained with, of a batch of pairs of unit embeddings; of a model that embeds texts.</summary>
+    double PairLoss(torch.Tensor images_bD, torch.Tensor texts_bD);
 }

@@ -37,7 +37,7 @@ internal static class Words
             .Replace("knn", "k-NN", StringComparison.Ordinal);
 
     /// <summary>True if the figure is a fraction, or a difference of fractions.</summary>
-    public static bool IsShare(string metric) => metric is not ("median_rank" or "labels_to_match_zero_shot");
+    public static bool IsShare(string metric) => metric is not ("median_rank" or "labels_to_match_zero_shot" or "loss");
 
     public static string Value(ResultRow row) => IsShare(row.Metric) ? Percent(row.Value) : Number(row.Value);
 

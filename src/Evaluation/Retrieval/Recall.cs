@@ -54,7 +54,17 @@ public sealed record Recall(double R1, double R5, double R10, double MedianRank,
 /// <summary>
 /// Recall in both directions over a split of <paramref name="Images"/> images and <paramref name="Concepts"/> distinct captions.
 /// </summary>
-public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, long Images, long Concepts);
+public sealed record RetrievalResult(Recall ImageToText, Recall TextToImage, long Images, long Concepts)
+{
+    /// <summary>The run's loss over the split, each image with its first caption; see <see cref="HeldOutLoss"/>. Null if unknown.</summary>
+    public double? Loss { get; init; }
+
+    /// <summary>Null if the split is a single batch.</summary>
+    public Interval? LossInterval { get; init; }
+
+    /// <summary>Adds the loss of the split.</summary>
+    public RetrievalResult With(HeldOutLoss loss) => this with { Loss = loss.Value, LossInterval = loss.Interval };
+}
 
 /// <summary>
 /// Retrieval over a whole split. Each caption of an image is a query and a correct answer for the image. Equal captions are one concept,

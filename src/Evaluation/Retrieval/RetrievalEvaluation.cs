@@ -57,12 +57,19 @@ public static class RetrievalEvaluation
             texts_mD,
             Array.ConvertAll(captions, own => (IReadOnlyList<long>)[.. own.Select(text => places[text])])
         );
+        var loss = HeldOutLoss.Measure(
+            images.View(),
+            texts_mD.index_select(0, torch.tensor(Array.ConvertAll(captions, own => places[own[0]]))),
+            model.PairLoss
+        );
+        result = result.With(loss);
         return new RetrievalOutcome(
             set.Name,
             [
                 .. Rows(set.Name, "image_to_text", result.ImageToText),
                 .. Rows(set.Name, "text_to_image", result.TextToImage),
                 Mean(set.Name, result),
+                new ResultRow(set.Name, "retrieval", "loss", loss.Value, loss.Interval?.Low, loss.Interval?.High, used.Length, Seed: null),
             ],
             result,
             Show(used, captions, images, texts_mD, concepts, result)

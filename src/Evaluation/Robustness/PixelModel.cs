@@ -26,4 +26,6 @@ public sealed class PixelModel(int side) : IEvaluatedModel
     }
 
     public torch.Tensor EncodeTexts(IReadOnlyList<string> texts) => throw new InvalidOperationException("Pixels embed no texts.");
+
+    public double PairLoss(torch.Tensor images_bD, torch.Tensor texts_bD) => throw new InvalidOperationException("Pixels embed no texts.");
 }

@@ -47,7 +47,7 @@ public static class FigureNames
             SetTask.Retrieval =>
             [
                 .. new[] { "image_to_text", "text_to_image" }.SelectMany(way => Named($"{Name(task)} {way}", s_recall)),
-                .. Named(Name(task), ["mean_recall_at_1"]),
+                .. Named(Name(task), ["mean_recall_at_1", "loss"]),
             ],
             SetTask.FewShot =>
             [

@@ -187,6 +187,10 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         }
     }
 
+    /// <summary>Number of pairs trained on up to a checkpoint, read without verifying its files.</summary>
+    /// <exception cref="WeightsException">The state is missing or damaged.</exception>
+    public long Samples(long step) => CheckpointManifest.ReadJson<CheckpointState>(Path.Combine(PathOf(step), StateFile)).Samples;
+
     /// <summary>Reads a checkpoint's state after verifying every file against the manifest.</summary>
     /// <exception cref="WeightsException">A file is missing or differs from the manifest.</exception>
     public CheckpointState Verify(long step)

@@ -5,9 +5,9 @@ using ClipTrain.Trainer.Objectives;
 namespace ClipTrain.Trainer.Loop;
 
 /// <summary>Where the time of a rank's last steps went.</summary>
-/// <param name="flopsPerPair">Floating-point operations of a step for each pair; null if unknown.</param>
+/// <param name="flopsPerPair">Floating-point operations of a step for each pair.</param>
 /// <param name="measureRates">Measures the device; called once, at the first reading; null to leave out what is compared with it.</param>
-internal sealed class StepProfile(double? flopsPerPair, Func<MachineRates>? measureRates)
+internal sealed class StepProfile(double flopsPerPair, Func<MachineRates>? measureRates)
 {
     /// <summary>Sixteen digits per share would make up much of a metrics line.</summary>
     private const int Digits = 4;
@@ -36,10 +36,10 @@ internal sealed class StepProfile(double? flopsPerPair, Func<MachineRates>? meas
                     StringComparer.Ordinal
                 );
         double? mfu = null;
-        if (flopsPerPair is { } flops && measureRates is not null)
+        if (measureRates is not null)
         {
             _rates ??= measureRates();
-            mfu = Math.Round(flops * _pairs / seconds / _rates.Value.Peak, Digits);
+            mfu = Math.Round(flopsPerPair * _pairs / seconds / _rates.Value.Peak, Digits);
         }
 
         timer?.Reset();

@@ -77,7 +77,7 @@ public sealed class TrainingLoop(
     );
 
     private readonly StepProfile _profile = new(
-        ModelCost.StepFlops(state.Model),
+        ObjectiveCost.StepFlops(state.Model),
         // One rank is enough: the others would slow its measurement down.
         group.Rank == 0
             ? () => MachineRates.Of(options.Training.Precision, state.Model.Parameters.Master.device)

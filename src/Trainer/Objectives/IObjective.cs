@@ -58,8 +58,13 @@ internal static class ObjectiveFactory
     public static IObjective Create(ClipModel model, TrainingOptions options, RankGroup group, StepTimer? timer = null) =>
         model.Objective switch
         {
-            Objective.Contrastive => new PairObjective(model, options, group, new ContrastiveLoss(group, options.LossTileRows), timer),
-            Objective.Sigmoid => new PairObjective(model, options, group, new SigmoidLoss(group, options.LossTileRows), timer),
+            Objective.Contrastive or Objective.Sigmoid => new PairObjective(
+                model,
+                options,
+                group,
+                PairLosses.Of(model.Objective, group, options.LossTileRows),
+                timer
+            ),
             Objective.Classification => new SampleObjective(model, options, group, new ClassificationTask(model), timer),
             Objective.BagOfWords => new SampleObjective(model, options, group, new BagOfWordsTask(model), timer),
             Objective.Captioning => new SampleObjective(model, options, group, new CaptioningTask(model), timer),

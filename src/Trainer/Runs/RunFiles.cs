@@ -67,6 +67,15 @@ public sealed record RunFiles(string Directory)
 
     public string Metrics => Path.Combine(Directory, "metrics.jsonl");
 
+    /// <summary>Folder of the evaluations of checkpoints.</summary>
+    public string Evaluation => Path.Combine(Directory, "evaluation");
+
+    /// <summary>Figures of each evaluated checkpoint, one line a step.</summary>
+    public string EvaluationLines => Path.Combine(Evaluation, "evaluation.jsonl");
+
+    /// <summary>The same as a table, one row a figure.</summary>
+    public string EvaluationTable => Path.Combine(Directory, "evaluation.csv");
+
     /// <summary>Folder of the TensorBoard event files.</summary>
     public string TensorBoard => Path.Combine(Directory, "tensorboard");
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Tests.Shared;
+using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using Serilog.Events;
@@ -54,6 +55,10 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         }
 
         Assert.Equal([(10L, 0.5), (20L, 0.3)], _figures);
+        Assert.Equal(
+            "step,samples,set,task,metric,value,low,high\n10,320,birds,zero_shot,top1,0.5,0.1,0.9\n20,640,birds,zero_shot,top1,0.3,0.1,0.9\n",
+            File.ReadAllText(Path.Combine(_folder.Path, "evaluation.csv"))
+        );
         Assert.Equal("0.5", File.ReadAllText(Path.Combine(_folder.Path, "best", "checkpoints", "step-00000010", "model.safetensors")));
         Assert.False(Directory.Exists(Path.Combine(_folder.Path, "evaluation", "checkpoints", "step-00000010")));
     }
@@ -122,12 +127,19 @@ public sealed class CheckpointEvaluationsTests : IDisposable
                 }
             },
             (step, rows) => _figures.Add((step, rows[0].Value))
-        );
+        )
+        {
+            History = new EvaluationHistory(_files, resumedStep: 0),
+        };
 
     private string Checkpoint(long step, string content)
     {
         var path = Directory.CreateDirectory(Path.Combine(_files.Checkpoints, $"step-{step:D8}")).FullName;
         File.WriteAllText(Path.Combine(path, "model.safetensors"), content);
+        File.WriteAllText(
+            Path.Combine(path, "state.json"),
+            JsonSerializer.Serialize(new CheckpointState(step, step * 32, 0, 0, "", ""), TelemetryJson.OneLine)
+        );
         return path;
     }
 

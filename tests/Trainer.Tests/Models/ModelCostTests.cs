@@ -1,6 +1,7 @@
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Models.Cost;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Trainer.Tests.Models;
 
@@ -43,6 +44,36 @@ public sealed class ModelCostTests
     {
         var model = ModelResolution.Of(RunConfig.LoadModel("ViT-B-32"), size, patch);
         Assert.Equal(tokens, ModelCost.Of(model).First(part => part.Name == "blocks").Tokens);
+    }
+
+    /// <summary>
+    /// Image tower of ViT-B/32: 49 patches of 3·32² pixels, 12 blocks of 50 tokens, a projection. Decoder: a prefix of 50 positions,
+    /// 12 blocks of 50 + 77 positions of width 512, and logits of 77 tokens over 49,408.
+    /// </summary>
+    [Fact]
+    public void An_objective_costs_what_it_computes()
+    {
+        var model = RunConfig.LoadModel("ViT-B-32");
+        const long Image = (49L * 3 * 32 * 32 * 768) + (12 * ((50L * 12 * 768 * 768) + (2L * 50 * 50 * 768)));
+        const long Projection = 768 * 512;
+        const long Text = (12 * ((77L * 12 * 512 * 512) + (2L * 77 * 77 * 512))) + (512 * 512);
+        const long Decoder = (50L * 512 * 512) + (12 * ((127L * 12 * 512 * 512) + (2L * 127 * 127 * 512))) + (77L * 512 * 49408);
+        Assert.Equal(Image + Projection + Text, ObjectiveCost.Macs(model, Objective.Contrastive));
+        Assert.Equal(Image + Projection + Text, ObjectiveCost.Macs(model, Objective.Sigmoid));
+        Assert.Equal(Image + Projection + (512 * 49408), ObjectiveCost.Macs(model, Objective.BagOfWords));
+        Assert.Equal(Image + (50 * Projection) + Decoder, ObjectiveCost.Macs(model, Objective.Captioning));
+
+        var classifier = model with { Image = model.Image with { Classes = 10 } };
+        Assert.Equal(Image + Projection + (512 * 10), ObjectiveCost.Macs(classifier, Objective.Classification));
+    }
+
+    [Fact]
+    public void A_bag_of_words_has_a_head_instead_of_a_text_tower()
+    {
+        var model = RunConfig.LoadModel("ViT-B-32");
+        var image = ModelCost.Of(model).Where(part => part.Tower == "image").Sum(part => part.Parameters);
+        Assert.Equal(image + (513 * 49408), ObjectiveCost.Parameters(model, Objective.BagOfWords));
+        Assert.Equal(ModelCost.Of(model).Sum(part => part.Parameters), ObjectiveCost.Parameters(model, Objective.Contrastive));
     }
 
     [Theory]

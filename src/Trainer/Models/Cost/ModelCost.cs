@@ -35,17 +35,6 @@ public static class ModelCost
     public static double StepFlops(ModelOptions model, string tower) =>
         6.0 * Of(model).Where(part => part.Tower == tower).Sum(part => part.Macs);
 
-    /// <summary>Operations of a model's towers for one pair in a training step; null for a caption decoder, whose cost is not known.</summary>
-    public static double? StepFlops(ClipModel model)
-    {
-        return model.Objective == Objective.Captioning
-            ? null
-            : OfTower(Tower.Image, "image") + (model.HasTextTower ? OfTower(Tower.Text, "text") : 0);
-
-        // A locked tower has no backward pass.
-        double OfTower(Tower tower, string name) => StepFlops(model.Options, name) / (model.Trains(tower) ? 1 : 3);
-    }
-
     private static IEnumerable<(string Name, long Tokens, long Macs, Activations Activations)> Text(ModelOptions model)
     {
         var text = model.Text;

@@ -1,0 +1,101 @@
+using System.Globalization;
+using System.Text.Json;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Evaluation.Statistics;
+using ClipTrain.Trainer.Runs;
+using CsvHelper;
+
+namespace ClipTrain.Cli.Runs;
+
+/// <summary>An evaluated checkpoint.</summary>
+/// <param name="Step">Its step.</param>
+/// <param name="Results">Its figures.</param>
+/// <param name="Samples">Pairs trained on up to the step; null in files of earlier versions.</param>
+public sealed record EvaluatedStep(long Step, IReadOnlyList<ResultRow> Results, long? Samples = null);
+
+/// <summary>
+/// The figures of a run's evaluated checkpoints: <c>evaluation/evaluation.jsonl</c>, one line a step, and the same as a table,
+/// <c>evaluation.csv</c>, one row a figure. Each step occurs once, in order, however often the run resumes, rolls back or is taken over.
+/// </summary>
+public sealed class EvaluationHistory
+{
+    private readonly string _lines,
+        _table;
+    private readonly SortedDictionary<long, EvaluatedStep> _steps = [];
+
+    /// <summary>Opens the files. Drops the steps after <paramref name="resumedStep"/>, which will be repeated.</summary>
+    /// <exception cref="IOException">The files cannot be read or replaced.</exception>
+    public EvaluationHistory(RunFiles files, long resumedStep)
+    {
+        (_lines, _table) = (files.EvaluationLines, files.EvaluationTable);
+        if (!File.Exists(_lines))
+        {
+            return;
+        }
+
+        foreach (var line in File.ReadLines(_lines).Select(Parse).OfType<EvaluatedStep>().Where(line => line.Step <= resumedStep))
+        {
+            _steps[line.Step] = line;
+        }
+
+        Write();
+    }
+
+    /// <summary>The evaluated steps, in order.</summary>
+    public IEnumerable<EvaluatedStep> Steps => _steps.Values;
+
+    /// <summary>Adds a step, or replaces its figures.</summary>
+    /// <exception cref="IOException">The files cannot be replaced.</exception>
+    public void Add(EvaluatedStep evaluated)
+    {
+        _steps[evaluated.Step] = evaluated;
+        Write();
+    }
+
+    /// <summary>Replaces both files. There are few evaluations, and a killed process leaves no half line.</summary>
+    private void Write()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_lines)!);
+        var aside = _lines + ".partial";
+        File.WriteAllLines(aside, Steps.Select(step => JsonSerializer.Serialize(step, TelemetryJson.OneLine)));
+        File.Move(aside, _lines, overwrite: true);
+
+        aside = _table + ".partial";
+        using (var csv = CsvWriter.ToFile(aside, new CsvWriterOptions { NewLine = "\n" }))
+        {
+            Row(csv, ["step", "samples", "set", "task", "metric", "value", "low", "high"]);
+            foreach (var (step, results, samples) in Steps)
+            {
+                foreach (var row in results)
+                {
+                    Row(csv, [step, samples, row.Set, row.Task, row.Metric, row.Value, row.Low, row.High]);
+                }
+            }
+        }
+
+        File.Move(aside, _table, overwrite: true);
+    }
+
+    private static void Row(CsvWriter csv, IEnumerable<object?> fields)
+    {
+        foreach (var field in fields)
+        {
+            csv.WriteField(Convert.ToString(field, CultureInfo.InvariantCulture) ?? "");
+        }
+
+        csv.EndRecord();
+    }
+
+    /// <summary>Null for a line that an earlier version left half-written.</summary>
+    private static EvaluatedStep? Parse(string line)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<EvaluatedStep>(line, TelemetryJson.OneLine);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+}
