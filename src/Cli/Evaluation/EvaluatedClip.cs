@@ -27,20 +27,21 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
     /// <param name="opened">The model.</param>
     /// <param name="name">Name of the model in reports.</param>
     /// <param name="device">Device of the weights.</param>
-    /// <exception cref="UsageException">The model needs a different image preprocessing, or its tokenizer is
+    /// <exception cref="UsageException">ClipTrain does not have the model's image preprocessing, or its tokenizer is
     /// unknown.</exception>
     public EvaluatedClip(OpenedModel opened, string name, torch.Device? device = null)
     {
-        opened.RequireClipPreprocessing();
         (Name, HasTexts) = (name, opened.HasSharedSpace);
         _tokenizer = HasTexts ? opened.Tokenizer() : null;
         _hash = new Lazy<string>(() => WeightHash.Of(opened.Weights));
-        Transform = opened.Run is { } run
-            ? RunPlan.Images(run).Evaluation with
-            {
-                Type = ImageType.Fp32,
-            }
-            : new ImageTransformOptions(opened.Options.Image.Size);
+        Transform = opened.WithPreprocessing(
+            opened.Run is { } run
+                ? RunPlan.Images(run).Evaluation with
+                {
+                    Type = ImageType.Fp32,
+                }
+                : new ImageTransformOptions(opened.Options.Image.Size)
+        );
         _model = opened.Load(device: device);
         LogitScale = HasTexts
             ? _model.LogitScaleFactor(opened.Run?.Training.MaxLogitScale ?? new TrainingOptions { GlobalBatch = 1 }.MaxLogitScale)
