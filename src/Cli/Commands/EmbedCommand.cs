@@ -4,6 +4,7 @@ using ClipTrain.Cli.Embedding;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.DataPipeline.Corpus;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Config;
@@ -191,7 +192,7 @@ public sealed class EmbedCommand
         {
             Threads.Set(threads);
             using var model = opened.Load(plan.Precision, ComputeDevice.Open(device == "cuda" ? $"cuda:{shard}" : device));
-            new CorpusEmbedding(model, plan.HasTexts ? opened.Tokenizer() : null, opened.Run, corpus, plan, folder, threads).Run(
+            new CorpusEmbedding(model, plan.HasTexts ? opened.Tokenizer() : null, opened, corpus, plan, folder, threads).Run(
                 shard,
                 shards,
                 progress,
@@ -203,7 +204,7 @@ public sealed class EmbedCommand
 
     private EmbeddingPlan Plan(ParseResult parsed, EmbeddingModel opened, CorpusManifest corpus, EmbeddingContent what)
     {
-        var image = RunPlan.Images(opened.Run).Evaluation;
+        var image = opened.Transform;
         return new EmbeddingPlan
         {
             Model = WeightHash.Of(opened.Opened.Weights),
@@ -212,7 +213,9 @@ public sealed class EmbedCommand
             Precision = parsed.GetValue(_precision),
             Batch = AtLeastOne(parsed, _batch),
             Transform =
-                $"evaluation: bicubic resize of the shorter side to {image.Size}, centre crop, CLIP's mean and deviation, "
+                $"evaluation: {(image.Filter == ResampleFilter.Bicubic ? "bicubic" : "bilinear")} resize "
+                + $"{(image.Resize == ResizeMode.Squash ? $"of both sides to {image.Size}" : $"of the shorter side to {image.Size}, centre crop")}, "
+                + $"{(image.Normalization == ImageNormalization.Clip ? "CLIP's mean and deviation" : image.Normalization)}, "
                 + $"{image.Type}{(image.Orient ? ", EXIF orientation" : "")}, at most {image.Limits.Pixels} pixels in "
                 + $"{image.Limits.Bytes} bytes",
             Tokenizer = $"{opened.Vocabulary}, {opened.Run.Model.Text.Context} tokens",

@@ -22,7 +22,7 @@ public static class EvalCommand
         {
             Description = "Run directory, or its name under runs/; with --suite or --splits any model that export accepts.",
         };
-        var suite = SuiteArguments.Suite();
+        var suite = new SuiteArguments();
         var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation section names the splits." };
         var model = ModelExportCommand.Model();
         var output = new Option<string?>("--output", "-o")
@@ -32,11 +32,11 @@ public static class EvalCommand
         var command = new Command("eval", "Evaluate a model and print its metrics with 95% intervals.")
         {
             run,
-            suite,
             splits,
             model,
             output,
             EvalCompareCommand.Create(),
+            EvalWorkerCommand.Create(),
             Part(
                 "probe",
                 _ => SuiteScope.Of(SetTask.Probe),
@@ -57,37 +57,45 @@ public static class EvalCommand
             Part("overlap", SuiteScope.OverlapOf, "Overlap of test images with the training corpus, and its effect on accuracy."),
             Part("humans", SuiteScope.HumansOf, "Human accuracy per class next to the model's."),
         };
+        suite.AddTo(command);
         command.SetAction(parsed =>
         {
-            var name = parsed.GetRequiredValue(run);
-            if (parsed.GetValue(suite) is { } suiteFile)
+            var (name, into) = (parsed.GetRequiredValue(run), parsed.GetValue(output));
+            if (suite.Suite(parsed) is { } suiteFile)
             {
-                return SuiteArguments.Run(name, parsed.GetValue(model), suiteFile, _ => SuiteScope.All, parsed.GetValue(output));
+                return SuiteArguments.Run(
+                    new SuiteRequest(name, suiteFile, _ => SuiteScope.All, suite.Plan(parsed), into)
+                    {
+                        Architecture = parsed.GetValue(model),
+                    }
+                );
             }
 
             if (parsed.GetValue(splits) is { } file)
             {
+                suite.RequireNoPlan(parsed);
                 using var console = LogSetup.Create(AnsiConsole.Console);
                 using var opened = ModelFolder.Open(name, parsed.GetValue(model));
-                return RunReport.Evaluate(opened, RunConfig.Load(file, []).Options, console, parsed.GetValue(output));
+                return RunReport.Evaluate(opened, RunConfig.Load(file, []).Options, console, into);
             }
 
-            return EvaluateRun(name, parsed.GetValue(output));
+            return EvaluateRun(name, suite, parsed, into);
         });
         return command;
     }
 
     /// <summary>Evaluates a run on its own splits and on the suite named in its run file.</summary>
-    private static int EvaluateRun(string name, string? output)
+    private static int EvaluateRun(string name, SuiteArguments arguments, ParseResult parsed, string? output)
     {
         var files = RunFiles.Find(name);
         var options = RunConfig.Load(files.Config, []).Options;
-        if (
-            options.Evaluation.Suite is { } suite
-            && options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 }
-        )
+        if (options.Evaluation.Suite is not { } suite)
         {
-            return SuiteArguments.Run(name, modelOfFile: null, suite, _ => SuiteScope.All, output);
+            arguments.RequireNoPlan(parsed);
+        }
+        else if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 })
+        {
+            return OnSuite(suite, output);
         }
 
         using (var log = LogSetup.Create(AnsiConsole.Console, files.Log))
@@ -101,30 +109,26 @@ public static class EvalCommand
             }
         }
 
-        return SuiteArguments.Run(
-            name,
-            modelOfFile: null,
-            options.Evaluation.Suite!,
-            _ => SuiteScope.All,
-            output is null ? null : Path.Combine(output, "suite")
-        );
+        return OnSuite(options.Evaluation.Suite, output is null ? null : Path.Combine(output, "suite"));
+
+        int OnSuite(string file, string? folder) =>
+            SuiteArguments.Run(new SuiteRequest(name, file, _ => SuiteScope.All, arguments.Plan(parsed), folder));
     }
 
     private static Command Part(string name, Func<SuiteOptions, SuiteScope> scope, string description)
     {
         var model = new Argument<string>("MODEL") { Description = "Run, checkpoint, or any model that export accepts." };
-        var suite = SuiteArguments.Suite();
-        suite.Required = true;
+        var suite = new SuiteArguments();
         var ofFile = ModelExportCommand.Model();
         var output = new Option<string?>("--output", "-o") { Description = "Output folder for results.json, results.csv and report.html." };
-        var command = new Command(name, description) { model, suite, ofFile, output };
+        var command = new Command(name, description) { model, ofFile, output };
+        suite.AddTo(command, suiteRequired: true);
         command.SetAction(parsed =>
             SuiteArguments.Run(
-                parsed.GetRequiredValue(model),
-                parsed.GetValue(ofFile),
-                parsed.GetRequiredValue(suite)!,
-                scope,
-                parsed.GetValue(output)
+                new SuiteRequest(parsed.GetRequiredValue(model), suite.Suite(parsed)!, scope, suite.Plan(parsed), parsed.GetValue(output))
+                {
+                    Architecture = parsed.GetValue(ofFile),
+                }
             )
         );
         return command;

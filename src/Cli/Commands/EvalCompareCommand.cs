@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Cli.Config;
 using ClipTrain.Cli.Evaluation;
+using ClipTrain.Cli.Evaluation.Workers;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Evaluation.Datasets;
@@ -26,22 +27,27 @@ public static class EvalCompareCommand
             Arity = new ArgumentArity(2, 100),
         };
         var splits = new Option<string?>("--splits") { Description = "Run file whose evaluation section names the splits." };
-        var suite = SuiteArguments.Suite();
+        var suite = new SuiteArguments();
         var output = new Option<string?>("--output", "-o") { Description = "JSON file for the differences; with --suite also by class." };
         var command = new Command("compare", "Compare models on the same images: paired differences with 95% intervals and exact tests.")
         {
             models,
-            suite,
             splits,
             output,
         };
+        suite.AddTo(command);
         command.SetAction(parsed =>
         {
             using var log = LogSetup.Create(AnsiConsole.Console);
             var names = parsed.GetRequiredValue(models);
-            var rows = (parsed.GetValue(suite), parsed.GetValue(splits)) switch
+            if (suite.Suite(parsed) is null)
             {
-                ({ } file, null) => OnSuite(names, SuiteConfig.Load(file), log),
+                suite.RequireNoPlan(parsed);
+            }
+
+            var rows = (suite.Suite(parsed), parsed.GetValue(splits)) switch
+            {
+                ({ } file, null) => OnSuite(names, SuiteConfig.Load(file), suite.Plan(parsed), log),
                 (null, { } file) => OnSplits(names, RunConfig.Load(file, []).Options, log),
                 _ => throw new UsageException("Give either --suite FILE or --splits FILE to name the evaluation sets."),
             };
@@ -89,7 +95,7 @@ public static class EvalCompareCommand
         ];
     }
 
-    private static List<(string Model, Comparison Row)> OnSuite(string[] names, SuiteOptions suite, Serilog.ILogger log)
+    private static List<(string Model, Comparison Row)> OnSuite(string[] names, SuiteOptions suite, EncodingPlan plan, Serilog.ILogger log)
     {
         var scope = new SuiteScope { Tasks = [.. SuiteScope.Classifying, SetTask.Retrieval] };
         var measured = names
@@ -97,7 +103,7 @@ public static class EvalCompareCommand
             {
                 using var opened = ModelFolder.Open(name);
                 log.Information("evaluating {Model:l}", name);
-                return SuiteEvaluation.Run(opened, name, suite, scope, log);
+                return SuiteEvaluation.Run(new SuiteModel(opened, name), suite, scope, plan, log);
             })
             .ToList();
         return

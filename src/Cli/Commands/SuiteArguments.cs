@@ -2,29 +2,72 @@ using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Cli.Config;
 using ClipTrain.Cli.Evaluation;
+using ClipTrain.Cli.Evaluation.Workers;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.Suites;
+using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Commands;
 
-/// <summary>Evaluation of a model on a suite, as several commands run it.</summary>
-internal static class SuiteArguments
+/// <summary>Options of the commands that evaluate models on a suite, and the evaluation itself.</summary>
+internal sealed class SuiteArguments
 {
-    public static Option<string?> Suite() =>
-        new("--suite") { Description = "Suite file with evaluation sets and tasks (see docs/evaluation.md)." };
+    private readonly Option<string?> _suite = new("--suite")
+    {
+        Description = "Suite file with evaluation sets and tasks (see docs/evaluation.md).",
+    };
+    private readonly Option<int> _workers = new("--workers")
+    {
+        Description = "Number of processes on this machine that embed the suite's images and texts. The results do not depend on it.",
+        DefaultValueFactory = _ => 1,
+    };
+    private readonly Option<string> _device = new("--device")
+    {
+        Description = "cpu, cuda:N, or cuda (worker i uses device i).",
+        DefaultValueFactory = _ => "cpu",
+    };
+
+    /// <summary>Adds the options to a command.</summary>
+    public void AddTo(Command command, bool suiteRequired = false)
+    {
+        _suite.Required = suiteRequired;
+        command.Add(_suite);
+        command.Add(_workers);
+        command.Add(_device);
+    }
+
+    /// <summary>The suite file; null if none is given.</summary>
+    public string? Suite(ParseResult parsed) => parsed.GetValue(_suite);
+
+    /// <exception cref="UsageException">The number of workers is not positive.</exception>
+    public EncodingPlan Plan(ParseResult parsed) =>
+        parsed.GetValue(_workers) is >= 1 and var workers
+            ? new EncodingPlan(workers, parsed.GetRequiredValue(_device), EvalWorkerCommand.Launch)
+            : throw new UsageException($"{_workers.Name} is {parsed.GetValue(_workers)}; it must be at least 1");
+
+    /// <summary>Throws if the command line divides a suite where there is none.</summary>
+    /// <exception cref="UsageException">There are several workers, or another device than the CPU.</exception>
+    public void RequireNoPlan(ParseResult parsed)
+    {
+        if (Plan(parsed) is not { Workers: 1, Device: "cpu" })
+        {
+            throw new UsageException($"{_workers.Name} and {_device.Name} are for suites; splits are evaluated by one process on the CPU.");
+        }
+    }
 
     /// <summary>Evaluates a model, prints the metrics and, if an output folder is given, writes them there.</summary>
-    public static int Run(string model, string? modelOfFile, string suiteFile, Func<SuiteOptions, SuiteScope> scope, string? output)
+    public static int Run(SuiteRequest request)
     {
-        var suite = SuiteConfig.Load(suiteFile);
+        var suite = SuiteConfig.Load(request.SuiteFile);
         using var log = LogSetup.Create(AnsiConsole.Console);
-        using var opened = ModelFolder.Open(model, modelOfFile);
-        var result = SuiteEvaluation.Run(opened, Path.GetFileName(Path.TrimEndingDirectorySeparator(model)), suite, scope(suite), log);
+        using var opened = ModelFolder.Open(request.Model, request.Architecture);
+        var model = new SuiteModel(opened, request.Model, request.Architecture);
+        var result = SuiteEvaluation.Run(model, suite, request.Scope(suite), request.Plan, log);
         AnsiConsole.Write(Draw(result.Rows));
-        if (output is not null)
+        if (request.Output is { } output)
         {
             SuiteEvaluation.Write(output, result);
             log.Information("wrote the report to {Report:l}", Path.Combine(output, SuiteEvaluation.ReportFile));
@@ -58,4 +101,16 @@ internal static class SuiteArguments
 
         static string Number(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
     }
+}
+
+/// <summary>An evaluation of a model on a suite.</summary>
+/// <param name="Model">Path of the model.</param>
+/// <param name="SuiteFile">The suite file.</param>
+/// <param name="Scope">Parts of the suite to run.</param>
+/// <param name="Plan">Where images and texts are embedded.</param>
+/// <param name="Output">Output folder; null for none.</param>
+internal sealed record SuiteRequest(string Model, string SuiteFile, Func<SuiteOptions, SuiteScope> Scope, EncodingPlan Plan, string? Output)
+{
+    /// <summary>Architecture of a bare weights file.</summary>
+    public string? Architecture { get; init; }
 }

@@ -24,7 +24,7 @@ public readonly record struct EmbeddingProgress(long Done, long Bad, long Total)
 /// </summary>
 /// <param name="model">Model with loaded weights.</param>
 /// <param name="tokenizer">The model's tokenizer; null if no texts are embedded.</param>
-/// <param name="run">Options that define the image preprocessing.</param>
+/// <param name="source">Where the model comes from; defines the image preprocessing.</param>
 /// <param name="corpus">Corpus to embed.</param>
 /// <param name="plan">Settings of the embedding.</param>
 /// <param name="folder">Output folder, initialised with the plan.</param>
@@ -32,7 +32,7 @@ public readonly record struct EmbeddingProgress(long Done, long Bad, long Total)
 public sealed class CorpusEmbedding(
     ClipModel model,
     ITokenizer? tokenizer,
-    RunOptions run,
+    EmbeddingModel source,
     CorpusManifest corpus,
     EmbeddingPlan plan,
     EmbeddingFolder folder,
@@ -75,17 +75,18 @@ public sealed class CorpusEmbedding(
     {
         using var guard = no_grad();
         folder.RemoveAbandoned(part);
+        var transform = source.Transform;
         var (embedded, bad) = (0L, new List<BadSample>());
         using var writer = new EmbeddingWriter(folder.PartPath(part), plan.Dimensions, plan.HasImages, plan.HasTexts);
         using var loader = new SequentialLoader(
             corpus,
-            () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
+            () => new ClipImageTransform(transform),
             new SequentialLoaderOptions
             {
                 Samples = samples,
                 Batch = plan.Batch,
                 Threads = threads,
-                ImageTime = RunPlan.Images(run).Time,
+                ImageTime = transform.Limits.Time,
                 Images = plan.HasImages,
                 CaptionRequired = plan.HasTexts,
             },
@@ -115,7 +116,9 @@ public sealed class CorpusEmbedding(
         using var scope = NewDisposeScope();
         var images = plan.HasImages
             ? model
-                .EncodeImage(ImageInput.OnDevice(RunPlan.Images(run).Wrap(batch.Images, batch.Count), model.Parameters.Master.device))
+                .EncodeImage(
+                    ImageInput.OnDevice(RunPlan.Images(source.Run).Wrap(batch.Images, batch.Count), model.Parameters.Master.device)
+                )
                 .to(CPU)
                 .AsSpan<float>()
             : default;

@@ -1,8 +1,10 @@
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
+using ClipTrain.Trainer.Runs;
 using TorchSharp;
 
 namespace ClipTrain.Cli.Embedding;
@@ -22,7 +24,6 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
         var opened = ModelFolder.Open(path, model);
         try
         {
-            opened.RequireClipPreprocessing();
             if (what != EmbeddingContent.Images && !opened.HasSharedSpace)
             {
                 throw new UsageException(
@@ -31,7 +32,7 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
                 );
             }
 
-            return new EmbeddingModel(
+            var found = new EmbeddingModel(
                 opened,
                 opened.Run
                     ?? new RunOptions
@@ -41,6 +42,8 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
                         Training = new TrainingOptions { GlobalBatch = 1 },
                     }
             );
+            _ = found.Transform;
+            return found;
         }
         catch
         {
@@ -48,6 +51,10 @@ public sealed record EmbeddingModel(OpenedModel Opened, RunOptions Run) : IDispo
             throw;
         }
     }
+
+    /// <summary>Transform of the images.</summary>
+    /// <exception cref="UsageException">ClipTrain does not have the model's preprocessing.</exception>
+    public ImageTransformOptions Transform => Opened.WithPreprocessing(RunPlan.Images(Run).Evaluation);
 
     /// <summary>Name of the vocabulary in the folder's plan.</summary>
     public string Vocabulary => Opened.Run?.Data.Merges ?? "the model's";

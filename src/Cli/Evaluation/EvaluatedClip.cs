@@ -19,36 +19,39 @@ namespace ClipTrain.Cli.Evaluation;
 public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
 {
     /// <summary>Batch size for texts.</summary>
-    private const int TextBatch = 256;
+    internal const int TextBatch = 256;
 
+    private readonly Lazy<string> _hash;
     private readonly ClipModel _model;
     private readonly ITokenizer? _tokenizer;
     private readonly double _maxLogitScale;
 
     /// <param name="opened">The model.</param>
     /// <param name="name">Name of the model in reports.</param>
-    /// <exception cref="UsageException">The model needs a different image preprocessing, or its tokenizer is
+    /// <param name="device">Device of the weights.</param>
+    /// <exception cref="UsageException">ClipTrain does not have the model's image preprocessing, or its tokenizer is
     /// unknown.</exception>
-    public EvaluatedClip(OpenedModel opened, string name)
+    public EvaluatedClip(OpenedModel opened, string name, torch.Device? device = null)
     {
-        opened.RequireClipPreprocessing();
         (Name, HasTexts) = (name, opened.HasSharedSpace);
         _tokenizer = HasTexts ? opened.Tokenizer() : null;
-        WeightsHash = WeightHash.Of(opened.Weights);
-        Transform = opened.Run is { } run
-            ? RunPlan.Images(run).Evaluation with
-            {
-                Type = ImageType.Fp32,
-            }
-            : new ImageTransformOptions(opened.Options.Image.Size);
-        _model = opened.Load();
+        _hash = new Lazy<string>(() => WeightHash.Of(opened.Weights));
+        Transform = opened.WithPreprocessing(
+            opened.Run is { } run
+                ? RunPlan.Images(run).Evaluation with
+                {
+                    Type = ImageType.Fp32,
+                }
+                : new ImageTransformOptions(opened.Options.Image.Size)
+        );
+        _model = opened.Load(device: device);
         _maxLogitScale = opened.Run?.Training.MaxLogitScale ?? new TrainingOptions { GlobalBatch = 1 }.MaxLogitScale;
         LogitScale = HasTexts ? _model.LogitScaleFactor(_maxLogitScale) : 1;
     }
 
     public string Name { get; }
 
-    public string WeightsHash { get; }
+    public string WeightsHash => _hash.Value;
 
     public ImageTransformOptions Transform { get; }
 
@@ -60,8 +63,8 @@ public sealed class EvaluatedClip : IEvaluatedModel, IDisposable
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var (pooled_bF, projected_bD) = _model.EncodeImageFeatures(images_b3SS);
-        return (nn.functional.normalize(projected_bD, 2, -1).MoveToOuterDisposeScope(), pooled_bF.MoveToOuterDisposeScope());
+        var (pooled_bF, projected_bD) = _model.EncodeImageFeatures(images_b3SS.to(_model.Parameters.Master.device));
+        return (nn.functional.normalize(projected_bD, 2, -1).cpu().MoveToOuterDisposeScope(), pooled_bF.cpu().MoveToOuterDisposeScope());
     }
 
     /// <summary>Returns unit embeddings [b, D] of encoded images, such as the bytes of JPEG files, in input order.</summary>

@@ -24,6 +24,10 @@ public sealed record SplitFigures(string Split, string Task, object Figures);
 public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOptions run, ILogger log)
 {
     private readonly EvaluationOptions _options = run.Evaluation;
+
+    /// <summary>Adapts the run's image transform to the model; by default the run's is the model's.</summary>
+    public Func<ImageTransformOptions, ImageTransformOptions> Preprocess { get; init; } = transform => transform;
+
     private readonly SplitCorpus _corpora = new(run, choice => log.Information("{Choice}", choice));
 
     /// <summary>Opens every split, so that errors such as a wrong path show before training and not after.</summary>
@@ -149,9 +153,10 @@ public sealed class RunEvaluation(ClipModel model, ITokenizer tokenizer, RunOpti
     )
     {
         using var guard = no_grad();
+        var transform = Preprocess(RunPlan.Images(run).Evaluation);
         using var loader = new SequentialLoader(
             corpus,
-            () => new ClipImageTransform(RunPlan.Images(run).Evaluation),
+            () => new ClipImageTransform(transform),
             new SequentialLoaderOptions
             {
                 Batch = _options.Batch,

@@ -1,36 +1,56 @@
+using ClipTrain.Cli.Evaluation.Workers;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Report;
 using ClipTrain.Evaluation.Suites;
 using ClipTrain.Torch.Operators;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Options;
 using Serilog;
+using static TorchSharp.torch;
 
 namespace ClipTrain.Cli.Evaluation;
+
+/// <summary>A model to evaluate on suites.</summary>
+/// <param name="Opened">The model.</param>
+/// <param name="Path">The path from which it was opened.</param>
+/// <param name="Architecture">Architecture of a bare weights file.</param>
+public sealed record SuiteModel(OpenedModel Opened, string Path, string? Architecture = null)
+{
+    /// <summary>Name in reports.</summary>
+    public string Name => System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(Path));
+}
 
 /// <summary>Evaluation of a model on a suite.</summary>
 public static class SuiteEvaluation
 {
     public const string ReportFile = "report.html";
 
-    /// <param name="opened">The model.</param>
-    /// <param name="name">Name of the model in reports.</param>
+    /// <param name="model">The model.</param>
     /// <param name="suite">The suite.</param>
     /// <param name="scope">Parts of the suite to run.</param>
+    /// <param name="plan">Where images and texts are embedded.</param>
     /// <param name="log">Receives the progress.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be evaluated.</exception>
-    public static SuiteResult Run(OpenedModel opened, string name, SuiteOptions suite, SuiteScope scope, ILogger log)
+    /// <exception cref="EncodingWorkerException">A worker has failed.</exception>
+    public static SuiteResult Run(SuiteModel model, SuiteOptions suite, SuiteScope scope, EncodingPlan plan, ILogger log)
     {
-        var columns = Columns(opened.Run);
+        var columns = Columns(model.Opened.Run);
         SuiteRun.Check(suite, columns);
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>
         {
             Threads.Set(Environment.ProcessorCount);
-            using var model = new EvaluatedClip(opened, name);
-            return new SuiteRun(model, suite, columns, new FeatureCache(suite.Cache), new SuiteProgress(log, TimeProvider.System)).Run(
-                scope
-            );
+            var alone = plan.Workers == 1;
+            using var clip = new EvaluatedClip(model.Opened, model.Name, alone ? ComputeDevice.Open(plan.DeviceOf(0)) : CPU);
+            using var workers = alone ? null : new EncodingProcesses(plan, model);
+            return new SuiteRun(
+                workers is null ? clip : new PooledModel(clip, workers.Pool),
+                suite,
+                columns,
+                new FeatureCache(suite.Cache),
+                new SuiteProgress(log, TimeProvider.System)
+            ).Run(scope);
         });
     }
 

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ClipTrain.Cli.Evaluation.Workers;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.DataPipeline.Corpus;
@@ -71,6 +72,7 @@ public static class Failure
             NonFiniteException => ExitCodes.TrainingFailed,
             WeightsException => ExitCodes.StorageFailed,
             CoordinatorStartException => ExitCodes.Usage,
+            EncodingWorkerException worker => worker.ExitCode,
             CoordinatorLostException or CoordinatorRefusedException => ExitCodes.WorkerLost,
             _ => null,
         };

@@ -79,7 +79,7 @@ public static class RunReport
     }
 
     /// <summary>Evaluates any model on the splits of a run's options and prints the results. Returns the exit code.</summary>
-    /// <exception cref="UsageException">The model needs a different preprocessing of images or captions.</exception>
+    /// <exception cref="UsageException">ClipTrain does not have the model's preprocessing of images or captions.</exception>
     /// <param name="opened">The model.</param>
     /// <param name="options">Options whose evaluation section names the splits.</param>
     /// <param name="log">Receives the skipped samples.</param>
@@ -104,11 +104,10 @@ public static class RunReport
     }
 
     /// <summary>Results of a model on the splits of a run's options.</summary>
-    /// <exception cref="UsageException">The model needs a different preprocessing of images or captions, or there are
+    /// <exception cref="UsageException">ClipTrain does not have the model's preprocessing of images or captions, or there are
     /// no splits.</exception>
     public static IReadOnlyList<SplitFigures> Measure(OpenedModel opened, RunOptions options, ILogger log)
     {
-        opened.RequireClipPreprocessing();
         var tokenizer = opened.Tokenizer();
         if (options.Evaluation is { Retrieval.Count: 0, ZeroShot.Count: 0, Classification.Count: 0 })
         {
@@ -146,7 +145,14 @@ public static class RunReport
         {
             Threads.Set(Environment.ProcessorCount);
             using var model = opened.Load();
-            return new RunEvaluation(model, tokenizer, options with { Model = opened.Options }, log).Run();
+            // For a GPU, images would be normalised on the device, which knows only CLIP's constants.
+            var run = options with
+            {
+                Model = opened.Options,
+                Cluster = options.Cluster with { Device = "cpu" },
+                Training = options.Cluster.Device == "cpu" ? options.Training : options.Training with { Precision = Precision.Fp32 },
+            };
+            return new RunEvaluation(model, tokenizer, run, log) { Preprocess = opened.WithPreprocessing }.Run();
         });
     }
 }

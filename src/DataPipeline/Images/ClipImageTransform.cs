@@ -17,7 +17,8 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     private readonly ImageDecoder _decoder;
     private readonly PlanarView _planar;
     private readonly PixelBuffer _image = new();
-    private readonly BicubicResampler _resampler = new();
+    private readonly PixelResampler _training = new(),
+        _evaluation;
 
     /// <summary>The square as stored, and as displayed.</summary>
     private byte* _square,
@@ -32,6 +33,7 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     {
         ImageTransformOptions.Validate(options);
         _options = options;
+        _evaluation = new PixelResampler(options.Filter);
         _writer = new ChwWriter(options.Type, options.Normalization);
         _decoder = new ImageDecoder(options.Limits);
         _planar = new PlanarView(_decoder, Size);
@@ -55,7 +57,9 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         Augmentation.Apply(Show(orientation), _options, ref random);
     }
 
-    /// <summary>Centre square of the image, resized. Sizes are rounded as in torchvision's Resize and CenterCrop.</summary>
+    /// <summary>
+    /// The image resized as <see cref="ImageTransformOptions.Resize"/> says. Sizes are rounded as in torchvision's Resize and CenterCrop.
+    /// </summary>
     /// <exception cref="ImageDecodeException">The bytes are not a usable image.</exception>
     public void Evaluate(ReadOnlySpan<byte> encoded)
     {
@@ -63,15 +67,17 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         _decoder.Decode(encoded, _image);
         var orientation = Requested(_image.Orientation);
         var (width, height) = orientation.Turn(_image.Width, _image.Height);
-        var longSide = LongSide(width, height);
-        var (shownWidth, shownHeight) = width <= height ? (Size, longSide) : (longSide, Size);
+        var (shownWidth, shownHeight) =
+            _options.Resize == ResizeMode.Squash ? (Size, Size)
+            : width <= height ? (Size, LongSide(width, height))
+            : (LongSide(width, height), Size);
         var (scaledWidth, scaledHeight) = orientation.Turn(shownWidth, shownHeight);
         var window = orientation.Stored(
             new PixelBox(CentreOffset(shownWidth), CentreOffset(shownHeight), Size, Size),
             scaledWidth,
             scaledHeight
         );
-        _resampler.Resample(_image, new PixelBox(0, 0, _image.Width, _image.Height), scaledWidth, scaledHeight, window, _square);
+        _evaluation.Resample(_image, new PixelBox(0, 0, _image.Width, _image.Height), scaledWidth, scaledHeight, window, _square);
         _image.Trim();
         _ = Show(orientation);
     }
@@ -98,7 +104,8 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         _decoder.Dispose();
         _planar.Dispose();
         _image.Dispose();
-        _resampler.Dispose();
+        _training.Dispose();
+        _evaluation.Dispose();
         NativeMemory.AlignedFree(_square);
         NativeMemory.AlignedFree(_shown);
         _square = _shown = _view = null;
@@ -118,7 +125,7 @@ public sealed unsafe class ClipImageTransform : IImageTransform
         _decoder.Decode(encoded, _image);
         var orientation = Requested(_image.Orientation);
         var box = DrawBox(orientation, _image.Width, _image.Height, ref random);
-        _resampler.Resample(_image, box, Size, Size, new PixelBox(0, 0, Size, Size), _square);
+        _training.Resample(_image, box, Size, Size, new PixelBox(0, 0, Size, Size), _square);
         _image.Trim();
         return orientation;
     }

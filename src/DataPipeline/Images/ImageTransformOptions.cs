@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
@@ -32,6 +34,12 @@ public sealed record ImageTransformOptions(int Size)
 
     /// <summary>JPEG decoding in training.</summary>
     public JpegDecode Jpeg { get; init; } = JpegDecode.Fast;
+
+    /// <summary>Interpolation in evaluation; training crops are bicubic.</summary>
+    public ResampleFilter Filter { get; init; }
+
+    /// <summary>How evaluation makes images square.</summary>
+    public ResizeMode Resize { get; init; }
 
     /// <summary>True to apply EXIF orientation.</summary>
     public bool Orient { get; init; }
@@ -73,6 +81,23 @@ public sealed record ImageTransformOptions(int Size)
     }
 }
 
+/// <summary>Interpolation of a resize, antialiased as in Pillow.</summary>
+public enum ResampleFilter
+{
+    Bicubic,
+    Bilinear,
+}
+
+/// <summary>How an image becomes a square.</summary>
+public enum ResizeMode
+{
+    /// <summary>The short side is resized and the centre cropped.</summary>
+    Shortest,
+
+    /// <summary>Both sides are resized; the aspect ratio is lost.</summary>
+    Squash,
+}
+
 /// <summary>JPEG decoding in training; evaluation is always exact. docs/results.md gives the differences.</summary>
 public enum JpegDecode
 {
@@ -95,6 +120,14 @@ public sealed record ImageNormalization(IReadOnlyList<float> Mean, IReadOnlyList
 {
     /// <summary>Constants of OpenAI's CLIP.</summary>
     public static ImageNormalization Clip { get; } = new([0.48145466f, 0.4578275f, 0.40821073f], [0.26862954f, 0.26130258f, 0.27577711f]);
+
+    /// <summary>Equal values make equal normalisations.</summary>
+    public bool Equals(ImageNormalization? other) => other is not null && Mean.SequenceEqual(other.Mean) && Std.SequenceEqual(other.Std);
+
+    public override int GetHashCode() => HashCode.Combine(Mean[0], Std[0]);
+
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"mean {string.Join(' ', Mean)}, deviation {string.Join(' ', Std)}");
 
     public float Factor(int channel) => (float)(1 / (255.0 * Std[channel]));
 

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Weights of one axis of a resampling of 8-bit planes, for training: <see cref="BicubicKernel"/>'s cubic over a part of the axis with
+/// Weights of one axis of a resampling of 8-bit planes, for training: <see cref="PixelKernel"/>'s cubic over a part of the axis with
 /// fractional ends, in 16 bits with <see cref="FractionBits"/> fractional bits.
 /// </summary>
 /// <param name="evenStarts">True to start output pixels at even input pixels, so that input can be processed in fixed pairs.</param>

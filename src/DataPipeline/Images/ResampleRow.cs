@@ -13,7 +13,7 @@ internal static unsafe class ResampleRow
     /// <summary>Values per pixel of a row pair.</summary>
     public const int PairShorts = 8;
 
-    private const int Half = 1 << (BicubicKernel.FractionBits - 1);
+    private const int Half = 1 << (PixelKernel.FractionBits - 1);
 
     /// <summary>
     /// Shuffle of the first two of four RGBX pixels, in each half, to 16-bit neighbours r₀r₁ g₀g₁ b₀b₁ x₀x₁; 0x80 writes zero.
@@ -35,7 +35,7 @@ internal static unsafe class ResampleRow
     /// <param name="width">Number of output pixels.</param>
     /// <param name="upper">The resampled pair of the first two rows.</param>
     /// <param name="lower">The resampled pair of the last two rows.</param>
-    public static void HorizontalAvx2(BicubicKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
+    public static void HorizontalAvx2(PixelKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
     {
         Vector256<byte> firstTwo = FirstTwo,
             lastTwo = LastTwo;
@@ -79,7 +79,7 @@ internal static unsafe class ResampleRow
         }
     }
 
-    public static void HorizontalPortable(BicubicKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
+    public static void HorizontalPortable(PixelKernel kernel, in SourceRows rows, int width, short* upper, short* lower)
     {
         PairPortable(kernel, rows.Row0, rows.Row1, width, upper);
         PairPortable(kernel, rows.Row2, rows.Row3, width, lower);
@@ -90,8 +90,8 @@ internal static unsafe class ResampleRow
     /// <param name="y">Index of the output row.</param>
     /// <param name="pairs">The row pairs to sum, two per group of weights.</param>
     /// <param name="width">Number of output pixels.</param>
-    /// <param name="row">The result, RGBX; up to <see cref="BicubicResampler.RowSlack"/> bytes past its end are written too.</param>
-    public static void VerticalAvx2(BicubicKernel kernel, int y, short** pairs, int width, byte* row)
+    /// <param name="row">The result, RGBX; up to <see cref="PixelResampler.RowSlack"/> bytes past its end are written too.</param>
+    public static void VerticalAvx2(PixelKernel kernel, int y, short** pairs, int width, byte* row)
     {
         var groups = kernel.Groups;
         fixed (short* allWeights = kernel.Weights)
@@ -132,12 +132,12 @@ internal static unsafe class ResampleRow
         }
     }
 
-    public static void VerticalPortable(BicubicKernel kernel, int y, short** pairs, int width, byte* row)
+    public static void VerticalPortable(PixelKernel kernel, int y, short** pairs, int width, byte* row)
     {
         for (var c = 0; c < width * 4; c++)
         {
             var sum = Half;
-            for (var t = 0; t < kernel.Groups * BicubicKernel.GroupTaps; t++)
+            for (var t = 0; t < kernel.Groups * PixelKernel.GroupTaps; t++)
             {
                 sum += pairs[t / 2][(2 * c) + (t % 2)] * kernel.Weight(y, t);
             }
@@ -146,7 +146,7 @@ internal static unsafe class ResampleRow
         }
     }
 
-    private static void PairPortable(BicubicKernel kernel, byte* upper, byte* lower, int width, short* pair)
+    private static void PairPortable(PixelKernel kernel, byte* upper, byte* lower, int width, short* pair)
     {
         for (var i = 0; i < width; i++)
         {
@@ -154,7 +154,7 @@ internal static unsafe class ResampleRow
             {
                 int above = Half,
                     below = Half;
-                for (var t = 0; t < kernel.Groups * BicubicKernel.GroupTaps; t++)
+                for (var t = 0; t < kernel.Groups * PixelKernel.GroupTaps; t++)
                 {
                     var weight = kernel.Weight(i, t);
                     var at = ((long)(kernel.Start[i] + t) * 4) + c;
@@ -183,9 +183,9 @@ internal static unsafe class ResampleRow
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<int> Levels(Vector256<int> high, Vector256<int> low) =>
-        ((high << BicubicKernel.LowBits) + low + Vector256.Create(Half)) >> BicubicKernel.FractionBits;
+        ((high << PixelKernel.LowBits) + low + Vector256.Create(Half)) >> PixelKernel.FractionBits;
 
-    private static short Clamp(int sum) => (short)Math.Clamp(sum >> BicubicKernel.FractionBits, 0, 255);
+    private static short Clamp(int sum) => (short)Math.Clamp(sum >> PixelKernel.FractionBits, 0, 255);
 
     private static Vector256<byte> Twice(Vector128<byte> half) => Vector256.Create(half, half);
 

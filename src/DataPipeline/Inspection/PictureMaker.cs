@@ -12,7 +12,7 @@ internal sealed unsafe class PictureMaker(ImageTransformOptions augmentation) : 
     private const int Quality = 88;
 
     private readonly ImageDecoder _decoder = new();
-    private readonly BicubicResampler _resampler = new();
+    private readonly PixelResampler _resampler = new();
     private readonly PixelBuffer _image = new(),
         _picture = new();
     private readonly ClipImageTransform _transform = new(augmentation with { Type = ImageType.UInt8 });

@@ -17,7 +17,7 @@ public static unsafe class Thumbnail
     {
         using PixelBuffer image = new(),
             small = new();
-        using var resampler = new BicubicResampler();
+        using var resampler = new PixelResampler();
         Fill(image, chw, size);
         var side = Math.Min(size, Side);
         small.Resize(side, side);

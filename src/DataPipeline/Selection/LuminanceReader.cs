@@ -10,8 +10,8 @@ internal sealed unsafe class LuminanceReader : IDisposable
 
     private readonly ImageDecoder _decoder = new();
     private readonly PixelBuffer _image = new();
-    private readonly BicubicResampler _resampler = new();
-    private byte* _small = (byte*)NativeMemory.AlignedAlloc((Side * Side * PixelBuffer.BytesPerPixel) + BicubicResampler.RowSlack, 64);
+    private readonly PixelResampler _resampler = new();
+    private byte* _small = (byte*)NativeMemory.AlignedAlloc((Side * Side * PixelBuffer.BytesPerPixel) + PixelResampler.RowSlack, 64);
 
     /// <summary>Writes Side × Side values; false if the bytes are not an image.</summary>
     public bool TryRead(ReadOnlySpan<byte> encoded, Span<float> luminance)

@@ -24,6 +24,9 @@ public interface IEvaluatedModel
     /// <summary>Images b3SS → unit embeddings bD, and features bF before the projection.</summary>
     (torch.Tensor Embeddings_bD, torch.Tensor Features_bF) EncodeImages(torch.Tensor images_b3SS);
 
+    /// <summary>An encoder of image files with this model.</summary>
+    IImageEncoder OpenEncoder() => new ImageEncoder(this);
+
     /// <summary>Unit embeddings nD of texts.</summary>
     torch.Tensor EncodeTexts(IReadOnlyList<string> texts);
 

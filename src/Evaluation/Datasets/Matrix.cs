@@ -20,6 +20,28 @@ public sealed class Matrix(int rows, int columns)
     /// <summary>A tensor over the same memory. Keep the matrix alive as long as the tensor.</summary>
     public unsafe torch.Tensor View() => TensorMemory.FromBlob((nint)Unsafe(), [rows, columns], torch.float32);
 
+    /// <summary>A copy of a contiguous fp32 tensor [rows, columns] in host memory.</summary>
+    public static Matrix Of(torch.Tensor rows_nD)
+    {
+        var copy = new Matrix((int)rows_nD.size(0), (int)rows_nD.size(1));
+        rows_nD.AsSpan<float>().CopyTo(copy.Values);
+        return copy;
+    }
+
+    /// <summary>Concatenates the rows of at least one matrix.</summary>
+    public static Matrix Join(IReadOnlyList<Matrix> parts)
+    {
+        var joined = new Matrix(parts.Sum(part => part.Rows), parts[0].Columns);
+        var rest = joined.Values;
+        foreach (var part in parts)
+        {
+            part.Values.CopyTo(rest);
+            rest = rest[part.Values.Length..];
+        }
+
+        return joined;
+    }
+
     /// <summary>Copies the rows with the given indices, in order.</summary>
     public Matrix Select(IReadOnlyList<int> chosen)
     {
@@ -30,15 +52,6 @@ public sealed class Matrix(int rows, int columns)
         }
 
         return selected;
-    }
-
-    /// <summary>Concatenates the rows of two matrices.</summary>
-    public Matrix Above(Matrix below)
-    {
-        var both = new Matrix(rows + below.Rows, columns);
-        Values.CopyTo(both.Values);
-        below.Values.CopyTo(both.Values[Values.Length..]);
-        return both;
     }
 
     private unsafe float* Unsafe() => (float*)Marshal.UnsafeAddrOfPinnedArrayElement(_values, 0);

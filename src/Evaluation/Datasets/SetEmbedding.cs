@@ -1,9 +1,3 @@
-using System.Collections.Concurrent;
-using ClipTrain.DataPipeline.Images;
-using ClipTrain.DataPipeline.Selection;
-using ClipTrain.Torch.Operators;
-using static TorchSharp.torch;
-
 namespace ClipTrain.Evaluation.Datasets;
 
 /// <summary>An image of an embedded set, without its pixels.</summary>
@@ -44,7 +38,7 @@ public interface IEmbeddingObserver
     void LeftOut(string set, string key, string reason);
 }
 
-/// <summary>Decodes the images of a set once, on all cores, and embeds them.</summary>
+/// <summary>Decodes and embeds the images of a set, batch by batch in the order of its rows.</summary>
 public static class SetEmbedding
 {
     /// <param name="model">The model.</param>
@@ -55,58 +49,60 @@ public static class SetEmbedding
     /// <exception cref="DataPipeline.Corpus.CorpusException">No image can be used, or an embedding is not finite.</exception>
     public static EmbeddedSet Embed(IEvaluatedModel model, string name, IImageSet set, int batch, IEmbeddingObserver observer)
     {
-        using var guard = no_grad();
-        using var decoders = new Decoders(model.Transform with { Type = ImageType.Fp32 });
-        var size = model.Transform.Size;
-        var pixels = new Matrix(batch, 3 * size * size);
+        using var encoder = model.OpenEncoder();
         var images = new List<SetImage>();
         var groups = new Dictionary<string, List<string>>(StringComparer.Ordinal);
-        var (embeddings, features) = (new List<float[]>(), new List<float[]>());
+        var (embeddings, features) = (new List<Matrix>(), new List<Matrix>());
+        var pending = new Queue<(NumberedRow[] Rows, Task<EncodedImages> Encoded)>();
         var (leftOut, done) = (0, 0L);
-        foreach (var chunk in Numbered(set, groups).Chunk(batch))
+        foreach (var rows in Numbered(set, groups).Chunk(batch))
         {
-            var hashes = new ulong[chunk.Length];
-            var problems = new string?[chunk.Length];
-            Parallel.For(0, chunk.Length, i => problems[i] = decoders.Decode(chunk[i].Row.Image, pixels, i, out hashes[i]));
-            var good = new List<int>();
-            for (var i = 0; i < chunk.Length; i++)
+            pending.Enqueue((rows, encoder.Encode(Array.ConvertAll(rows, row => row.Row.Image))));
+            if (pending.Count > encoder.Ahead)
             {
-                var (row, number, captions) = chunk[i];
-                if (problems[i] is { } problem)
+                Take();
+            }
+        }
+
+        while (pending.Count > 0)
+        {
+            Take();
+        }
+
+        return images.Count > 0
+            ? new EmbeddedSet(images, Matrix.Join(embeddings), Matrix.Join(features), leftOut)
+            : throw SetError.Of(name, leftOut > 0 ? $"none of its {leftOut} images can be decoded." : "it has no images.");
+
+        void Take()
+        {
+            var (rows, encoded) = (pending.Peek().Rows, pending.Dequeue().Encoded.GetAwaiter().GetResult());
+            var first = images.Count;
+            foreach (var (i, (row, number, captions)) in rows.Index())
+            {
+                if (encoded.Problems[i] is { } problem)
                 {
                     leftOut++;
                     observer.LeftOut(name, row.Key, problem);
                     continue;
                 }
 
-                if (good.Count < i)
-                {
-                    pixels.Row(i).CopyTo(pixels.Row(good.Count));
-                }
-
-                good.Add(i);
-                images.Add(new SetImage(row.Key, number, row.Label, captions, row.Attributes, hashes[i]));
+                images.Add(new SetImage(row.Key, number, row.Label, captions, row.Attributes, encoded.Hashes[i]));
+                CheckFinite(model, name, row.Key, encoded, images.Count - 1 - first);
             }
 
-            if (good.Count > 0)
+            if (images.Count > first)
             {
-                Encode(model, name, pixels, images.GetRange(images.Count - good.Count, good.Count), embeddings, features);
+                embeddings.Add(encoded.Embeddings);
+                features.Add(encoded.Features);
             }
 
-            done += chunk.Length;
+            done += rows.Length;
             observer.Embedded(name, done, set.Count);
         }
-
-        return images.Count > 0
-            ? new EmbeddedSet(images, Join(embeddings), Join(features), leftOut)
-            : throw SetError.Of(name, leftOut > 0 ? $"none of its {leftOut} images can be decoded." : "it has no images.");
     }
 
     /// <summary>The first row of each image, with its index; captions of later rows of a group are added to the first.</summary>
-    private static IEnumerable<(SetRow Row, long Number, List<string> Captions)> Numbered(
-        IImageSet set,
-        Dictionary<string, List<string>> groups
-    )
+    private static IEnumerable<NumberedRow> Numbered(IImageSet set, Dictionary<string, List<string>> groups)
     {
         var number = -1L;
         foreach (var row in set.Rows())
@@ -124,94 +120,38 @@ public static class SetEmbedding
                 groups.Add(row.Group, captions);
             }
 
-            yield return (row, number, captions);
+            yield return new NumberedRow(row, number, captions);
         }
     }
 
-    private static void Encode(
-        IEvaluatedModel model,
-        string name,
-        Matrix pixels,
-        IReadOnlyList<SetImage> images,
-        List<float[]> embeddings,
-        List<float[]> features
-    )
+    private static void CheckFinite(IEvaluatedModel model, string name, string key, EncodedImages encoded, int row)
     {
-        using var scope = NewDisposeScope();
-        var size = model.Transform.Size;
-        var (embeddings_bD, features_bF) = model.EncodeImages(pixels.View().narrow(0, 0, images.Count).view([images.Count, 3, size, size]));
-        for (var i = 0; i < images.Count; i++)
+        if (!IsFinite(encoded.Embeddings.Row(row)) || !IsFinite(encoded.Features.Row(row)))
         {
-            embeddings.Add(Row(embeddings_bD, i));
-            features.Add(Row(features_bF, i));
-            if (
-                Array.Exists(embeddings[^1], value => !float.IsFinite(value)) || Array.Exists(features[^1], value => !float.IsFinite(value))
-            )
-            {
-                throw SetError.Of(
-                    name,
-                    $"{model.Name} produces a non-finite embedding for {images[i].Key}. The weights are damaged or training has "
-                        + "diverged: evaluate another checkpoint."
-                );
-            }
+            throw SetError.Of(
+                name,
+                $"{model.Name} produces a non-finite embedding for {key}. The weights are damaged or training has "
+                    + "diverged: evaluate another checkpoint."
+            );
         }
     }
 
-    private static float[] Row(Tensor rows_bD, int row)
+    private static bool IsFinite(ReadOnlySpan<float> values)
     {
-        var width = (int)rows_bD.size(1);
-        return rows_bD.AsSpan<float>().Slice(row * width, width).ToArray();
-    }
-
-    private static Matrix Join(List<float[]> rows)
-    {
-        var joined = new Matrix(rows.Count, rows[0].Length);
-        for (var i = 0; i < rows.Count; i++)
+        foreach (var value in values)
         {
-            rows[i].CopyTo(joined.Row(i));
-        }
-
-        return joined;
-    }
-
-    /// <summary>A pool of decoders, one per decoding thread.</summary>
-    private sealed class Decoders(ImageTransformOptions options) : IDisposable
-    {
-        private readonly ConcurrentBag<(ClipImageTransform Transform, LuminanceReader Luminance)> _free = [];
-
-        /// <summary>Decodes an image into a row of a matrix. Returns null, or the problem with the image.</summary>
-        public string? Decode(byte[] encoded, Matrix pixels, int row, out ulong hash)
-        {
-            hash = 0;
-            if (!_free.TryTake(out var decoder))
+            if (!float.IsFinite(value))
             {
-                decoder = (new ClipImageTransform(options), new LuminanceReader());
-            }
-
-            try
-            {
-                decoder.Transform.Evaluate(encoded, System.Runtime.InteropServices.MemoryMarshal.AsBytes(pixels.Row(row)));
-                Span<float> luminance = stackalloc float[PerceptualHash.Side * PerceptualHash.Side];
-                hash = decoder.Luminance.TryRead(encoded, luminance) ? PerceptualHash.Of(luminance) : 0;
-                return null;
-            }
-            catch (ImageDecodeException e)
-            {
-                return e.Message;
-            }
-            finally
-            {
-                _free.Add(decoder);
+                return false;
             }
         }
 
-        public void Dispose()
-        {
-            foreach (var (transform, luminance) in _free)
-            {
-                transform.Dispose();
-                luminance.Dispose();
-            }
-        }
+        return true;
     }
+
+    /// <summary>The first row of an image.</summary>
+    /// <param name="Row">The row.</param>
+    /// <param name="Number">Its index in the set.</param>
+    /// <param name="Captions">The image's captions; grows while later rows of the same group are read.</param>
+    private sealed record NumberedRow(SetRow Row, long Number, List<string> Captions);
 }

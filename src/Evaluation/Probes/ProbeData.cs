@@ -12,7 +12,7 @@ public sealed record ProbeImages(Matrix Embeddings, Matrix Features, int[] Label
         new(Embeddings.Select(rows), Features.Select(rows), [.. rows.Select(row => Labels[row])]);
 
     public ProbeImages With(ProbeImages others) =>
-        new(Embeddings.Above(others.Embeddings), Features.Above(others.Features), [.. Labels, .. others.Labels]);
+        new(Matrix.Join([Embeddings, others.Embeddings]), Matrix.Join([Features, others.Features]), [.. Labels, .. others.Labels]);
 }
 
 /// <summary>Training, validation and test images of a set.</summary>

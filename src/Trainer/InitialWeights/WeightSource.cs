@@ -46,15 +46,18 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
     private static WeightSource OpenModel(string folder, Activation activation)
     {
         var opened = ModelFolder.Open(folder);
-        if (opened.Options.Activation == activation)
+        if (opened.Options.Activation == activation && opened.Preprocessing.IsClip)
         {
             return new WeightSource(opened.Weights, opened.Merges);
         }
 
         opened.Dispose();
         throw new WeightsException(
-            $"{folder}: its model's activation differs from model.activation of this run. Set them to the same: with the other one the "
-                + "weights give wrong results."
+            opened.Preprocessing.IsClip
+                ? $"{folder}: its model's activation differs from model.activation of this run. Set them to the same: with the other one "
+                    + "the weights give wrong results."
+                : $"{folder}: its model was trained with other images than a run gives it: {opened.Preprocessing}. Runs prepare images as "
+                    + $"CLIP does ({Preprocessing.Clip}). To train on regardless, give the folder's weights file instead of the folder."
         );
     }
 

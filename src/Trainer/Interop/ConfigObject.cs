@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.Weights.Tensors;
 
 namespace ClipTrain.Trainer.Interop;
@@ -123,6 +124,16 @@ internal sealed class ConfigObject
                     ),
             ]
         : throw Wrong(key, "is not a list of numbers");
+
+    /// <summary>Means and deviations of three channels; CLIP's if they are missing.</summary>
+    public ImageNormalization Normalization(string mean, string std)
+    {
+        var (means, deviations) = (Floats(mean) ?? ImageNormalization.Clip.Mean, Floats(std) ?? ImageNormalization.Clip.Std);
+        return means.Count != 3 || !means.All(float.IsFinite) ? throw Wrong(mean, "is not a list of three numbers")
+            : deviations.Count != 3 || !deviations.All(value => value > 0 && float.IsFinite(value))
+                ? throw Wrong(std, "is not a list of three numbers above zero")
+            : new ImageNormalization(means, deviations);
+    }
 
     /// <summary>Marks keys as irrelevant: they may have any value.</summary>
     public void Ignore(params ReadOnlySpan<string> keys)

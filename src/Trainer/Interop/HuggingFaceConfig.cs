@@ -17,6 +17,12 @@ public static class HuggingFaceConfig
         ImageKey = "vision_config",
         Epsilon = "layer_norm_eps";
     private const double ClipEpsilon = 1e-5;
+    private static readonly (string Key, string What)[] s_steps =
+    [
+        ("do_resize", "resizes"),
+        ("do_rescale", "rescales"),
+        ("do_normalize", "normalises"),
+    ];
     private static readonly (int Code, string Name)[] s_resampling = [(0, "nearest"), (2, "bilinear"), (3, "bicubic")];
 
     /// <exception cref="WeightsException">
@@ -71,21 +77,52 @@ public static class HuggingFaceConfig
     /// <exception cref="WeightsException">
     /// The file is malformed, or describes preprocessing that open_clip's terms cannot express.
     /// </exception>
-    internal static Preprocessing LoadPreprocessing(string path)
+    /// <param name="path">The file.</param>
+    /// <param name="size">Side of the model's images in pixels.</param>
+    internal static Preprocessing LoadPreprocessing(string path, int size)
     {
         var file = ConfigObject.Load(path);
         var code = (int)file.Number("resample", 3);
         var interpolation =
             Array.Find(s_resampling, pair => pair.Code == code).Name
             ?? throw file.Wrong("resample", $"is {code}, which ClipTrain does not know");
-        // Before transformers 4.26 the size was a number: the length of the short side.
+        foreach (var (key, what) in s_steps)
+        {
+            if (!file.Flag(key, fallback: true))
+            {
+                throw file.Wrong(key, $"is false, but ClipTrain {what} every image");
+            }
+        }
+
+        if (Math.Abs(file.Number("rescale_factor", 1 / 255.0) - (1 / 255.0)) > 1e-9)
+        {
+            throw file.Wrong("rescale_factor", "is not 1/255");
+        }
+
         var squash = file.HasObject("size") && !file.Object("size").Has("shortest_edge");
-        return new Preprocessing(
-            file.Floats("image_mean") ?? Preprocessing.Clip.Mean,
-            file.Floats("image_std") ?? Preprocessing.Clip.Std,
-            interpolation,
-            squash ? "squash" : "shortest"
-        );
+        foreach (var key in squash ? ["size"] : new[] { "size", "crop_size" })
+        {
+            if (Side(file, key) is { } side && side != size)
+            {
+                throw file.Wrong(key, $"is {side}, but the model's images have {size} pixels; ClipTrain resizes to that and crops no more");
+            }
+        }
+
+        return new Preprocessing(file.Normalization("image_mean", "image_std"), interpolation, squash ? "squash" : "shortest");
+    }
+
+    /// <summary>A side in pixels; null if it is not given. Before transformers 4.26 it was a number.</summary>
+    private static int? Side(ConfigObject file, string key)
+    {
+        if (!file.HasObject(key))
+        {
+            return file.Has(key) ? file.Integer(key) : null;
+        }
+
+        var sides = file.Object(key);
+        return sides.Has("shortest_edge") ? sides.Integer("shortest_edge")
+            : sides.Integer("height") is var height && height == sides.Integer("width") ? height
+            : throw file.Wrong(key, "is not square");
     }
 
     /// <summary>The contents of config.json.</summary>
@@ -142,8 +179,8 @@ public static class HuggingFaceConfig
             ["do_rescale"] = true,
             ["rescale_factor"] = 1 / 255.0,
             ["do_normalize"] = true,
-            ["image_mean"] = new JsonArray([.. preprocessing.Mean.Select(value => (JsonNode)value)]),
-            ["image_std"] = new JsonArray([.. preprocessing.Std.Select(value => (JsonNode)value)]),
+            ["image_mean"] = new JsonArray([.. preprocessing.Normalization.Mean.Select(value => (JsonNode)value)]),
+            ["image_std"] = new JsonArray([.. preprocessing.Normalization.Std.Select(value => (JsonNode)value)]),
         };
     }
 

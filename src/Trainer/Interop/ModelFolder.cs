@@ -122,14 +122,20 @@ public static class ModelFolder
     {
         var config = Path.Combine(folder, HuggingFaceConfig.FileName);
         var options = HuggingFaceConfig.Load(config);
-        return Opened(options, First(folder, s_huggingFaceWeights), config, Preprocessor(folder), Tokenizer(folder, OpenAi(options)));
+        return Opened(
+            options,
+            First(folder, s_huggingFaceWeights),
+            config,
+            Preprocessor(folder, options),
+            Tokenizer(folder, OpenAi(options))
+        );
     }
 
     private static OpenedModel OpenOwn(string folder)
     {
         var config = Path.Combine(folder, OwnConfig);
         var options = RunConfig.LoadModel(config);
-        return Opened(options, First(folder, [OwnWeights]), config, Preprocessor(folder), Tokenizer(folder, OpenAi(options)));
+        return Opened(options, First(folder, [OwnWeights]), config, Preprocessor(folder, options), Tokenizer(folder, OpenAi(options)));
     }
 
     private static OpenedModel OpenRun(RunFiles run)
@@ -210,9 +216,9 @@ public static class ModelFolder
         names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists)
         ?? throw new WeightsException($"{folder}: has no weights: none of {string.Join(", ", names)}.");
 
-    private static Preprocessing Preprocessor(string folder) =>
+    private static Preprocessing Preprocessor(string folder, ModelOptions options) =>
         Path.Combine(folder, HuggingFaceConfig.PreprocessorFile) is var path && File.Exists(path)
-            ? HuggingFaceConfig.LoadPreprocessing(path)
+            ? HuggingFaceConfig.LoadPreprocessing(path, options.Image.Size)
             : Preprocessing.Clip;
 
     private static MergeList? OpenAi(ModelOptions options) =>

@@ -79,8 +79,8 @@ public static class OpenClipConfig
             [ModelKey] = json,
             [PreprocessKey] = new JsonObject
             {
-                ["mean"] = new JsonArray([.. preprocessing.Mean.Select(value => (JsonNode)value)]),
-                ["std"] = new JsonArray([.. preprocessing.Std.Select(value => (JsonNode)value)]),
+                ["mean"] = new JsonArray([.. preprocessing.Normalization.Mean.Select(value => (JsonNode)value)]),
+                ["std"] = new JsonArray([.. preprocessing.Normalization.Std.Select(value => (JsonNode)value)]),
                 ["interpolation"] = preprocessing.Interpolation,
                 ["resize_mode"] = preprocessing.ResizeMode,
             },
@@ -263,13 +263,19 @@ public static class OpenClipConfig
         };
     }
 
-    private static Preprocessing Preprocess(ConfigObject config) =>
-        new(
-            config.Floats("mean") ?? Preprocessing.Clip.Mean,
-            config.Floats("std") ?? Preprocessing.Clip.Std,
+    private static Preprocessing Preprocess(ConfigObject config)
+    {
+        if (config.Text("mode") is { } mode and not "RGB")
+        {
+            throw config.Wrong("mode", $"is '{mode}'; ClipTrain's images are RGB");
+        }
+
+        return new Preprocessing(
+            config.Normalization("mean", "std"),
             config.Text("interpolation") ?? Preprocessing.Clip.Interpolation,
             config.Text("resize_mode") ?? Preprocessing.Clip.ResizeMode
         );
+    }
 
     private static JsonObject Write(ImageTowerOptions image)
     {

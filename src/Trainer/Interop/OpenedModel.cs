@@ -30,18 +30,17 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
     /// <summary>True if the model adds a learned bias to its logits.</summary>
     public bool HasLogitBias => Objective.InitialLogits().Bias is not null;
 
-    /// <summary>Throws unless the model uses CLIP's image preprocessing, the only one that evaluation supports.</summary>
-    /// <exception cref="UsageException">The preprocessing differs.</exception>
-    public void RequireClipPreprocessing()
-    {
-        if (!Preprocessing.IsClip)
-        {
-            throw new UsageException(
-                $"{Weights.Path}: its image preprocessing differs from CLIP's ({Preprocessing.Interpolation}, "
-                    + $"{Preprocessing.ResizeMode}, mean {string.Join(' ', Preprocessing.Mean)}); evaluation supports only CLIP's."
-            );
-        }
-    }
+    /// <summary>An evaluation transform with the model's preprocessing.</summary>
+    /// <exception cref="UsageException">ClipTrain does not have the preprocessing.</exception>
+    public ImageTransformOptions WithPreprocessing(ImageTransformOptions transform) =>
+        Preprocessing.Refusal is { } refusal
+            ? throw new UsageException($"{Weights.Path}: {refusal}")
+            : transform with
+            {
+                Normalization = Preprocessing.Normalization,
+                Filter = Preprocessing.Filter!.Value,
+                Resize = Preprocessing.Resize!.Value,
+            };
 
     /// <summary>The model's tokenizer.</summary>
     /// <exception cref="UsageException">The model's files do not include a tokenizer.</exception>
@@ -68,22 +67,4 @@ public sealed record OpenedModel(ModelOptions Options, IWeights Weights, Preproc
     }
 
     public void Dispose() => Weights.Dispose();
-}
-
-/// <summary>Image preprocessing: resize, crop to a square, normalise.</summary>
-/// <param name="Mean">Mean of red, green and blue, for channels scaled to [0, 1].</param>
-/// <param name="Std">Standard deviation of the same channels.</param>
-/// <param name="Interpolation">Interpolation of the resize, as open_clip names it.</param>
-/// <param name="ResizeMode">shortest (resize the short side, crop the centre), longest or squash, as open_clip names them.</param>
-public sealed record Preprocessing(IReadOnlyList<float> Mean, IReadOnlyList<float> Std, string Interpolation, string ResizeMode)
-{
-    /// <summary>CLIP's preprocessing, the only one used in training and evaluation.</summary>
-    public static Preprocessing Clip { get; } = new(ImageNormalization.Clip.Mean, ImageNormalization.Clip.Std, "bicubic", "shortest");
-
-    /// <summary>True if it is CLIP's preprocessing.</summary>
-    public bool IsClip =>
-        Mean.SequenceEqual(Clip.Mean)
-        && Std.SequenceEqual(Clip.Std)
-        && Interpolation == Clip.Interpolation
-        && ResizeMode == Clip.ResizeMode;
 }

@@ -1,6 +1,9 @@
 using System.Text.Json.Nodes;
 using ClipTrain.Cli.Commands;
+using ClipTrain.Cli.Evaluation;
+using ClipTrain.DataPipeline.Images;
 using ClipTrain.EndToEnd.Tests;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;
 using ClipTrain.Trainer.Tests;
 using ClipTrain.Trainer.Tests.Interop;
@@ -58,6 +61,37 @@ public sealed class ModelFoldersTests : IDisposable
         Assert.Equal(Top1(openClip), top1["first"]!.GetValue<double>());
         Assert.Equal(Top1(huggingFace), top1["second"]!.GetValue<double>());
         Assert.Equal(TinyCorpus.Rows, top1["n"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void A_model_sees_images_normalised_as_its_folder_says()
+    {
+        var own = ModelFiles.Write(_corpus.PathOf("own"), ModelFiles.WithTokenizer(TinyClip.Model));
+        var (halved, clip) = (Export(own, ExportFormat.OpenClip), Export(own, ExportFormat.HuggingFace));
+        var config = Path.Combine(halved, "open_clip_config.json");
+        var json = JsonNode.Parse(File.ReadAllText(config))!;
+        json["preprocess_cfg"]!["mean"] = new JsonArray(0.5, 0.5, 0.5);
+        json["preprocess_cfg"]!["std"] = new JsonArray(0.5, 0.5, 0.5);
+        File.WriteAllText(config, json.ToJsonString());
+        using var opened = ModelFolder.Open(halved);
+        using var model = new EvaluatedClip(opened, "halved");
+        using var reference = ModelFolder.Open(clip);
+        using var plain = new EvaluatedClip(reference, "plain");
+        var file = TinyCorpus.Picture(3);
+
+        using var embedded = model.EncodeFiles([file]);
+
+        // The same weights applied to pixels that the test normalises itself.
+        using var transform = new ClipImageTransform(plain.Transform with { Type = ImageType.UInt8 });
+        var size = plain.Transform.Size;
+        var levels = new byte[3 * size * size];
+        transform.Evaluate(file, levels);
+        var pixels = levels.Select(level => (float)(((level / 255.0) - 0.5) / 0.5)).ToArray();
+        using var images = TorchSharp.torch.tensor(pixels).view([1, 3, size, size]);
+        var expected = plain.EncodeImages(images).Embeddings_bD.AsSpan<float>().ToArray();
+        Assert.All(expected.Zip(embedded.AsSpan<float>().ToArray()), pair => Assert.Equal(pair.First, pair.Second, 1e-5f));
+        using var other = plain.EncodeFiles([file]);
+        Assert.Contains(expected.Zip(other.AsSpan<float>().ToArray()), pair => Math.Abs(pair.First - pair.Second) > 1e-3f);
     }
 
     private string Export(string model, ExportFormat format)

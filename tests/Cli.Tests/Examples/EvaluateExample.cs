@@ -20,7 +20,13 @@ internal static class EvaluateExample
             Templates = ["a {} square", "{}"],
         };
         var suite = new SuiteOptions { Sets = [set], Cache = null };
-        var result = SuiteEvaluation.Run(opened, model, suite, SuiteScope.Of(SetTask.ZeroShot), Logger.None);
+        var result = SuiteEvaluation.Run(
+            new SuiteModel(opened, model),
+            suite,
+            SuiteScope.Of(SetTask.ZeroShot),
+            EncodingPlan.Alone,
+            Logger.None
+        );
         return result.Rows;
     }
 }

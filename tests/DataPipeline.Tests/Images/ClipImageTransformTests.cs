@@ -31,14 +31,14 @@ public sealed class ClipImageTransformTests(PillowReference reference)
         var cases = reference.Cases.Transform.Where(c => c.Box is not null).ToArray();
         Assert.NotEmpty(cases);
         using var decoder = new ImageDecoder();
-        using var resampler = new BicubicResampler();
+        using var resampler = new PixelResampler();
         using var image = new PixelBuffer();
         var options = new ImageTransformOptions(96);
         var normalizer = new ChwWriter(options.Type, options.Normalization);
         foreach (var item in cases)
         {
             decoder.Decode(reference.Encoded(item.Source), image);
-            var pixels = new byte[(96 * 96 * 4) + BicubicResampler.RowSlack];
+            var pixels = new byte[(96 * 96 * 4) + PixelResampler.RowSlack];
             var chw = new float[3 * 96 * 96];
             fixed (byte* p = pixels)
             {

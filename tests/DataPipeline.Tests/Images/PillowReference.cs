@@ -100,7 +100,7 @@ internal static unsafe class Pixels
     }
 
     public static byte[] Resample(
-        BicubicResampler resampler,
+        PixelResampler resampler,
         PixelBuffer image,
         PixelBox box,
         int scaledWidth,
@@ -108,7 +108,7 @@ internal static unsafe class Pixels
         PixelBox window
     )
     {
-        var result = new byte[(window.Width * window.Height * 4) + BicubicResampler.RowSlack];
+        var result = new byte[(window.Width * window.Height * 4) + PixelResampler.RowSlack];
         fixed (byte* p = result)
         {
             resampler.Resample(image, box, scaledWidth, scaledHeight, window, p);

@@ -6,18 +6,18 @@ using System.Runtime.Intrinsics.X86;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Bicubic resampling of RGBX, bit-identical to Pillow: horizontally, rounded to 8 bits, then vertically. Computes only the rows and
+/// Bicubic or bilinear resampling of RGBX, bit-identical to Pillow: horizontally, rounded to 8 bits, then vertically. Computes only the rows and
 /// columns that the result needs, and uses each row while it is in cache. Not thread-safe.
 /// </summary>
-internal sealed unsafe class BicubicResampler : IDisposable
+internal sealed unsafe class PixelResampler : IDisposable
 {
     /// <summary>Rows are written in blocks of four pixels, so up to this many bytes past the end of the last one.</summary>
     public const int RowSlack = 16;
 
     private const int Block = 4;
 
-    private readonly BicubicKernel _horizontal = new(),
-        _vertical = new();
+    private readonly PixelKernel _horizontal,
+        _vertical;
     private readonly bool _vectorised;
 
     /// <summary>Row pairs after the horizontal pass: pair p is in slot p mod _slots, a power of two.</summary>
@@ -26,11 +26,15 @@ internal sealed unsafe class BicubicResampler : IDisposable
     private int _slots,
         _pairShorts;
 
-    public BicubicResampler()
-        : this(Avx2.IsSupported) { }
+    public PixelResampler(ResampleFilter filter = ResampleFilter.Bicubic)
+        : this(Avx2.IsSupported, filter) { }
 
     /// <summary>For tests: the portable path produces the same bytes.</summary>
-    internal BicubicResampler(bool vectorised) => _vectorised = vectorised;
+    internal PixelResampler(bool vectorised, ResampleFilter filter = ResampleFilter.Bicubic)
+    {
+        _vectorised = vectorised;
+        (_horizontal, _vertical) = (new PixelKernel(filter), new PixelKernel(filter));
+    }
 
     /// <summary>
     /// Resamples the box of the image to scaledWidth × scaledHeight and writes the window of that result: window.Height rows of
@@ -40,7 +44,7 @@ internal sealed unsafe class BicubicResampler : IDisposable
     {
         _horizontal.Compute(box.Width, scaledWidth, window.X, window.Width);
         _vertical.Compute(box.Height, scaledHeight, window.Y, window.Height);
-        var needed = _vertical.Groups * (BicubicKernel.GroupTaps / 2);
+        var needed = _vertical.Groups * (PixelKernel.GroupTaps / 2);
         Reserve(needed, window.Width);
 
         var ready = _vertical.First / 2;

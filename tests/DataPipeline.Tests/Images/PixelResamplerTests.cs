@@ -4,14 +4,14 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Tests.Images;
 
 [Collection(PillowGroup.Name)]
-public sealed class BicubicResamplerTests(PillowReference reference)
+public sealed class PixelResamplerTests(PillowReference reference)
 {
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void Every_byte_is_Pillows_for_every_size_and_crop(bool vectorised)
     {
-        using var resampler = new BicubicResampler(vectorised);
+        using var resampler = new PixelResampler(vectorised);
         Assert.NotEmpty(reference.Cases.Resample);
         foreach (var item in reference.Cases.Resample)
         {
@@ -27,7 +27,7 @@ public sealed class BicubicResamplerTests(PillowReference reference)
     [Fact]
     public void The_vectorised_and_the_portable_path_give_the_same_bytes()
     {
-        using BicubicResampler vectorised = new(vectorised: true),
+        using PixelResampler vectorised = new(vectorised: true),
             portable = new(vectorised: false);
         var random = new CounterRandom(1, 2, 3);
         for (var round = 0; round < 200; round++)
@@ -44,7 +44,7 @@ public sealed class BicubicResamplerTests(PillowReference reference)
     [Fact]
     public void Each_pass_is_within_one_level_of_the_defining_sum_in_double_precision()
     {
-        using var resampler = new BicubicResampler();
+        using var resampler = new PixelResampler();
         var random = new CounterRandom(4, 5, 6);
         for (var round = 0; round < 60; round++)
         {
@@ -68,16 +68,18 @@ public sealed class BicubicResamplerTests(PillowReference reference)
                 new PixelBox(0, 0, image.Width, h)
             );
             Assert.True(
-                Pixels.LargestDifference(SlowBicubic.Horizontal(Pixels.ToRgb(image), image.Width, image.Height, w), horizontal) <= 1
+                Pixels.LargestDifference(SlowResampling.Horizontal(Pixels.ToRgb(image), image.Width, image.Height, w), horizontal) <= 1
             );
-            Assert.True(Pixels.LargestDifference(SlowBicubic.Vertical(Pixels.ToRgb(image), image.Width, image.Height, h), vertical) <= 1);
+            Assert.True(
+                Pixels.LargestDifference(SlowResampling.Vertical(Pixels.ToRgb(image), image.Width, image.Height, h), vertical) <= 1
+            );
         }
     }
 
     [Fact]
     public void A_window_is_that_part_of_the_whole_result()
     {
-        using var resampler = new BicubicResampler();
+        using var resampler = new PixelResampler();
         var random = new CounterRandom(7, 8, 9);
         using var image = RandomImage(ref random, 120);
         var box = new PixelBox(0, 0, image.Width, image.Height);
@@ -92,7 +94,7 @@ public sealed class BicubicResamplerTests(PillowReference reference)
     [Fact]
     public void A_box_is_resampled_as_if_it_had_been_cut_out_first()
     {
-        using var resampler = new BicubicResampler();
+        using var resampler = new PixelResampler();
         var random = new CounterRandom(10, 11, 12);
         using var image = RandomImage(ref random, 100);
         var box = new PixelBox(1, 1, image.Width - 2, image.Height - 2);

@@ -8,19 +8,21 @@ namespace ClipTrain.DataPipeline.Images;
 /// 2^<see cref="FractionBits"/>. Bit-identical to Pillow's weights.
 /// </summary>
 /// <remarks>
-/// Keys' cubic convolution with a = −1/2 (R. Keys, IEEE Trans. ASSP 29, 1981), stretched by the scale when shrinking (antialiasing).
+/// Keys' cubic convolution with a = −1/2 (R. Keys, IEEE Trans. ASSP 29, 1981) or a triangle, stretched by the scale when shrinking
+/// (antialiasing).
 /// SIMD multiplies 16-bit values and adds neighbours, so a weight is stored as high · 2^<see cref="LowBits"/> + low, in groups of four:
 /// high 0 to 3, low 0 to 3. Starts are even, so that rows can be processed in fixed pairs; weights before and after an output pixel's
 /// own are zero. Start[i] + 4·Groups is at most five past the end of the input.
 /// </remarks>
-internal sealed class BicubicKernel
+internal sealed class PixelKernel(ResampleFilter filter)
 {
     public const int FractionBits = 22,
         LowBits = 8;
     public const int GroupTaps = 4,
         GroupShorts = 8;
-    private const double A = -0.5,
-        Radius = 2;
+    private const double A = -0.5;
+
+    private readonly double _radius = filter == ResampleFilter.Bicubic ? 2 : 1;
 
     private static readonly Vector256<double> Taps = Vector256.Create(0.0, 1, 2, 3);
 
@@ -53,7 +55,7 @@ internal sealed class BicubicKernel
     {
         var scale = (double)inputSize / outputSize;
         var stretch = Math.Max(scale, 1);
-        double support = Radius * stretch,
+        double support = _radius * stretch,
             shrink = 1 / stretch;
         var longest = 0;
         for (var i = 0; i < length; i++)
@@ -109,7 +111,8 @@ internal sealed class BicubicKernel
         for (var g = 0; g < groups.Length; g++)
         {
             var pixel = Vector256.Create((double)(start + (g * GroupTaps))) + Taps;
-            var weight = Cubic((pixel - Vector256.Create(centre) + half) * shrink);
+            var x = Vector256.Abs((pixel - Vector256.Create(centre) + half) * shrink);
+            var weight = filter == ResampleFilter.Bicubic ? Cubic(x) : Triangle(x);
             groups[g] = Vector256.ConditionalSelect(
                 Vector256.LessThan(pixel, Vector256.Create((double)end)),
                 weight,
@@ -143,9 +146,10 @@ internal sealed class BicubicKernel
         }
     }
 
+    private static Vector256<double> Triangle(Vector256<double> x) => Vector256.Max(Vector256.Create(1.0) - x, Vector256<double>.Zero);
+
     private static Vector256<double> Cubic(Vector256<double> x)
     {
-        x = Vector256.Abs(x);
         Vector256<double> one = Vector256.Create(1.0),
             two = Vector256.Create(2.0);
         var inner = (((x * (A + 2)) - Vector256.Create(A + 3)) * x * x) + one;
