@@ -66,7 +66,7 @@ internal static partial class FollowedRun
                     );
                     double[] bytes = [.. memory.Split(' ')[1..].Select(double.Parse)];
                     measured.Add((step, bytes[0] / 1e6, bytes[1] / 1e6));
-                    output.WriteLine($"step {step, 7}: {bytes[0] / 1e6:F1} MB private, {bytes[1] / 1e6:F2} MB of live objects");
+                    output.WriteLine($"step {Cell.Right(step, 7)}: {bytes[0] / 1e6:F1} MB private, {bytes[1] / 1e6:F2} MB of live objects");
                 }
             }
 
