@@ -24,10 +24,7 @@ public static class PoolMachine
         var next = message switch
         {
             PoolMessage.Offer offer => Offer(state, offer.Node, now),
-            PoolMessage.Withdraw withdraw => Remove(
-                state,
-                node => node.Offer.Node == withdraw.Node && node.Offer.Incarnation <= withdraw.Incarnation
-            ),
+            PoolMessage.Withdraw withdraw => Withdraw(state, withdraw, now),
             PoolMessage.Acquire acquire => acquire.Requests.Aggregate(state, Enqueue),
             PoolMessage.Release release => release.Attempts.Aggregate(state, GiveBack),
             PoolMessage.Tick => Tick(state, now),
@@ -39,6 +36,7 @@ public static class PoolMachine
         var mustPersist =
             !next.Leases.SequenceEqual(state.Leases)
             || !next.Queue.SequenceEqual(state.Queue)
+            || !next.Departed.SequenceEqual(state.Departed)
             || !next.Nodes.Select(node => node.Offer).SequenceEqual(state.Nodes.Select(node => node.Offer));
 
         // A tick announces every lease again: a message may have been lost, and it activates an experiment whose host died.
@@ -86,7 +84,8 @@ public static class PoolMachine
         }
 
         var known = state.Nodes.FirstOrDefault(node => node.Offer.Node == offer.Node);
-        if (known?.Offer.Incarnation > offer.Incarnation)
+        var hasLeft = state.Departed.Any(gone => gone.Node == offer.Node && gone.Incarnation >= offer.Incarnation);
+        if (known?.Offer.Incarnation > offer.Incarnation || hasLeft)
         {
             return state;
         }
@@ -109,6 +108,20 @@ public static class PoolMachine
         state = Revoke(state with { Nodes = nodes });
         return state with { MostDevices = Math.Max(state.MostDevices, state.CountDevices()) };
     }
+
+    /// <summary>Removes a node, and remembers that it left: an offer that it made before may be on the way.</summary>
+    private static PoolState Withdraw(PoolState state, PoolMessage.Withdraw withdraw, DateTimeOffset now) =>
+        Remove(
+            state with
+            {
+                Departed =
+                [
+                    .. state.Departed.Where(gone => gone.Node != withdraw.Node),
+                    new DepartedNode(withdraw.Node, withdraw.Incarnation, now),
+                ],
+            },
+            node => node.Offer.Node == withdraw.Node && node.Offer.Incarnation <= withdraw.Incarnation
+        );
 
     private static PoolState Remove(PoolState state, Func<PoolNode, bool> isGone) =>
         Revoke(state with { Nodes = [.. state.Nodes.Where(node => !isGone(node))] });
@@ -133,7 +146,14 @@ public static class PoolMachine
             };
         }
 
-        return Remove(state with { LastTick = now }, node => now - node.LastHeard >= Patience);
+        return Remove(
+            state with
+            {
+                LastTick = now,
+                Departed = [.. state.Departed.Where(gone => now - gone.Left < Patience)],
+            },
+            node => now - node.LastHeard >= Patience
+        );
     }
 
     /// <summary>Voids the leases that have lost a device.</summary>

@@ -13,6 +13,9 @@ public sealed record PoolState
     /// <summary>In natural order of their names.</summary>
     public IReadOnlyList<PoolNode> Nodes { get; init; } = [];
 
+    /// <summary>Nodes that have left a short while ago: their last offers may still arrive.</summary>
+    public IReadOnlyList<DepartedNode> Departed { get; init; } = [];
+
     /// <summary>In the order of granting.</summary>
     public IReadOnlyList<Lease> Leases { get; init; } = [];
 
@@ -49,6 +52,12 @@ public sealed record PoolNode(NodeOffer Offer, DateTimeOffset LastHeard)
 {
     internal IEnumerable<PoolDevice> Devices => Offer.Devices.Select(name => new PoolDevice(Offer.Node, name));
 }
+
+/// <summary>A process of a node that has left the pool.</summary>
+/// <param name="Node">Name of the node.</param>
+/// <param name="Incarnation">Its process; earlier ones have left, too.</param>
+/// <param name="Left">When it left.</param>
+public sealed record DepartedNode(string Node, long Incarnation, DateTimeOffset Left);
 
 /// <summary>A waiting request.</summary>
 /// <param name="Round">Requests are served in rounds, in which each experiment has one turn.</param>

@@ -224,6 +224,20 @@ public sealed class PoolMachineTests
     }
 
     [Fact]
+    public void A_late_offer_does_not_bring_a_node_back_that_has_left()
+    {
+        _pool.Send(PoolScript.Offer("a", 1));
+        _pool.Send(new PoolMessage.Withdraw("a", 1));
+
+        _pool.Send(PoolScript.Offer("a", 1));
+        Assert.Null(_pool.Acquire("e/1", 1).Lease);
+
+        // Its next process is another matter.
+        _pool.Send(PoolScript.Offer("a", 1, 2));
+        Assert.Equal(["e/1"], _pool.Holders);
+    }
+
+    [Fact]
     public void A_node_that_is_silent_is_lost_and_one_that_repeats_its_offer_is_not()
     {
         _pool.Send(PoolScript.Offer("a", 1));
