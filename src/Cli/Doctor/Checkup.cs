@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Telemetry;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Text;
@@ -25,6 +26,7 @@ public static class Checkup
                 + $"{GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30} GiB, {Vectors()}",
             null
         );
+        yield return new Finding("energy", Energy(), null);
         yield return Try("libtorch", Libtorch, "rebuild ClipTrain, or set LIBTORCH to the folder of libtorch 2.10");
         yield return Try(
             "libstdc++",
@@ -60,6 +62,19 @@ public static class Checkup
         catch (Exception error) when (error is not OutOfMemoryException)
         {
             return new Finding(component, error.Message.Split('\n')[0], fix);
+        }
+    }
+
+    /// <summary>Runs do without the counters, so their lack needs no fix.</summary>
+    private static string Energy()
+    {
+        try
+        {
+            return $"counters of {new PackageEnergy(PackageEnergy.Root).Packages} processor package(s)";
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return $"not readable, so summaries have no joules: {error.Message}";
         }
     }
 

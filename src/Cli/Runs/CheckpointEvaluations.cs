@@ -126,7 +126,12 @@ public sealed class CheckpointEvaluations(
 
     private void Take(long step, IReadOnlyList<ResultRow> rows)
     {
-        History.Add(new EvaluatedStep(step, rows, Held.Samples(step)));
+        if (!History.Add(new EvaluatedStep(step, rows, Held.Samples(step))))
+        {
+            tell(LogEventLevel.Warning, $"The evaluation of step {step} is not recorded: another process has taken over the run.");
+            return;
+        }
+
         figures(step, rows);
         if (options.BestFigure is not { } name)
         {

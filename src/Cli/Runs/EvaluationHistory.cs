@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Trainer.Runs;
 using CsvHelper;
@@ -16,24 +17,30 @@ public sealed record EvaluatedStep(long Step, IReadOnlyList<ResultRow> Results, 
 /// <summary>
 /// The figures of a run's evaluated checkpoints: <c>evaluation/evaluation.jsonl</c>, one line a step, and the same as a table,
 /// <c>evaluation.csv</c>, one row a figure. Each step occurs once, in order, however often the run resumes, rolls back or is taken over.
+/// A host that was suspended and replaced writes no more when it wakes.
 /// </summary>
 public sealed class EvaluationHistory
 {
-    private readonly string _lines,
-        _table;
+    private readonly RunFiles _files;
+    private readonly long _term;
     private readonly SortedDictionary<long, EvaluatedStep> _steps = [];
 
     /// <summary>Opens the files. Drops the steps after <paramref name="resumedStep"/>, which will be repeated.</summary>
+    /// <param name="files">The run's files. The term's ledger is open.</param>
+    /// <param name="term">Term of the host that writes.</param>
+    /// <param name="resumedStep">Step that the run continues from.</param>
     /// <exception cref="IOException">The files cannot be read or replaced.</exception>
-    public EvaluationHistory(RunFiles files, long resumedStep)
+    public EvaluationHistory(RunFiles files, long term, long resumedStep)
     {
-        (_lines, _table) = (files.EvaluationLines, files.EvaluationTable);
-        if (!File.Exists(_lines))
+        (_files, _term) = (files, term);
+        if (!File.Exists(files.EvaluationLines))
         {
             return;
         }
 
-        foreach (var line in File.ReadLines(_lines).Select(Parse).OfType<EvaluatedStep>().Where(line => line.Step <= resumedStep))
+        foreach (
+            var line in File.ReadLines(files.EvaluationLines).Select(Parse).OfType<EvaluatedStep>().Where(line => line.Step <= resumedStep)
+        )
         {
             _steps[line.Step] = line;
         }
@@ -44,23 +51,29 @@ public sealed class EvaluationHistory
     /// <summary>The evaluated steps, in order.</summary>
     public IEnumerable<EvaluatedStep> Steps => _steps.Values;
 
-    /// <summary>Adds a step, or replaces its figures.</summary>
+    /// <summary>Adds a step, or replaces its figures. Returns false if another host has taken over the run.</summary>
     /// <exception cref="IOException">The files cannot be replaced.</exception>
-    public void Add(EvaluatedStep evaluated)
+    public bool Add(EvaluatedStep evaluated)
     {
+        if (!FileRunLedger.IsNewest(_files.Ledger, _term))
+        {
+            return false;
+        }
+
         _steps[evaluated.Step] = evaluated;
         Write();
+        return true;
     }
 
     /// <summary>Replaces both files. There are few evaluations, and a killed process leaves no half line.</summary>
     private void Write()
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(_lines)!);
-        var aside = _lines + ".partial";
+        Directory.CreateDirectory(_files.Evaluation);
+        var aside = _files.EvaluationLines + ".partial";
         File.WriteAllLines(aside, Steps.Select(step => JsonSerializer.Serialize(step, TelemetryJson.OneLine)));
-        File.Move(aside, _lines, overwrite: true);
+        File.Move(aside, _files.EvaluationLines, overwrite: true);
 
-        aside = _table + ".partial";
+        aside = _files.EvaluationTable + ".partial";
         using (var csv = CsvWriter.ToFile(aside, new CsvWriterOptions { NewLine = "\n" }))
         {
             Row(csv, ["step", "samples", "set", "task", "metric", "value", "low", "high"]);
@@ -73,7 +86,7 @@ public sealed class EvaluationHistory
             }
         }
 
-        File.Move(aside, _table, overwrite: true);
+        File.Move(aside, _files.EvaluationTable, overwrite: true);
     }
 
     private static void Row(CsvWriter csv, IEnumerable<object?> fields)

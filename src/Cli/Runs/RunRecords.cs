@@ -21,6 +21,7 @@ public sealed class RunRecords : IRunRecords
     private readonly RunAlerting? _alerting;
     private readonly TensorBoardWriter? _evaluationBoard;
     private readonly CheckpointEvaluations? _evaluations;
+    private readonly RunEnergy? _energy;
     private readonly RunObserver _observer;
     private bool _isDisposed;
 
@@ -80,7 +81,7 @@ public sealed class RunRecords : IRunRecords
                     _evaluationBoard?.Write(step, rows.Select(row => ($"{row.Set}/{row.Task} {row.Metric}".Replace(' ', '_'), row.Value)))
             )
             {
-                History = new EvaluationHistory(run.Files, StartStep),
+                History = new EvaluationHistory(run.Files, term, StartStep),
             };
         }
 
@@ -89,6 +90,7 @@ public sealed class RunRecords : IRunRecords
             Alerts = _alerting,
             Evaluations = _evaluations,
         };
+        _energy = RunEnergy.Start(run.Files, term, PackageEnergy.Root, TimeProvider.System);
         _view.Start(run.TotalSteps, StartStep);
         _observer.Write(Untold());
     }
@@ -130,6 +132,7 @@ public sealed class RunRecords : IRunRecords
         }
 
         _isDisposed = true;
+        _energy?.Dispose();
         _evaluations?.Dispose();
         Traces.Dispose();
         _evaluationBoard?.Dispose();

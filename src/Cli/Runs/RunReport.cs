@@ -49,6 +49,7 @@ public static class RunReport
             Steps = state.Step,
             Samples = state.Samples,
             Seconds = state.TrainingSeconds,
+            Joules = RunEnergy.Total(files),
             ImagesPerSecond = state.Samples / Math.Max(state.TrainingSeconds, 1e-9),
             FinalLoss = MetricsFile.LossAt(files.Metrics, state.Step),
         };

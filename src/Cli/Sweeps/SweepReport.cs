@@ -9,6 +9,9 @@ namespace ClipTrain.Cli.Sweeps;
 /// <summary>Output of a sweep: results.csv, the laws fitted to it, and the report.</summary>
 internal static class SweepReport
 {
+    /// <summary>The figure of a trial's energy, where the system tells it.</summary>
+    private const string Joules = "joules";
+
     public static void Write(OpenedSweep opened)
     {
         var (sweep, folder, trials) = (opened.Sweep, opened.Folder, opened.Trials);
@@ -85,12 +88,14 @@ internal static class SweepReport
         );
     }
 
-    private static ReportTable Results(OpenedSweep opened) =>
-        new(
+    private static ReportTable Results(OpenedSweep opened)
+    {
+        string[] energy = opened.Trials.Any(trial => opened.Folder.Read(trial.Id).Figures.ContainsKey(Joules)) ? [Joules] : [];
+        return new(
             "Trials",
             $"{opened.Trials.Count(trial => opened.Folder.Read(trial.Id).IsSettled)} of {opened.Trials.Count} have ended; they took "
                 + $"{Readable.Number(opened.Trials.Sum(trial => opened.Folder.Read(trial.Id).CoreSeconds) / 3600)} core hours",
-            ["trial", "state", "choices", "parameters", "samples", "FLOPs", "error", "core seconds"],
+            ["trial", "state", "choices", "parameters", "samples", "FLOPs", "error", "core seconds", .. energy],
             [
                 .. from trial in opened.Trials
                 let record = opened.Folder.Read(trial.Id)
@@ -104,7 +109,9 @@ internal static class SweepReport
                         trial.Resolved.Flops is { } flops ? Readable.Number(flops) : "",
                         SweepResults.Error(opened.Sweep, record) is { } error ? Readable.Number(error) : "",
                         Readable.Number(record.CoreSeconds),
+                        .. energy.Select(name => record.Figures.TryGetValue(name, out var used) ? Readable.Number(used) : ""),
                     ],
             ]
         );
+    }
 }

@@ -10,7 +10,7 @@ internal static class TrialFigures
     private const string IntervalSuffix = "_interval";
 
     /// <summary>
-    /// Loss, seconds, images a second, and each evaluation metric, such as heldout.image_to_text.r1, with the bounds of
+    /// Loss, seconds, images a second, joules where known, and each evaluation metric, such as heldout.image_to_text.r1, with the bounds of
     /// its interval; null if there is no summary yet.
     /// </summary>
     public static IReadOnlyDictionary<string, double>? Read(RunFiles run)
@@ -27,6 +27,11 @@ internal static class TrialFigures
             ["seconds"] = Number(summary["seconds"]),
             ["images_per_second"] = Number(summary["images_per_second"]),
         };
+        if (summary["joules"] is { } joules)
+        {
+            figures["joules"] = Number(joules);
+        }
+
         Add(figures, "", summary["eval"] as JsonObject);
         return figures;
     }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
@@ -21,6 +22,10 @@ public sealed record RunSummary
 
     /// <summary>Wall-clock training time in seconds.</summary>
     public required double Seconds { get; init; }
+
+    /// <summary>Energy that the hosts' processor packages used while they hosted the run; null where unknown.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? Joules { get; init; }
 
     /// <summary>Mean rate over all workers and <see cref="Seconds"/>.</summary>
     public required double ImagesPerSecond { get; init; }

@@ -91,6 +91,23 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
             .Where(entry => entry.After is null);
     }
 
+    /// <summary>The terms whose activations opened a ledger, in order.</summary>
+    public static IEnumerable<long> Terms(string directory) =>
+        !Directory.Exists(directory)
+            ? []
+            : Directory
+                .EnumerateFiles(directory, "*.jsonl")
+                .Select(path =>
+                    long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var term)
+                        ? term
+                        : 0
+                )
+                .Where(term => term > 0)
+                .Order();
+
+    /// <summary>True unless an activation of a later term has taken over the run. A host asks before it replaces a file.</summary>
+    public static bool IsNewest(string directory, long term) => Terms(directory).LastOrDefault() <= term;
+
     /// <exception cref="LedgerFencedException">Another activation has taken over the run. The entries are ignored.</exception>
     public Task AppendAsync(IReadOnlyList<LedgerEntry> entries)
     {
@@ -108,22 +125,9 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
     private static string PathOf(string directory, long term) =>
         Path.Combine(directory, term.ToString("D6", CultureInfo.InvariantCulture) + ".jsonl");
 
-    private static IEnumerable<long> Segments(string directory) =>
-        !Directory.Exists(directory)
-            ? []
-            : Directory
-                .EnumerateFiles(directory, "*.jsonl")
-                .Select(path =>
-                    long.TryParse(Path.GetFileNameWithoutExtension(path), NumberStyles.None, CultureInfo.InvariantCulture, out var term)
-                        ? term
-                        : 0
-                )
-                .Where(term => term > 0)
-                .Order();
-
     /// <summary>The newest segment up to a term with a complete first line; 0 if there is none.</summary>
     private static long LastBegun(string directory, long upTo) =>
-        Segments(directory).LastOrDefault(segment => segment <= upTo && SealOf(directory, segment) is not null);
+        Terms(directory).LastOrDefault(segment => segment <= upTo && SealOf(directory, segment) is not null);
 
     private static LedgerSeal? SealOf(string directory, long term) =>
         LedgerFile.Scan(PathOf(directory, term)).Select(line => line.Entry.After).FirstOrDefault();
@@ -133,7 +137,7 @@ public sealed class FileRunLedger : IRunLedger, IDisposable
         using var lines = new MemoryStream();
         LedgerFile.Write(lines, entries);
         _segment.Append(lines.GetBuffer().AsSpan(0, (int)lines.Length));
-        if (Segments(_directory).Last() > _term)
+        if (!IsNewest(_directory, _term))
         {
             throw new LedgerFencedException(_term);
         }

@@ -76,6 +76,9 @@ public sealed record RunFiles(string Directory)
     /// <summary>The same as a table, one row a figure.</summary>
     public string EvaluationTable => Path.Combine(Directory, "evaluation.csv");
 
+    /// <summary>Folder of the energy that each term's host used.</summary>
+    public string Energy => Path.Combine(Directory, "energy");
+
     /// <summary>Folder of the TensorBoard event files.</summary>
     public string TensorBoard => Path.Combine(Directory, "tensorboard");
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Options;
@@ -97,6 +98,28 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     }
 
     [Fact]
+    public void A_host_that_another_one_replaced_meanwhile_neither_records_its_evaluation_nor_replaces_the_best_checkpoint()
+    {
+        using (
+            var evaluations = Evaluations(
+                (_, output) =>
+                {
+                    FileRunLedger.Open(_files.Ledger, term: 2).Dispose();
+                    return Task.FromResult(Measured(output, 0.5));
+                }
+            )
+        )
+        {
+            Checkpoint(10, "x");
+            evaluations.Offer(10);
+        }
+
+        Assert.Empty(_figures);
+        Assert.False(Directory.Exists(Path.Combine(_folder.Path, "best")));
+        Assert.Contains(_messages, message => message.Contains("step 10 is not recorded", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Failures_are_logged()
     {
         using (var evaluations = Evaluations((_, _) => Task.FromResult((4, "Evaluation set 'birds': birds.parquet does not exist"))))
@@ -129,7 +152,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
             (step, rows) => _figures.Add((step, rows[0].Value))
         )
         {
-            History = new EvaluationHistory(_files, resumedStep: 0),
+            History = new EvaluationHistory(_files, term: 1, resumedStep: 0),
         };
 
     private string Checkpoint(long step, string content)
