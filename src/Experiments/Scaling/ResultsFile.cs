@@ -22,6 +22,9 @@ public sealed record ResultColumns(string X, string Y)
 
     /// <summary>Column of seeds: rows that differ only in it are one trial; null if each row is a trial.</summary>
     public string? Seed { get; init; }
+
+    /// <summary>Column of curves: rows with one value are points of one trial; null if there are none.</summary>
+    public string? Curve { get; init; }
 }
 
 /// <summary>Reads a results table: CSV with a header.</summary>
@@ -72,6 +75,7 @@ public static class ResultsFile
                     Unique = Number("--unique"),
                     Group = Text("--group") ?? "",
                     Seed = Text("--seed"),
+                    Curve = Text("--curve"),
                 }
             );
 
@@ -93,6 +97,7 @@ public static class ResultsFile
             ("--unique", columns.Unique),
             ("--group", columns.Group),
             ("--seed", columns.Seed),
+            ("--curve", columns.Curve),
         ];
 
     private static int Place(string path, List<string> header, string option, string column) =>
