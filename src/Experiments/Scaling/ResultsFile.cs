@@ -127,7 +127,7 @@ public static class ResultsFile
         if (most < FewestPoints)
         {
             throw new ExperimentException(
-                $"{path}: has {most switch { 0 => "no rows", 1 => "one point", _ => "two points, which always lie on a line" }}"
+                $"{path}: has {(most, columns.Curve) switch { (0, _) => "no rows", (1, null) => "one point", (_, null) => "two points, which always lie on a line", (1, _) => "one trial", _ => "two trials" }}"
                     + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs at least three."
             );
         }
