@@ -126,8 +126,16 @@ public static class ResultsFile
         var most = points.Count == 0 ? 0 : points.Max(sample => sample.TrialCount);
         if (most < FewestPoints)
         {
+            var few = (most, columns.Curve) switch
+            {
+                (0, _) => "no rows",
+                (1, null) => "one point",
+                (_, null) => "two points, which always lie on a line",
+                (1, _) => "one trial",
+                _ => "two trials",
+            };
             throw new ExperimentException(
-                $"{path}: has {(most, columns.Curve) switch { (0, _) => "no rows", (1, null) => "one point", (_, null) => "two points, which always lie on a line", (1, _) => "one trial", _ => "two trials" }}"
+                $"{path}: has {few}"
                     + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs at least three."
             );
         }
