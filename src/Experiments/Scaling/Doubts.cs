@@ -16,13 +16,14 @@ internal static class Doubts
         var independent = sample.HasCurves ? "trials" : "points";
         if (sample.TrialCount < 5)
         {
-            yield return $"{sample.TrialCount} {independent}: intervals are wide, because so few {independent} cannot separate the law from noise.";
+            yield return $"{sample.TrialCount} {independent}: intervals are wide, because so few "
+                + $"{independent} cannot separate the law from noise.";
         }
 
         if (sample.HasCurves)
         {
-            yield return "points within a trial are not the ends of shorter trials: while the learning rate has not decayed, they are worse. "
-                + "Intervals count trials, not points.";
+            yield return "points within a trial are not the ends of shorter trials: while the learning rate has not decayed, they are "
+                + "worse. Intervals count trials, not points.";
         }
 
         if (
