@@ -73,6 +73,62 @@ public sealed class SweepTests : IDisposable
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_curve_gives_a_row_for_each_evaluated_step_and_needs_an_evaluation_while_training()
+    {
+        const string sweep = """
+            name: curve
+            base: run.yaml
+            axes: [{ training.steps: [8, 12, 16] }]
+            metric: seen.loss
+            curve: true
+            """;
+        File.WriteAllText(_corpus.PathOf("curve.yaml"), sweep);
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "plan", "curve.yaml");
+        Assert.Equal(2, exit);
+        Assert.Contains(
+            "curve.yaml: curve needs trials that are evaluated while they train. Set evaluation.every_steps, in run.yaml or under set.",
+            output,
+            StringComparison.Ordinal
+        );
+
+        File.WriteAllText(
+            _corpus.PathOf("curve.yaml"),
+            sweep
+                + "\nset: { cluster: { workers: 1, threads_per_worker: 1 }, evaluation.every_steps: 1, "
+                + "checkpoint: { every_steps: 4, keep: 10 } }\n"
+        );
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "curve.yaml", "--cores", "1");
+        Assert.True(exit == 0, output);
+        Assert.Contains("points within a trial are not the ends of shorter trials", output, StringComparison.Ordinal);
+
+        // Evaluation may skip checkpoints, but never the end of a trial.
+        var rows = File.ReadAllLines(_corpus.PathOf("sweeps", "curve", "results.csv")).Select(row => row.Split(',')).ToList();
+        var (samples, step, curve) = (rows[0].IndexOf("data"), rows[0].IndexOf("step"), rows[0].IndexOf("curve"));
+        foreach (var trial in rows.Skip(1).GroupBy(row => row[curve], StringComparer.Ordinal))
+        {
+            Assert.Equal($"training.steps: {trial.Last()[step]}", trial.Key);
+            Assert.True(trial.Count() > 1);
+            Assert.All(trial, row => Assert.Equal($"{row[step]}0", row[samples]));
+        }
+
+        Assert.Equal(3, Trials("curve").Count);
+        (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            ["scaling", "fit", "sweeps/curve/results.csv", "--law", "power", "--curve", "curve", "-o", "law"]
+        );
+        Assert.True(exit == 0, output);
+        Assert.Equal(LawOf("sweeps", "curve"), LawOf("law"));
+    }
+
+    private string LawOf(params string[] folder) =>
+        JsonDocument
+            .Parse(File.ReadAllText(_corpus.PathOf([.. folder, "laws.json"])))
+            .RootElement.EnumerateArray()
+            .First(law => law.GetProperty("law").GetString() == "power")
+            .GetProperty("parameters")
+            .GetRawText();
+
     private void Write(string name) =>
         File.WriteAllText(
             _corpus.PathOf($"{name}.yaml"),

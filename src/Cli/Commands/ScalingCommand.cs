@@ -31,6 +31,7 @@ public static class ScalingCommand
         var unique = Optional("--unique", "Column of unique samples, for the law of repeated data.");
         var group = Optional("--group", "Column to group by; each group is fitted separately.");
         var seed = Optional("--seed", "Column of the seed; rows that differ only in it are repeats of one trial.");
+        var curve = Optional("--curve", "Column of the curve; rows with one value are points of one trial, of any seed.");
         var output = new Option<string>("--output", "-o")
         {
             Description = "Output folder for laws.json, laws.csv, report.html and the data that predict needs.",
@@ -47,6 +48,7 @@ public static class ScalingCommand
             unique,
             group,
             seed,
+            curve,
             output,
         };
         command.SetAction(parsed =>
@@ -58,6 +60,7 @@ public static class ScalingCommand
                 Unique = parsed.GetValue(unique),
                 Group = parsed.GetValue(group),
                 Seed = parsed.GetValue(seed),
+                Curve = parsed.GetValue(curve),
             };
             var chosen = parsed.GetRequiredValue(law);
             var observations = ResultsFile.Read(parsed.GetRequiredValue(results), columns);

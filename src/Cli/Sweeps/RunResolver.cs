@@ -26,6 +26,14 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
                 Name = "trial",
                 Output = new OutputOptions { Tensorboard = false },
             };
+            if (sweep.Curve && options.Evaluation.EverySteps == 0)
+            {
+                throw new ExperimentException(
+                    $"{sweep.Path}: curve needs trials that are evaluated while they train. Set evaluation.every_steps, in {sweep.Base} or "
+                        + "under set."
+                );
+            }
+
             var objective = options.Training.Objective;
             var (parameters, unique) = (ObjectiveCost.Parameters(options.Model, objective), Samples(options));
             return new ResolvedTrial(ConfigWriter.Write(options))

@@ -27,7 +27,7 @@ internal static class SweepReport
             return;
         }
 
-        var title = new ReportTitle(sweep.Name, "training FLOPs", sweep.Metric == "loss" ? "loss" : $"1 - {sweep.Metric}");
+        var title = new ReportTitle(sweep.Name, "training FLOPs", sweep.ErrorName);
         var result = Fit(observations);
         ReportTable[] tables = [.. Predicted(opened), .. EfficiencyTable.Of(opened), Results(opened)];
         if (result.Laws.Count > 0)

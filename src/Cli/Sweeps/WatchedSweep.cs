@@ -62,7 +62,7 @@ internal sealed class WatchedSweep(string directory)
         return new SweepView(
             sweep.Name,
             "training FLOPs",
-            sweep.Metric == "loss" ? "loss" : $"1 - {sweep.Metric}",
+            sweep.ErrorName,
             [
                 .. opened.Trials.Select(
                     (trial, i) =>

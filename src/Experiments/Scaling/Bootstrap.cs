@@ -4,7 +4,7 @@ namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
 /// Residual bootstrap of a law's coordinates. The trials are kept and their deviations from the law are redistributed, those of a
-/// trial's seeds together and with a random sign, because small designs degenerate when trials are drawn with replacement. Deviations
+/// trial's seeds and of its curve's points together and with a random sign, because small designs degenerate when trials are drawn with replacement. Deviations
 /// are scaled for the fitted coordinates, and by sqrt(df/χ²) for the uncertainty of their size, which gives t intervals rather than
 /// normal ones (Davison and Hinkley 1997).
 /// </summary>
@@ -80,26 +80,42 @@ internal static class Bootstrap
         return logY;
     }
 
-    /// <summary>Means of the trials, and the deviations of all seeds from them.</summary>
-    private static (double[] Means, double[] Noise, int Df) Noise(Sample whole)
+    /// <summary>Means of the points over the seeds, and the deviations of the runs from them.</summary>
+    private static (double[] Means, double[][] OfRuns, int Df) Noise(Sample whole)
     {
-        var trials = Enumerable.Range(0, whole.Count).GroupBy(row => whole.Trials[row]).OrderBy(rows => rows.Key).ToList();
-        double[] means = [.. trials.Select(rows => rows.Average(row => whole.LogY[row]))];
-        var scale = Math.Sqrt((double)whole.Count / (whole.Count - whole.TrialCount));
+        var rows = Enumerable.Range(0, whole.Count);
+        double[] means =
+        [
+            .. rows.GroupBy(row => whole.Points[row]).OrderBy(point => point.Key).Select(point => point.Average(row => whole.LogY[row])),
+        ];
+        var df = whole.RunCount - whole.TrialCount;
+        var scale = Math.Sqrt((double)whole.RunCount / df);
         return (
             means,
             [
-                .. trials
-                    .Where(rows => rows.Skip(1).Any())
-                    .SelectMany(rows => rows)
-                    .Select(row => scale * (whole.LogY[row] - means[whole.Trials[row]])),
+                .. rows.GroupBy(row => whole.Trials[row])
+                    .OrderBy(trial => trial.Key)
+                    .Select(trial => trial.GroupBy(row => whole.Runs[row]).ToList())
+                    .Where(runs => runs.Count > 1)
+                    .SelectMany(runs => runs)
+                    .Select(run => run.Select(row => scale * (whole.LogY[row] - means[whole.Points[row]])).ToArray()),
             ],
-            whole.Count - whole.TrialCount
+            df
         );
     }
 
-    private static Sample WithNoise(Sample whole, double[] means, double[] noise, double spread, Random random) =>
-        whole.WithLogY([
-            .. Enumerable.Range(0, whole.Count).Select(row => means[whole.Trials[row]] + (spread * noise[random.Next(noise.Length)])),
+    private static Sample WithNoise(Sample whole, double[] means, double[][] noise, double spread, Random random)
+    {
+        double[][] sources = [.. Enumerable.Range(0, whole.RunCount).Select(_ => noise[random.Next(noise.Length)])];
+        var used = new int[sources.Length];
+        return whole.WithLogY([
+            .. Enumerable
+                .Range(0, whole.Count)
+                .Select(row =>
+                {
+                    var (run, source) = (whole.Runs[row], sources[whole.Runs[row]]);
+                    return means[whole.Points[row]] + (spread * source[used[run]++ % source.Length]);
+                }),
         ]);
+    }
 }

@@ -13,9 +13,17 @@ internal static class Doubts
             yield return $"x spans {Text(decades)} decades; an exponent measured over less than one decade extrapolates poorly.";
         }
 
+        var independent = sample.HasCurves ? "trials" : "points";
         if (sample.TrialCount < 5)
         {
-            yield return $"{sample.TrialCount} points: intervals are wide, because so few points cannot separate the law from noise.";
+            yield return $"{sample.TrialCount} {independent}: intervals are wide, because so few "
+                + $"{independent} cannot separate the law from noise.";
+        }
+
+        if (sample.HasCurves)
+        {
+            yield return "points within a trial are not the ends of shorter trials: while the learning rate has not decayed, they are "
+                + "worse. Intervals count trials, not points.";
         }
 
         if (

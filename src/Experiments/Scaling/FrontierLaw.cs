@@ -66,7 +66,12 @@ public sealed class FrontierLaw(string name, Func<Sample, IReadOnlyList<(int Row
     {
         var means = sample.MeanOverSeeds();
         var chosen = choose(means);
-        return Sample.Of(chosen.Select(point => new Observation(Math.Exp(point.LogX), Math.Exp(means.LogY[point.Row]))));
+        return Sample.Of(
+            chosen.Select(point => new Observation(Math.Exp(point.LogX), Math.Exp(means.LogY[point.Row]))
+            {
+                Curve = $"{means.Trials[point.Row]}",
+            })
+        );
     }
 
     private static double Turns(Sample s, int a, int b, int c) =>

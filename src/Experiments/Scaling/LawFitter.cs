@@ -63,8 +63,10 @@ public static class LawFitter
         var drawn = Bootstrap.Draws(law, sample, selected, at, draws);
         double[][] named = [.. drawn.Select(law.Named)];
         var residuals = law.Residuals(selected, at);
-        var (n, k) = (selected.Count, law.Coordinates + 1);
-        var deviance = n * Math.Log(Math.Max(residuals.Sum(r => r * r) / n, 1e-30));
+
+        // The points of a curve say little more than one of them.
+        var (n, k) = (selected.HasCurves ? selected.TrialCount : selected.Count, law.Coordinates + 1);
+        var deviance = n * Math.Log(Math.Max(residuals.Average(r => r * r), 1e-30));
         var isParametric = law is ParametricLaw;
         return new LawFit
         {
@@ -80,14 +82,17 @@ public static class LawFitter
             Aic = deviance + (2 * k),
             Bic = deviance + (k * Math.Log(n)),
             HeldoutError = HeldOutError(law, selected),
-            Points = n,
+            Points = selected.Count,
             At = at,
             Draws = law is IsoFlopLaw ? named : drawn,
             Deviations = [.. Bootstrap.Deviations(law, selected, at).OfTrials.SelectMany(trial => trial)],
             Range = (sample.LogX[0], sample.LogX[^1]),
             Centre = isParametric ? (sample.LogParams!.Average(), sample.LogData!.Average()) : default,
             LogCost = isParametric ? LogCost(sample) : null,
-            Selected = [.. Enumerable.Range(0, n).Select(row => new Point(Math.Exp(selected.LogX[row]), Math.Exp(selected.LogY[row])))],
+            Selected =
+            [
+                .. Enumerable.Range(0, selected.Count).Select(row => new Point(Math.Exp(selected.LogX[row]), Math.Exp(selected.LogY[row]))),
+            ],
         };
     }
 
@@ -126,7 +131,7 @@ public static class LawFitter
         var trials = Enumerable
             .Range(0, sample.Count)
             .GroupBy(row => sample.Trials[row])
-            .OrderBy(rows => sample.LogX[rows.First()])
+            .OrderBy(rows => sample.LogX[rows.Last()])
             .ToList();
         int[] kept = [.. trials.SkipLast(heldOut).SelectMany(rows => rows).Order()],
             left = [.. trials.TakeLast(heldOut).SelectMany(rows => rows)];

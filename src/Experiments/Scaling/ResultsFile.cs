@@ -22,6 +22,9 @@ public sealed record ResultColumns(string X, string Y)
 
     /// <summary>Column of seeds: rows that differ only in it are one trial; null if each row is a trial.</summary>
     public string? Seed { get; init; }
+
+    /// <summary>Column of curves: rows with one value are points of one trial; null if there are none.</summary>
+    public string? Curve { get; init; }
 }
 
 /// <summary>Reads a results table: CSV with a header.</summary>
@@ -72,6 +75,7 @@ public static class ResultsFile
                     Unique = Number("--unique"),
                     Group = Text("--group") ?? "",
                     Seed = Text("--seed"),
+                    Curve = Text("--curve"),
                 }
             );
 
@@ -93,6 +97,7 @@ public static class ResultsFile
             ("--unique", columns.Unique),
             ("--group", columns.Group),
             ("--seed", columns.Seed),
+            ("--curve", columns.Curve),
         ];
 
     private static int Place(string path, List<string> header, string option, string column) =>
@@ -121,8 +126,16 @@ public static class ResultsFile
         var most = points.Count == 0 ? 0 : points.Max(sample => sample.TrialCount);
         if (most < FewestPoints)
         {
+            var few = (most, columns.Curve) switch
+            {
+                (0, _) => "no rows",
+                (1, null) => "one point",
+                (_, null) => "two points, which always lie on a line",
+                (1, _) => "one trial",
+                _ => "two trials",
+            };
             throw new ExperimentException(
-                $"{path}: has {most switch { 0 => "no rows", 1 => "one point", _ => "two points, which always lie on a line" }}"
+                $"{path}: has {few}"
                     + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs at least three."
             );
         }

@@ -14,9 +14,12 @@ public sealed record FittedRate(double LogFactor, double Exponent)
     /// <exception cref="ExperimentException">The table has no rates, or fewer than two model sizes.</exception>
     public static FittedRate Read(string results)
     {
-        // Read rates as x and errors as y, as for laws.
-        var rows = ResultsFile.Read(results, new ResultColumns(Rate, "error") { Params = "params" });
-        var best = rows.GroupBy(row => row.Params!.Value)
+        // Read rates as x and errors as y, as for laws. The last row of a trial is its end.
+        var best = ResultsFile
+            .Read(results, new ResultColumns(Rate, "error") { Params = "params", Curve = "trial" })
+            .GroupBy(row => row.Curve, StringComparer.Ordinal)
+            .Select(trial => trial.Last())
+            .GroupBy(row => row.Params!.Value)
             .Select(size =>
                 (
                     LogSize: Math.Log(size.Key),

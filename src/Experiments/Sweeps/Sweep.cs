@@ -47,6 +47,9 @@ public sealed record EfficiencyAxis(string Axis, string Reference, IReadOnlyList
 /// <summary>A sweep file.</summary>
 public sealed record Sweep
 {
+    /// <summary>The metric of sweeps that name none.</summary>
+    public const string TrainingLoss = "loss";
+
     /// <summary>The file.</summary>
     public required string Path { get; init; }
 
@@ -67,8 +70,14 @@ public sealed record Sweep
     /// <summary>Combinations to exclude.</summary>
     public IReadOnlyList<IReadOnlyList<KeyValuePair<string, string>>> Exclude { get; init; } = [];
 
-    /// <summary>The figure whose distance from 1 is the error, such as heldout-vendor.image_to_text.r1; or loss.</summary>
-    public string Metric { get; init; } = "loss";
+    /// <summary>
+    /// The figure whose distance from 1 is the error, such as heldout-vendor.image_to_text.r1; or a loss, which is the error: that of
+    /// training, or a split's, such as heldout-vendor.loss.
+    /// </summary>
+    public string Metric { get; init; } = TrainingLoss;
+
+    /// <summary>True if every evaluated step of a trial is a result, not only its end.</summary>
+    public bool Curve { get; init; }
 
     /// <summary>Number of cores per trial.</summary>
     public int Cores { get; init; } = 1;
@@ -82,6 +91,12 @@ public sealed record Sweep
     public HeldOut? Predict { get; init; }
 
     public EfficiencyAxis? Efficiency { get; init; }
+
+    /// <summary>What the error is, for the axis of a chart.</summary>
+    public string ErrorName => IsLoss ? Metric : $"1 - {Metric}";
+
+    /// <summary>True if the metric itself is the error.</summary>
+    public bool IsLoss => Metric == TrainingLoss || Metric.EndsWith(".loss", StringComparison.Ordinal);
 
     /// <summary>The sweep's folder.</summary>
     public string Folder { get; init; } = "";

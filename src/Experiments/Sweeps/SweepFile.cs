@@ -20,6 +20,7 @@ public static class SweepFile
         "learning_rate",
         "exclude",
         "metric",
+        "curve",
         "cores",
         "retries",
         "fail_fast",
@@ -81,7 +82,7 @@ public static class SweepFile
             throw root.Error("axes", $"two axes are named {twice.Key}; rename one of them");
         }
 
-        return new Sweep
+        var sweep = new Sweep
         {
             Path = path,
             Name = name,
@@ -92,13 +93,22 @@ public static class SweepFile
             Budget = budget,
             Rate = root.Node("learning_rate") is null ? null : RateOf(root.Inner("learning_rate")),
             Exclude = [.. root.Sections("exclude").Select(section => section.Pairs())],
-            Metric = root.Node("metric") is null ? "loss" : root.Text("metric"),
+            Metric = root.Node("metric") is null ? Sweep.TrainingLoss : root.Text("metric"),
+            Curve = root.Node("curve") is not null && root.Flag("curve"),
             Cores = root.Whole("cores", 1, least: 1),
             Retries = root.Whole("retries", 1, least: 0),
             FailFast = root.Node("fail_fast") is not null && root.Flag("fail_fast"),
             Predict = root.Node("predict") is null ? null : PredictOf(root.Inner("predict")),
-            Efficiency = root.Node("efficiency") is null ? null : EfficiencyOf(root, root.Inner("efficiency"), axes),
+            Efficiency = root.Node("efficiency") is null ? null : EfficiencyOf(root.Inner("efficiency"), axes),
         };
+        return sweep is { IsLoss: true, Efficiency: not null }
+                ? throw root.Error("efficiency", "compares samples for the same accuracy; name an accuracy as the metric")
+            : sweep is { Curve: true, Metric: Sweep.TrainingLoss }
+                ? throw root.Error(
+                    "curve",
+                    "needs a figure of the evaluation as the metric, such as heldout.loss; loss is that of training"
+                )
+            : sweep;
     }
 
     private static SweepAxis SweepAxisOf(Section axis)
@@ -180,14 +190,9 @@ public static class SweepFile
             : throw predict.Error("law", $"must be one of {string.Join(", ", Laws.Names.Where(name => name != "isoflop"))}");
     }
 
-    private static EfficiencyAxis EfficiencyOf(Section root, Section efficiency, List<SweepAxis> axes)
+    private static EfficiencyAxis EfficiencyOf(Section efficiency, List<SweepAxis> axes)
     {
         efficiency.Allow(["axis", "reference", "accuracy"]);
-        if (root.Node("metric") is null || root.Text("metric") == "loss")
-        {
-            throw root.Error("efficiency", "compares samples for the same accuracy; name an accuracy as the metric");
-        }
-
         var (name, reference) = (efficiency.Text("axis"), efficiency.Text("reference"));
         var axis =
             axes.Find(axis => axis.Name == name)

@@ -71,6 +71,9 @@ public sealed class SweepFolder(string path)
     /// <summary>Folder of the trials' runs.</summary>
     public string Trials => System.IO.Path.Combine(path, "trials");
 
+    /// <summary>Table of the figures that a trial's run has measured by step.</summary>
+    public string Evaluation(string id) => System.IO.Path.Combine(Trials, id, "evaluation.csv");
+
     /// <summary>Configuration file of a trial.</summary>
     public string Config(string id) => System.IO.Path.Combine(path, "configs", $"{id}.yaml");
 

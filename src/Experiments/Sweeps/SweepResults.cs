@@ -6,24 +6,35 @@ using CsvHelper;
 namespace ClipTrain.Experiments.Sweeps;
 
 /// <summary>
-/// Results of a sweep as a table: one row per trial with its axes, cost and figures. Laws can be fitted to it like to any other table.
+/// Results of a sweep as a table: one row per trial, or per evaluated step of a trial, with its axes, cost and figures. Laws can be
+/// fitted to it like to any other table.
 /// </summary>
 public static class SweepResults
 {
-    private static readonly string[] Fixed = ["trial", "state", "params", "data", "unique", "compute", "error", "core_seconds"];
+    private const string Seed = "seed";
+
+    private static readonly string[] Ends = ["trial", "state", "params", "data", "unique", "compute", "error", "core_seconds"],
+        Curves = [.. Ends, "step", "curve"];
 
     /// <summary>Writes results.csv with the trials that ended with a result. Diverged trials have no error.</summary>
     public static void Write(Sweep sweep, SweepFolder folder, IReadOnlyList<Trial> trials)
     {
-        var ended = trials.Select(trial => (Trial: trial, Record: folder.Read(trial.Id))).Where(row => row.Record.IsSettled).ToList();
+        var columns = sweep.Curve ? Curves : Ends;
+        var ended = (
+            from trial in trials
+            let record = folder.Read(trial.Id)
+            where record.IsSettled
+            from point in TrialPoint.Of(sweep, folder, trial, record)
+            select (Trial: trial, Record: record, Point: point)
+        ).ToList();
         var axes = trials
             .SelectMany(trial => trial.Labels)
             .Select(label => label.Key)
             .Distinct(StringComparer.Ordinal)
-            .Except(Fixed, StringComparer.Ordinal)
+            .Except(columns, StringComparer.Ordinal)
             .ToList();
         var figures = ended
-            .SelectMany(row => row.Record.Figures.Keys)
+            .SelectMany(row => row.Point.Figures.Keys)
             .Distinct(StringComparer.Ordinal)
             .Except(axes, StringComparer.Ordinal)
             .ToList();
@@ -31,21 +42,22 @@ public static class SweepResults
         var aside = folder.Results + ".tmp";
         using (var csv = CsvWriter.ToFile(aside, new CsvWriterOptions { NewLine = "\n" }))
         {
-            Row([.. Fixed, .. axes, .. figures]);
-            foreach (var (trial, record) in ended)
+            Row([.. columns, .. axes, .. figures]);
+            foreach (var (trial, record, point) in ended)
             {
                 var labels = trial.Labels.ToDictionary(StringComparer.Ordinal);
                 Row([
                     trial.Id,
                     record.State.ToString().ToLowerInvariant(),
                     Text(trial.Resolved.Parameters),
-                    Text(trial.Resolved.Samples),
-                    Text(Unique(trial)),
-                    Text(trial.Resolved.Flops),
-                    Text(Error(sweep, record)),
-                    Text(record.CoreSeconds),
+                    Text(point.Samples),
+                    Text(Unique(trial, point)),
+                    Text(point.Flops),
+                    Text(Error(sweep, record, point)),
+                    point.IsEnd ? Text(record.CoreSeconds) : "",
+                    .. sweep.Curve ? [Text(point.Step), CurveOf(trial)] : Array.Empty<string>(),
                     .. axes.Select(axis => labels.GetValueOrDefault(axis, "")),
-                    .. figures.Select(figure => record.Figures.TryGetValue(figure, out var value) ? Text(value) : ""),
+                    .. figures.Select(figure => point.Figures.TryGetValue(figure, out var value) ? Text(value) : ""),
                 ]);
             }
 
@@ -70,14 +82,17 @@ public static class SweepResults
             .. from trial in trials
             where trial.IsHeldOut == isHeldOut
             let record = folder.Read(trial.Id)
-            where record.State == TrialState.Done && Error(sweep, record) is > 0 && trial.Resolved.Flops is not null
-            select new Observation(trial.Resolved.Flops!.Value, Error(sweep, record)!.Value)
+            where record.State == TrialState.Done
+            from point in TrialPoint.Of(sweep, folder, trial, record)
+            where Error(sweep, record, point) is > 0 && point.Flops is not null
+            select new Observation(point.Flops!.Value, Error(sweep, record, point)!.Value)
             {
                 Params = trial.Resolved.Parameters,
-                Data = trial.Resolved.Samples,
-                Unique = Unique(trial),
+                Data = point.Samples,
+                Unique = Unique(trial, point),
                 Group = GroupOf(sweep, trial),
-                Seed = Label(trial, "seed"),
+                Seed = Label(trial, Seed),
+                Curve = sweep.Curve ? CurveOf(trial) : null,
             },
         ];
 
@@ -93,35 +108,36 @@ public static class SweepResults
             where error is not null
             select new EfficiencyPoint(
                 Label(trial, sweep.Efficiency!.Axis)!,
-                Label(trial, "seed") ?? "",
+                Label(trial, Seed) ?? "",
                 trial.Resolved.Samples!.Value,
                 1 - error.Value
             ),
         ];
 
-    /// <summary>A trial's error; null if it has none.</summary>
+    /// <summary>A trial's error at its end; null if it has none.</summary>
     /// <exception cref="ExperimentException">The sweep's metric is not one of the figures.</exception>
-    public static double? Error(Sweep sweep, TrialRecord record)
-    {
-        if (record.State != TrialState.Done)
-        {
-            return null;
-        }
+    public static double? Error(Sweep sweep, TrialRecord record) =>
+        record.State == TrialState.Done ? Error(sweep, $"trial {record.Id}", record.Figures) : null;
 
-        return record.Figures.TryGetValue(sweep.Metric, out var value)
-            ? sweep.Metric == "loss"
+    private static double? Error(Sweep sweep, TrialRecord record, TrialPoint point) =>
+        point.IsEnd ? Error(sweep, record) : Error(sweep, $"step {point.Step} of trial {record.Id}", point.Figures);
+
+    private static double Error(Sweep sweep, string of, IReadOnlyDictionary<string, double> figures) =>
+        figures.TryGetValue(sweep.Metric, out var value)
+            ? sweep.IsLoss
                 ? value
                 : 1 - value
             : throw new ExperimentException(
-                $"{sweep.Path}: metric is {sweep.Metric}, which is not one of the figures of trial {record.Id}: "
-                    + $"{string.Join(", ", record.Figures.Keys)}."
+                $"{sweep.Path}: metric is {sweep.Metric}, which is not one of the figures of {of}: {string.Join(", ", figures.Keys)}."
             );
-    }
+
+    /// <summary>A trial's curve: its choices without the seed, so that its seeds share it.</summary>
+    private static string CurveOf(Trial trial) => Expansion.Text(trial.Labels.Where(label => label.Key != Seed));
 
     private static string? Label(Trial trial, string axis) => trial.Labels.FirstOrDefault(label => label.Key == axis).Value;
 
-    private static long? Unique(Trial trial) =>
-        trial.Resolved is { Unique: { } unique, Samples: { } samples } ? Math.Min(unique, samples) : null;
+    private static long? Unique(Trial trial, TrialPoint point) =>
+        trial.Resolved.Unique is { } unique && point.Samples is { } samples ? Math.Min(unique, samples) : null;
 
     private static string Text(IFormattable? number) => number?.ToString(format: null, CultureInfo.InvariantCulture) ?? "";
 }

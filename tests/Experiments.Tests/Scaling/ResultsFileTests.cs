@@ -45,6 +45,16 @@ public sealed class ResultsFileTests : IDisposable
     }
 
     [Fact]
+    public void The_points_of_two_curves_are_two_trials()
+    {
+        File.WriteAllText(_path, "compute,error,curve\n1,2,a\n2,1.6,a\n1,2.1,b\n4,1.2,b\n");
+        var error = Assert.Throws<ExperimentException>(() =>
+            ResultsFile.Read(_path, new ResultColumns("compute", "error") { Curve = "curve" })
+        );
+        Assert.Equal($"{_path}: has two trials; a law needs at least three.", error.Message);
+    }
+
+    [Fact]
     public void A_law_that_is_asked_for_and_cannot_be_told_is_refused_in_words()
     {
         File.WriteAllText(_path, "compute,error\n1,2\n2,1.5\n3,1.2\n");

@@ -1,3 +1,4 @@
+using ClipTrain.Experiments.Scaling;
 using ClipTrain.Experiments.Sweeps;
 
 namespace ClipTrain.Experiments.Tests.Sweeps;
@@ -114,6 +115,64 @@ public sealed class SweepRunnerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_curve_adds_the_evaluated_steps_of_each_trial_to_the_results()
+    {
+        const string body = "axes: [{ width: [8, 16] }]\nseeds: [1, 2]\nmetric: heldout.loss\ncurve: true\n";
+        var (sweep, trials) = (_text.Read(body), _text.Plan(body));
+        foreach (var trial in trials)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(_text.Folder.Evaluation(trial.Id))!);
+            File.WriteAllText(
+                _text.Folder.Evaluation(trial.Id),
+                """
+                step,samples,set,task,metric,value,low,high
+                4,16,heldout,retrieval,loss,3,2.5,3.5
+                4,16,heldout,retrieval image_to_text,r1,0.25,,
+                10,40,heldout,retrieval,loss,2.1,2,2.2
+
+                """
+            );
+        }
+
+        await RunAsync(body, new FakeRunner { Answer = Done(("heldout.loss", 2)) }, cores: 1);
+        SweepResults.Write(sweep, _text.Folder, trials);
+        var lines = File.ReadAllLines(_text.Folder.Results);
+        Assert.Equal(
+            "trial,state,params,data,unique,compute,error,core_seconds,step,curve,width,seed,"
+                + "heldout.loss,heldout.loss_low,heldout.loss_high,heldout.image_to_text.r1",
+            lines[0]
+        );
+        Assert.Equal(9, lines.Length);
+        Assert.Equal($"{trials[0].Id},done,64,16,16,61440,3,,4,width: 8,8,1,3,2.5,3.5,0.25", lines[1]);
+        Assert.StartsWith($"{trials[0].Id},done,64,40,40,153600,2,", lines[2], StringComparison.Ordinal);
+        Assert.EndsWith(",10,width: 8,8,1,2,,,", lines[2], StringComparison.Ordinal);
+
+        var rows = SweepResults.Observations(sweep, _text.Folder, trials, isHeldOut: false);
+        Assert.Equal(8, rows.Count);
+        Assert.Equal(2, Sample.Of(rows).TrialCount);
+    }
+
+    [Fact]
+    public async Task A_step_without_the_metric_is_named()
+    {
+        const string body = "axes: [{ width: [8] }]\nmetric: heldout.loss\ncurve: true\n";
+        var trials = _text.Plan(body);
+        var file = _text.Folder.Evaluation(trials[0].Id);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, "step,samples,set,task,metric,value,low,high\n4,16,other,zero_shot,top1,0.5,,\n");
+        await RunAsync(body, new FakeRunner { Answer = Done(("heldout.loss", 2)) }, cores: 1);
+        Assert.EndsWith(
+            $"metric is heldout.loss, which is not one of the figures of step 4 of trial {trials[0].Id}: other.top1.",
+            Assert.Throws<ExperimentException>(() => SweepResults.Write(_text.Read(body), _text.Folder, trials)).Message,
+            StringComparison.Ordinal
+        );
+
+        File.AppendAllText(file, "5,16,oth");
+        var damaged = Assert.Throws<ExperimentException>(() => SweepResults.Write(_text.Read(body), _text.Folder, trials));
+        Assert.Contains($"{file}:3: this is not a figure", damaged.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_metric_that_is_no_figure_is_named_with_those_that_are()
     {
         const string wrong = "axes: [{ width: [8] }]\nmetric: acuracy\n";
@@ -151,8 +210,10 @@ public sealed class SweepRunnerTests : IDisposable
         );
     }
 
-    private static TrialEnd Done(double accuracy) =>
-        new TrialEnd.Done(new Dictionary<string, double>(StringComparer.Ordinal) { ["accuracy"] = accuracy });
+    private static TrialEnd Done(double accuracy) => Done(("accuracy", accuracy));
+
+    private static TrialEnd Done((string Name, double Value) figure) =>
+        new TrialEnd.Done(new Dictionary<string, double>(StringComparer.Ordinal) { [figure.Name] = figure.Value });
 
     /// <summary>Runs trials that end on demand, or at once with a given result.</summary>
     private sealed class FakeRunner : ITrialRunner

@@ -56,6 +56,9 @@ public sealed class TrialPlannerTests : IDisposable
         "reference is b, but the choices of kind are a"
     )]
     [InlineData("efficiency: { axis: kind, reference: a }\naxes: [{ kind: [a] }]", "name an accuracy as the metric")]
+    [InlineData("efficiency: { axis: kind, reference: a }\naxes: [{ kind: [a] }]\nmetric: heldout.loss", "name an accuracy as the metric")]
+    [InlineData("curve: true\naxes: [{ kind: [a] }]", ":3: curve needs a figure of the evaluation as the metric")]
+    [InlineData("curve: often\nmetric: heldout.loss\naxes: [{ kind: [a] }]", ":3: curve")]
     public void A_comparison_that_cannot_be_made_is_an_error(string body, string message) =>
         Assert.Contains(message, Assert.Throws<ExperimentException>(() => _text.Read(body)).Message, StringComparison.Ordinal);
 
@@ -88,7 +91,10 @@ public sealed class TrialPlannerTests : IDisposable
     public void The_rate_follows_a_law_through_the_best_rates_of_smaller_models()
     {
         var results = Path.Combine(Path.GetDirectoryName(_text.File)!, "small.csv");
-        File.WriteAllText(results, "params,training.learning_rate,error\n16,0.4,0.5\n16,0.1,0.9\n64,0.4,0.8\n64,0.2,0.4\n");
+        File.WriteAllText(
+            results,
+            "trial,params,training.learning_rate,error\na,16,0.4,0.5\nb,16,0.1,0.9\nc,64,0.4,0.8\nd,64,0.2,0.9\nd,64,0.2,0.4\n"
+        );
         var trials = _text.Plan($"axes: [{{ width: [16] }}]\nlearning_rate: {{ rule: fitted, results: {results} }}\n");
         Assert.Contains("training.learning_rate: 0.1\n", trials[0].Resolved.Config, StringComparison.Ordinal);
     }
