@@ -4,9 +4,9 @@ namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
 /// Residual bootstrap of a law's coordinates. The trials are kept and their deviations from the law are redistributed, those of a
-/// trial's seeds and of its curve's points together and with a random sign, because small designs degenerate when trials are drawn with replacement. Deviations
-/// are scaled for the fitted coordinates, and by sqrt(df/χ²) for the uncertainty of their size, which gives t intervals rather than
-/// normal ones (Davison and Hinkley 1997).
+/// trial's seeds and of its curve's points together and with a random sign, because small designs degenerate when trials are drawn with
+/// replacement. Deviations are scaled for the fitted coordinates, and by sqrt(df/χ²) for the uncertainty of their size, which gives t
+/// intervals rather than normal ones (Davison and Hinkley 1997).
 /// </summary>
 internal static class Bootstrap
 {

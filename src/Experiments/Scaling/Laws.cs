@@ -79,8 +79,8 @@ public static class Laws
         var needed = law.Coordinates + 1;
         if (selected.TrialCount < needed)
         {
-            return $"{Count(selected.TrialCount, sample.HasCurves ? "trials" : "points")} cannot determine its {law.Coordinates} parameters: "
-                + $"it needs at least {needed}";
+            return $"{Count(selected.TrialCount, sample.HasCurves ? "trials" : "points")} cannot determine its {law.Coordinates} "
+                + $"parameters: it needs at least {needed}";
         }
 
         return law is CurveLaw && Distinct(selected.LogX) < Math.Max(2, law.Coordinates)
