@@ -85,23 +85,22 @@ internal sealed partial class ProgramRun : IDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>Completes when the program has printed a text.</summary>
-    public Task Printed(string text)
+    /// <summary>Completes when the program has printed a text; a failure shows what it printed instead.</summary>
+    public async Task Printed(string text)
     {
+        var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             if (_output.ToString().Contains(text, StringComparison.Ordinal))
             {
-                seen.SetResult();
-            }
-            else
-            {
-                _awaited.Add((text, seen));
+                return;
             }
 
-            return seen.Task.WaitAsync(Limit);
+            _awaited.Add((text, seen));
         }
+
+        await Task.WhenAny(seen.Task, _process.WaitForExitAsync(), Task.Delay(Limit));
+        Assert.True(seen.Task.IsCompleted, $"The program {State} without printing '{text}'. It printed:\n{Output}");
     }
 
     /// <summary>Sends SIGUSR1, which .NET's PosixSignal does not define.</summary>
@@ -171,6 +170,8 @@ internal sealed partial class ProgramRun : IDisposable
 
         _process.Dispose();
     }
+
+    private string State => _process.HasExited ? $"ended with exit code {_process.ExitCode}" : $"ran for {Limit.TotalMinutes} minutes";
 
     private static void Kill(int process) => _ = Kill(process, 9);
 

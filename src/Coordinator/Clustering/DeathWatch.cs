@@ -1,4 +1,5 @@
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
 using Microsoft.Extensions.Logging;
 
 namespace ClipTrain.Coordinator.Clustering;
@@ -20,7 +21,7 @@ internal sealed partial class DeathWatch(
 
     private readonly string _locks = Path.Combine(identity.Directory, "locks");
     private readonly CancellationTokenSource _stop = new();
-    private FileStream? _mine;
+    private FileLock? _mine;
     private Thread? _watch;
 
     public void Participate(ISiloLifecycle lifecycle)
@@ -35,7 +36,7 @@ internal sealed partial class DeathWatch(
         try
         {
             Directory.CreateDirectory(_locks);
-            _mine = new FileStream(PathOf(self.SiloAddress), FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+            _mine = FileLock.TryTake(PathOf(self.SiloAddress), []);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -118,10 +119,9 @@ internal sealed partial class DeathWatch(
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-            return true;
+            return File.Exists(path) && !FileLock.IsHeld(path);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (IOException)
         {
             return false;
         }

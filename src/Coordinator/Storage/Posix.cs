@@ -6,12 +6,16 @@ namespace ClipTrain.Coordinator.Storage;
 /// <summary>The calls of libc that .NET lacks.</summary>
 internal static partial class Posix
 {
-    /// <summary>Error of a lock that another process holds; .NET reports it as <see cref="Exception.HResult"/>.</summary>
-    public const int WouldBlock = 11;
-
     private const int SigTerm = 15;
-    private const int ReadOnly = 0;
-    private const int FileExists = 17,
+    private const int ReadOnlyClosedOnExecute = 0x80000;
+    private const int GetLock = 36,
+        SetLock = 37;
+    private const short WriteLock = 1,
+        Unlocked = 2;
+    private const int NotFound = 2,
+        WouldBlock = 11,
+        Denied = 13,
+        FileExists = 17,
         InvalidArgument = 22,
         NoSuchCall = 38,
         NotSupported = 95;
@@ -25,10 +29,34 @@ internal static partial class Posix
     /// <exception cref="IOException">The path cannot be opened.</exception>
     public static SafeFileHandle OpenUnlocked(string path)
     {
-        var descriptor = Open(path, ReadOnly);
-        return descriptor >= 0
-            ? new SafeFileHandle(descriptor, ownsHandle: true)
-            : throw new IOException($"{path}: cannot be opened (errno {Marshal.GetLastPInvokeError()}).");
+        var descriptor = Open(path, ReadOnlyClosedOnExecute);
+        if (descriptor >= 0)
+        {
+            return new SafeFileHandle(descriptor, ownsHandle: true);
+        }
+
+        var error = Marshal.GetLastPInvokeError();
+        throw error == NotFound
+            ? new FileNotFoundException($"{path}: not found.", path)
+            : new IOException($"{path}: cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.");
+    }
+
+    /// <summary>
+    /// Locks a byte of a file, which need not have it, for the holder of the handle: an "open file description lock" of fcntl. True as
+    /// well on a file system without locks.
+    /// </summary>
+    /// <returns>False if another handle has the lock.</returns>
+    public static bool TryLock(SafeFileHandle file, long at)
+    {
+        var range = new LockRange(WriteLock, at);
+        return Control(file, SetLock, ref range) == 0 || Marshal.GetLastPInvokeError() is not (WouldBlock or Denied);
+    }
+
+    /// <summary>True if another handle has locked a byte of a file.</summary>
+    public static bool IsLocked(SafeFileHandle file, long at)
+    {
+        var range = new LockRange(WriteLock, at);
+        return Control(file, GetLock, ref range) == 0 && range.Type != Unlocked;
     }
 
     /// <summary>Flushes the entries of a directory, without which a rename in it may be lost after a power cut.</summary>
@@ -85,6 +113,9 @@ internal static partial class Posix
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);
 
+    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
+    private static partial int Control(SafeFileHandle descriptor, int command, ref LockRange range);
+
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(SafeFileHandle descriptor);
 
@@ -93,4 +124,15 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int RenameAt(int fromDirectory, string from, int toDirectory, string to, uint flags);
+
+    /// <summary><c>struct flock</c> of 64-bit Linux, for one byte counted from the start of the file.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct LockRange(short type, long at)
+    {
+        public short Type = type;
+        public short Whence;
+        public long Start = at;
+        public long Length = 1;
+        public int ProcessId;
+    }
 }

@@ -11,40 +11,30 @@ public sealed class RunLock : IDisposable
 {
     private static readonly TimeSpan Retry = TimeSpan.FromSeconds(1);
 
-    private readonly FileStream _file;
+    private readonly FileLock _lock;
 
-    private RunLock(FileStream file) => _file = file;
+    private RunLock(FileLock @lock) => _lock = @lock;
 
     /// <param name="path">The lock file, usually coordinator.lock in the run directory. Its folder must exist.</param>
     /// <param name="time">Clock for the time in the file.</param>
     /// <exception cref="CoordinatorStartException">Another coordinator holds the run; the message names it.</exception>
     public static RunLock Acquire(string path, TimeProvider time)
     {
-        FileStream file;
-        try
+        while (true)
         {
-            file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-        }
-        catch (IOException error) when (error.HResult == Posix.WouldBlock)
-        {
-            throw new CoordinatorStartException(
-                $"{path} is held by another coordinator of this run: process {Owner(path)}. End that one first.",
-                error
-            );
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw Unusable(path, error);
-        }
+            if (TryAcquire(path, time) is { } taken)
+            {
+                return taken;
+            }
 
-        var text = string.Create(
-            CultureInfo.InvariantCulture,
-            $"{Environment.ProcessId} on {Environment.MachineName} since {time.GetUtcNow():yyyy-MM-dd HH:mm:ss} UTC\n"
-        );
-        file.SetLength(0);
-        file.Write(Encoding.UTF8.GetBytes(text));
-        file.Flush();
-        return new RunLock(file);
+            if (FileLock.ReadText(path) is { } owner)
+            {
+                throw new CoordinatorStartException(
+                    $"{path} is held by another coordinator of this run: process {Encoding.UTF8.GetString(owner).TrimEnd()}. End that "
+                        + "one first."
+                );
+            }
+        }
     }
 
     /// <summary>True while another process holds the lock.</summary>
@@ -53,18 +43,9 @@ public sealed class RunLock : IDisposable
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-            return false;
+            return Directory.Exists(path) ? throw Unusable(path, cause: null) : FileLock.IsHeld(path);
         }
-        catch (FileNotFoundException)
-        {
-            return false;
-        }
-        catch (IOException error) when (error.HResult == Posix.WouldBlock)
-        {
-            return true;
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (IOException error)
         {
             throw Unusable(path, error);
         }
@@ -79,33 +60,40 @@ public sealed class RunLock : IDisposable
     {
         while (!until.IsCompleted)
         {
-            try
+            if (TryAcquire(path, time) is { } taken)
             {
-                return Acquire(path, time);
+                return taken;
             }
-            catch (CoordinatorStartException)
-            {
-                await Task.WhenAny(until, Task.Delay(Retry, time));
-            }
+
+            await Task.WhenAny(until, Task.Delay(Retry, time));
         }
 
         return null;
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose() => _lock.Dispose();
 
-    private static CoordinatorStartException Unusable(string path, Exception error) =>
+    private static RunLock? TryAcquire(string path, TimeProvider time)
+    {
+        var text = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Environment.ProcessId} on {Environment.MachineName} since {time.GetUtcNow():yyyy-MM-dd HH:mm:ss} UTC\n"
+        );
+        try
+        {
+            return FileLock.TryTake(path, Encoding.UTF8.GetBytes(text)) is { } taken ? new RunLock(taken) : null;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Unusable(path, error);
+        }
+    }
+
+    private static CoordinatorStartException Unusable(string path, Exception? cause) =>
         new(
             Directory.Exists(path)
                 ? $"{path} is a folder, but must be the lock file of the run. Remove the folder."
-                : $"{path}, the lock file of the run, cannot be opened: {error.Message}",
-            error
+                : $"{path}, the lock file of the run, cannot be opened: {cause?.Message}",
+            cause
         );
-
-    private static string Owner(string path)
-    {
-        using var handle = Posix.OpenUnlocked(path);
-        var text = new byte[256];
-        return Encoding.UTF8.GetString(text, 0, RandomAccess.Read(handle, text, fileOffset: 0)).TrimEnd();
-    }
 }

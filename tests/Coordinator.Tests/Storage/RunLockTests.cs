@@ -47,6 +47,63 @@ public sealed class RunLockTests : IDisposable
     }
 
     [Fact]
+    public async Task Whoever_looks_is_not_in_the_way_of_whoever_acquires()
+    {
+        File.WriteAllText(Path, "4711 on elsewhere since 1999-01-01 00:00:00 UTC\n");
+        using var stop = new CancellationTokenSource();
+        var looks = Enumerable.Range(0, 2).Select(_ => Task.Factory.StartNew(Look, TaskCreationOptions.LongRunning)).ToArray();
+        for (var i = 0; i < 2000; i++)
+        {
+            RunLock.Acquire(Path, _time).Dispose();
+        }
+
+        await stop.CancelAsync();
+        await Task.WhenAll(looks);
+
+        void Look()
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                _ = RunLock.IsHeld(Path);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Of_many_that_acquire_at_once_one_does_and_the_others_name_it()
+    {
+        for (var round = 0; round < 100; round++)
+        {
+            File.WriteAllText(Path, "4711 on elsewhere since 1999-01-01 00:00:00 UTC\n");
+            using var start = new Barrier(4);
+            var all = await Task.WhenAll(
+                Enumerable.Range(0, 4).Select(_ => Task.Factory.StartNew(() => Contend(start), TaskCreationOptions.LongRunning))
+            );
+            Assert.Single(all, answer => answer is null);
+            Assert.All(
+                all.OfType<string>(),
+                answer => Assert.Contains($"process {Environment.ProcessId} on", answer, StringComparison.Ordinal)
+            );
+        }
+
+        string? Contend(Barrier start)
+        {
+            start.SignalAndWait();
+            try
+            {
+                using var taken = RunLock.Acquire(Path, _time);
+                start.SignalAndWait();
+                return null;
+            }
+            catch (CoordinatorStartException refused)
+            {
+                start.SignalAndWait();
+                return refused.Message;
+            }
+        }
+    }
+
+    [Fact]
     public void A_lock_that_is_a_folder_is_named()
     {
         Directory.CreateDirectory(Path);
