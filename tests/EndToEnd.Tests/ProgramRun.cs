@@ -14,7 +14,7 @@ internal sealed partial class ProgramRun : IDisposable
     private readonly Process _process;
     private readonly ProcessMark _mark = new();
     private readonly StringBuilder _output = new();
-    private readonly List<(string Text, TaskCompletionSource Seen)> _awaited = [];
+    private readonly List<(Func<string, bool> IsPrinted, TaskCompletionSource Seen)> _awaited = [];
     private readonly Lock _lock = new();
 
     private ProgramRun(string folder, string[] command)
@@ -86,17 +86,22 @@ internal sealed partial class ProgramRun : IDisposable
     }
 
     /// <summary>Completes when the program has printed a text; a failure shows what it printed instead.</summary>
-    public async Task Printed(string text)
+    /// <param name="text">Part of a line.</param>
+    /// <param name="after">Text that comes before it.</param>
+    public async Task Printed(string text, string after = "")
     {
+        bool IsPrinted(string output) =>
+            output.IndexOf(after, StringComparison.Ordinal) is >= 0 and var from
+            && output.IndexOf(text, from, StringComparison.Ordinal) >= 0;
         var seen = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_lock)
         {
-            if (_output.ToString().Contains(text, StringComparison.Ordinal))
+            if (IsPrinted(_output.ToString()))
             {
                 return;
             }
 
-            _awaited.Add((text, seen));
+            _awaited.Add((IsPrinted, seen));
         }
 
         await Task.WhenAny(seen.Task, _process.WaitForExitAsync(), Task.Delay(Limit));
@@ -113,6 +118,9 @@ internal sealed partial class ProgramRun : IDisposable
 
     /// <summary>Kills one of the run's worker processes.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
+
+    /// <summary>Kills the coordinator that a script has started.</summary>
+    public void KillCoordinator() => Kill(_mark.Find("coordinator").Single(id => ProcessMark.ArgumentsOf(id)[0] == "dotnet"));
 
     /// <summary>
     /// Aborts one of the run's worker processes, as an uncaught C++ exception does. .NET handles the first signal
@@ -188,7 +196,8 @@ internal sealed partial class ProgramRun : IDisposable
         lock (_lock)
         {
             _output.AppendLine(line);
-            foreach (var (_, seen) in _awaited.Where(awaited => line.Contains(awaited.Text, StringComparison.Ordinal)))
+            var output = _awaited.Count == 0 ? "" : _output.ToString();
+            foreach (var (_, seen) in _awaited.Where(awaited => awaited.IsPrinted(output)))
             {
                 seen.TrySetResult();
             }

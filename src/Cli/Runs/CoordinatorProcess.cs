@@ -121,8 +121,9 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
     /// signals of the terminal, and stays until the run has stopped in case its coordinator dies on the way.</param>
     public async Task<int> StandByAsync(bool leavesOnSignal)
     {
-        // Nobody reads the output of a standby.
+        // Nobody reads the output of a standby that a coordinator started.
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
+        await using var follower = leavesOnSignal ? FollowLog() : null;
         await using var log = OpenLog(console);
         var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
         await using var node = Node(host, log);
@@ -142,6 +143,12 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         using var @lock = await RunLock.WaitAsync(run.Files.CoordinatorLock, TimeProvider.System, host.Concluded);
         node?.Start();
         return await ServeAsync(silo, host, node, standby);
+    }
+
+    private LogFollower FollowLog()
+    {
+        Console.WriteLine("Another process of this machine hosts the run. This one stands by and shows the run's log.");
+        return LogFollower.Start(run.Files.Log, Console.Out, TimeProvider.System);
     }
 
     private Logger OpenLog(IAnsiConsole console) =>

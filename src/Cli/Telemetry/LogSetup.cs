@@ -1,10 +1,13 @@
 using System.Globalization;
+using System.Text;
+using ClipTrain.Coordinator.Storage;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
 using Serilog.Formatting;
 using Serilog.Formatting.Compact;
 using Serilog.Formatting.Display;
+using Serilog.Sinks.File;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
@@ -12,6 +15,8 @@ namespace ClipTrain.Cli.Telemetry;
 /// <summary>Factory of the program's logger.</summary>
 public static class LogSetup
 {
+    private static readonly AppendHook s_appended = new();
+
     /// <summary>Creates a logger that writes to a console and, for a run, to a file.</summary>
     /// <param name="console">Console for the log lines. The progress display must use the same one, so that its panel
     /// and log lines do not overwrite each other.</param>
@@ -32,16 +37,27 @@ public static class LogSetup
             configuration.WriteTo.File(
                 new LogFormatter("{Timestamp:yyyy-MM-dd HH:mm:ss.fff zzz} {Level:u3} {Message:lj}{NewLine}{Exception}"),
                 logFile,
-                fileSizeLimitBytes: null
+                fileSizeLimitBytes: null,
+                hooks: s_appended
             );
         }
 
         if (jsonFile is not null)
         {
-            configuration.WriteTo.File(new RenderedCompactJsonFormatter(), jsonFile, fileSizeLimitBytes: null);
+            configuration.WriteTo.File(new RenderedCompactJsonFormatter(), jsonFile, fileSizeLimitBytes: null, hooks: s_appended);
         }
 
         return configuration.CreateLogger();
+    }
+
+    /// <summary>A run's standby has the log open while its coordinator writes, and goes on after it in a takeover.</summary>
+    private sealed class AppendHook : FileLifecycleHooks
+    {
+        public override Stream OnFileOpened(string path, Stream underlyingStream, Encoding encoding)
+        {
+            underlyingStream.Dispose();
+            return SharedLogFile.Open(path);
+        }
     }
 }
 

@@ -7,7 +7,11 @@ namespace ClipTrain.Coordinator.Storage;
 internal static partial class Posix
 {
     private const int SigTerm = 15;
-    private const int ReadOnlyClosedOnExecute = 0x80000;
+    private const int CloseOnExecute = 0x80000,
+        WriteOnly = 1,
+        Create = 0x40,
+        Append = 0x400;
+    private const int ReadableByAll = 0x1A4;
     private const int GetLock = 36,
         SetLock = 37;
     private const short WriteLock = 1,
@@ -27,19 +31,11 @@ internal static partial class Posix
 
     /// <summary>Opens a file or directory for reading without the lock that .NET takes on every file.</summary>
     /// <exception cref="IOException">The path cannot be opened.</exception>
-    public static SafeFileHandle OpenUnlocked(string path)
-    {
-        var descriptor = Open(path, ReadOnlyClosedOnExecute);
-        if (descriptor >= 0)
-        {
-            return new SafeFileHandle(descriptor, ownsHandle: true);
-        }
+    public static SafeFileHandle OpenUnlocked(string path) => Open(path, CloseOnExecute);
 
-        var error = Marshal.GetLastPInvokeError();
-        throw error == NotFound
-            ? new FileNotFoundException($"{path}: not found.", path)
-            : new IOException($"{path}: cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.");
-    }
+    /// <summary>Opens a file, which is created if necessary, so that each write goes to its end, whoever else has written.</summary>
+    /// <exception cref="IOException">The path cannot be opened.</exception>
+    public static SafeFileHandle OpenToAppend(string path) => Open(path, CloseOnExecute | WriteOnly | Create | Append);
 
     /// <summary>
     /// Locks a byte of a file, which need not have it, for the holder of the handle: an "open file description lock" of fcntl. True as
@@ -107,11 +103,25 @@ internal static partial class Posix
             : throw new IOException($"{one} and {other} cannot be exchanged: {Marshal.GetPInvokeErrorMessage(error)}.");
     }
 
+    private static SafeFileHandle Open(string path, int flags)
+    {
+        var descriptor = Open(path, flags, ReadableByAll);
+        if (descriptor >= 0)
+        {
+            return new SafeFileHandle(descriptor, ownsHandle: true);
+        }
+
+        var error = Marshal.GetLastPInvokeError();
+        throw error == NotFound
+            ? new FileNotFoundException($"{path}: not found.", path)
+            : new IOException($"{path}: cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.");
+    }
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int Kill(int processId, int signal);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Open(string path, int flags);
+    private static partial int Open(string path, int flags, int mode);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Control(SafeFileHandle descriptor, int command, ref LockRange range);

@@ -1,7 +1,7 @@
 namespace ClipTrain.Monitoring.Series;
 
 /// <summary>A text file that another process appends to or replaces.</summary>
-internal sealed class TailedFile(string path)
+public sealed class TailedFile(string path)
 {
     /// <summary>Number of last bytes that identify the file.</summary>
     private const int MarkLength = 256;

@@ -57,6 +57,23 @@ public sealed class LogSetupTests : IDisposable
     }
 
     [Fact]
+    public void Two_processes_that_log_in_turn_keep_every_line()
+    {
+        var (path, json) = (_folder.File("run.log"), _folder.File("run.log.jsonl"));
+        using (var host = LogSetup.Create(Consoles.Plain(TextWriter.Null), path, jsonFile: json))
+        using (var standby = LogSetup.Create(Consoles.Plain(TextWriter.Null), path, jsonFile: json))
+        {
+            for (var i = 0; i < 4; i++)
+            {
+                (i % 2 == 0 ? host : standby).Information("line {Number}", i);
+            }
+        }
+
+        Assert.Equal("0123", string.Concat(File.ReadAllLines(path).Select(line => line[^1])));
+        Assert.Equal("0123", string.Concat(File.ReadAllLines(json).Select(line => (int)JsonNode.Parse(line)!["Number"]!)));
+    }
+
+    [Fact]
     public void Long_lines_are_not_wrapped_in_a_pipe()
     {
         using var output = new StringWriter();

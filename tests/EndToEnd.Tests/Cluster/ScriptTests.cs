@@ -29,6 +29,19 @@ public sealed class ScriptTests : IDisposable
     }
 
     [Fact]
+    public async Task The_ssh_script_shows_the_run_also_when_the_standby_has_taken_it_over()
+    {
+        using var run = Ssh("cluster.workers=3", "training.steps=100000");
+        await run.Printed("step 3/");
+        await run.StandsBy(_home.Corpus.PathOf("runs", "tiny"));
+        run.KillCoordinator();
+        await run.Printed(" loss ", after: "resuming training at step");
+        run.Signal(PosixSignal.SIGTERM);
+        run.AssertExit(143);
+        _home.Record.AssertWhole();
+    }
+
+    [Fact]
     public async Task The_slurm_job_queues_again_at_its_time_limit_and_then_goes_on()
     {
         StandInForSlurm();
