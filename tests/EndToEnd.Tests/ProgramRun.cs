@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.EndToEnd.Tests;
 
@@ -145,6 +146,24 @@ internal sealed partial class ProgramRun : IDisposable
         }
     }
 
+    /// <summary>Suspends the standby, which holds its connections but answers nobody.</summary>
+    public void SuspendStandby() => SignalStandby(19);
+
+    public void ResumeStandby() => SignalStandby(18);
+
+    /// <summary>Completes when a process hosts a run or is about to.</summary>
+    public async Task Locks(string runDirectory)
+    {
+        for (
+            var start = TimeProvider.System.GetTimestamp();
+            !RunLock.IsHeld(Path.Combine(runDirectory, "coordinator.lock"));
+            await Task.Delay(Pause)
+        )
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"No coordinator has locked the run.\n{Output}");
+        }
+    }
+
     /// <summary>Completes when a run's cluster has the given number of coordinator processes, including standbys.</summary>
     public async Task StandsBy(string runDirectory, int processes = 2)
     {
@@ -180,6 +199,14 @@ internal sealed partial class ProgramRun : IDisposable
     }
 
     private string State => _process.HasExited ? $"ended with exit code {_process.ExitCode}" : $"ran for {Limit.TotalMinutes} minutes";
+
+    private void SignalStandby(int signal)
+    {
+        foreach (var standby in _mark.Find("standby"))
+        {
+            Assert.Equal(0, Kill(standby, signal));
+        }
+    }
 
     private static void Kill(int process) => _ = Kill(process, 9);
 

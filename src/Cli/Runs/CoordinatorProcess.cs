@@ -82,11 +82,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
         var from = Begin(isContinued, log);
         Tell(from, log);
-        var host = new RunHost(run, AnsiConsole.Console, log, isStandby: false)
-        {
-            StopExitCode = () => signals.ExitCode,
-            OpensPage = hosting.OpensPage,
-        };
+        var host = new RunHost(run, AnsiConsole.Console, log) { StopExitCode = () => signals.ExitCode, OpensPage = hosting.OpensPage };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
 
@@ -96,6 +92,20 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         await using var silo = await CoordinatorSilo.StartAsync(Silo("coordinator"), host, loggers, TimeProvider.System);
         var start = new RunStart(run.Spec(ManagedWorkers), from, isContinued);
         await GrainCalls.RepeatAsync(() => silo.Run.StartAsync(start), StartPatience, TimeProvider.System);
+        if (!host.Opened.IsCompleted)
+        {
+            // The standby took the run over from a dead coordinator while this one, which replaces it, started.
+            @lock.Dispose();
+            host.MayTakeOver = true;
+            int? exit;
+            await using (FollowLog())
+            {
+                exit = await EndWithoutTakeoverAsync(silo, host, leavesOnSignal: true);
+            }
+
+            return exit ?? await TakeOverAsync(new Parts(silo, host, node, standby), log);
+        }
+
         if (!hosting.StartsWorkers)
         {
             log.Information(
@@ -105,7 +115,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             );
         }
 
-        return await ServeAsync(silo, host, node, standby);
+        return await ServeAsync(new Parts(silo, host, node, standby));
     }
 
     /// <summary>
@@ -125,37 +135,38 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(TextWriter.Null) });
         await using var follower = leavesOnSignal ? FollowLog() : null;
         await using var log = OpenLog(console);
-        var host = new RunHost(run, console, log, isStandby: true) { StopExitCode = () => signals.ExitCode };
+        var host = new RunHost(run, console, log) { StopExitCode = () => signals.ExitCode, MayTakeOver = true };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await CoordinatorSilo.StartAsync(Silo("standby"), host, loggers, TimeProvider.System);
-        if (await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) is { } exit)
-        {
-            return exit;
-        }
+        return await EndWithoutTakeoverAsync(silo, host, leavesOnSignal) ?? await TakeOverAsync(new Parts(silo, host, node, standby), log);
+    }
 
+    private async Task<int> TakeOverAsync(Parts parts, ILogger log)
+    {
         log.Warning(
             "The coordinator died; process {Process} has taken over the run. `cliptrain status {Run}` shows its state.",
             Environment.ProcessId,
             run.Files.Directory
         );
-        using var @lock = await RunLock.WaitAsync(run.Files.CoordinatorLock, TimeProvider.System, host.Concluded);
-        node?.Start();
-        return await ServeAsync(silo, host, node, standby);
+        using var @lock = await RunLock.WaitAsync(run.Files.CoordinatorLock, TimeProvider.System, parts.Host.Concluded);
+        parts.Node?.Start();
+        return await ServeAsync(parts);
     }
 
     private LogFollower FollowLog()
     {
-        Console.WriteLine("Another process of this machine hosts the run. This one stands by and shows the run's log.");
+        Console.WriteLine("Another process hosts the run. This one stands by and shows the run's log.");
         return LogFollower.Start(run.Files.Log, Console.Out, TimeProvider.System);
     }
 
     private Logger OpenLog(IAnsiConsole console) =>
         LogSetup.Create(console, run.Files.Log, jsonFile: run.Options.Output.LogJson ? run.Files.JsonLog : null);
 
-    private async Task<int> ServeAsync(CoordinatorSilo silo, RunHost host, Companion? node, Companion standby)
+    private async Task<int> ServeAsync(Parts parts)
     {
+        var (silo, host, node, standby) = parts;
         host.OnDiverged = (cause, checkpoint) =>
             _ = GrainCalls.RepeatAsync(() => silo.Run.DivergedAsync(cause, checkpoint), StartPatience, TimeProvider.System);
         signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
@@ -330,4 +341,11 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             StartReport.Read(run.Files.StartFrom).Log(log);
         }
     }
+
+    /// <summary>What a coordinator process consists of.</summary>
+    /// <param name="Silo">Its place in the run's cluster.</param>
+    /// <param name="Host">The run's records and progress, while it hosts the run.</param>
+    /// <param name="Node">The process that supervises this machine's workers; null without workers of its own.</param>
+    /// <param name="Standby">Its standby.</param>
+    private sealed record Parts(CoordinatorSilo Silo, RunHost Host, Companion? Node, Companion Standby);
 }

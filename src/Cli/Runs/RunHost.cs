@@ -18,8 +18,7 @@ namespace ClipTrain.Cli.Runs;
 /// <param name="run">The run.</param>
 /// <param name="console">Console for the progress display.</param>
 /// <param name="log">The run's log.</param>
-/// <param name="isStandby">True if another process started the run.</param>
-public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, bool isStandby) : IRunHosting
+public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log) : IRunHosting
 {
     private readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<int> _concluded = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -51,7 +50,8 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
 
     public StepMetrics? LastStep => _records?.LastStep;
 
-    public bool MayTakeOver => isStandby || _opened.Task.IsCompleted;
+    /// <summary>True once this process stands by or has hosted the run. Before that, only a start opens the run.</summary>
+    public bool MayTakeOver { get; set; }
 
     public RunFilesOffer Files => new(File.ReadAllBytes(run.Files.Config), File.ReadAllBytes(run.Files.Manifest));
 
@@ -63,6 +63,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log, 
             alerting.OnAlert = Respond;
         }
 
+        MayTakeOver = true;
         _opened.TrySetResult();
         _otlp ??= OtlpExport.Start(run.Options, () => LastStep);
         if (run.Options.Output.Page && _page is null)

@@ -76,6 +76,31 @@ public sealed class CoordinatorDeathTests
     }
 
     [NetworkFact]
+    public async Task A_coordinator_that_is_started_again_while_the_standby_takes_over_ends_with_the_run()
+    {
+        using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
+        var first = cluster.Coordinator();
+        ProgramRun[] workers = [cluster.Worker(1), cluster.Worker(2)];
+        await first.Printed("step 3/");
+        await first.StandsBy(cluster.RunDirectory);
+
+        // The standby sleeps until the lock of the dead coordinator is the new one's, and takes over while that one starts.
+        first.SuspendStandby();
+        first.Kill();
+        first.WaitForExit();
+        var second = cluster.Coordinator();
+        await second.Locks(cluster.RunDirectory);
+        first.ResumeStandby();
+        await second.Printed(" loss ");
+
+        var (exit, output) = cluster.Ask(2, "stop");
+        Assert.True(exit == 0, output);
+        second.AssertExit(0);
+        Assert.All(workers, worker => worker.AssertExit(0));
+        cluster.Record.AssertWhole();
+    }
+
+    [NetworkFact]
     public async Task A_coordinator_on_standby_leaves_on_a_signal_and_the_run_continues()
     {
         using var cluster = new TinyCluster(2, "training.steps=100000", "cluster.workers=2");
