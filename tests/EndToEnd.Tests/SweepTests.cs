@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.EndToEnd.Tests;
 
@@ -48,7 +49,7 @@ public sealed class SweepTests : IDisposable
         Assert.DoesNotContain("begins", output, StringComparison.Ordinal);
         Assert.Contains("2 done", ProgramRun.Finish(_corpus.Folder, "sweep", "status", "done").Output, StringComparison.Ordinal);
 
-        using (new FileStream(_corpus.PathOf("sweeps", "done", "sweep.lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        using (RunLock.Acquire(_corpus.PathOf("sweeps", "done", "sweep.lock"), TimeProvider.System))
         {
             (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "done.yaml");
         }

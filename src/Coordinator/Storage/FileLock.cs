@@ -21,10 +21,9 @@ public sealed class FileLock : IDisposable
     /// <summary>Takes the lock and then writes a text, which is whole for everybody who finds the lock held. Creates the file.</summary>
     /// <returns>Null if the lock is held. On a file system without locks it never is.</returns>
     /// <exception cref="IOException">The file cannot be created or written.</exception>
-    /// <exception cref="UnauthorizedAccessException">This user may not write the file.</exception>
     public static FileLock? TryTake(string path, ReadOnlySpan<byte> text)
     {
-        var file = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+        var file = new FileStream(Posix.OpenToWrite(path), FileAccess.ReadWrite, bufferSize: 0);
         try
         {
             if (!Posix.TryLock(file.SafeFileHandle, Held))

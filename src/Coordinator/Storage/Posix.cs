@@ -9,6 +9,7 @@ internal static partial class Posix
     private const int SigTerm = 15;
     private const int CloseOnExecute = 0x80000,
         WriteOnly = 1,
+        ReadWrite = 2,
         Create = 0x40,
         Append = 0x400;
     private const int ReadableByAll = 0x1A4;
@@ -32,6 +33,10 @@ internal static partial class Posix
     /// <summary>Opens a file or directory for reading without the lock that .NET takes on every file.</summary>
     /// <exception cref="IOException">The path cannot be opened.</exception>
     public static SafeFileHandle OpenUnlocked(string path) => Open(path, CloseOnExecute);
+
+    /// <summary>Opens a file, which is created if necessary, for reading and writing, without .NET's lock.</summary>
+    /// <exception cref="IOException">The path cannot be opened.</exception>
+    public static SafeFileHandle OpenToWrite(string path) => Open(path, CloseOnExecute | ReadWrite | Create);
 
     /// <summary>Opens a file, which is created if necessary, so that each write goes to its end, whoever else has written.</summary>
     /// <exception cref="IOException">The path cannot be opened.</exception>
@@ -114,7 +119,7 @@ internal static partial class Posix
         var error = Marshal.GetLastPInvokeError();
         throw error == NotFound
             ? new FileNotFoundException($"{path}: not found.", path)
-            : new IOException($"{path}: cannot be opened: {Marshal.GetPInvokeErrorMessage(error)}.");
+            : new IOException($"{path}: {Marshal.GetPInvokeErrorMessage(error)}.");
     }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]

@@ -83,7 +83,7 @@ public sealed class RunLock : IDisposable
         {
             return FileLock.TryTake(path, Encoding.UTF8.GetBytes(text)) is { } taken ? new RunLock(taken) : null;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (IOException error)
         {
             throw Unusable(path, error);
         }
