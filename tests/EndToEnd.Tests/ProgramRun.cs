@@ -10,7 +10,7 @@ namespace ClipTrain.EndToEnd.Tests;
 /// <summary>The <c>cliptrain</c> program in a separate process, as a user runs it.</summary>
 internal sealed partial class ProgramRun : IDisposable
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8),
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(20),
         Pause = TimeSpan.FromMilliseconds(100);
     private readonly Process _process;
     private readonly ProcessMark _mark = new();

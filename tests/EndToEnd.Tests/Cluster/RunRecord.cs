@@ -9,7 +9,7 @@ namespace ClipTrain.EndToEnd.Tests.Cluster;
 /// <param name="output">Output of the run's programs, for failure messages.</param>
 internal sealed class RunRecord(string directory, Func<string> output)
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(8),
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(20),
         Pause = TimeSpan.FromMilliseconds(50);
 
     /// <summary>The steps of metrics.jsonl, in the order of the file.</summary>
