@@ -42,9 +42,7 @@ internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics
             .. Starts(all.Max(), size)
                 .Select(start => new BatchPart(
                     batch,
-                    synchronized is null
-                        ? statistics
-                        : statistics.Over(synchronized, all.Sum(count => Part(count, start)) * batch.Views),
+                    synchronized is null ? statistics : statistics.Over(synchronized, all.Sum(count => Part(count, start)) * batch.Views),
                     device,
                     Math.Min(start, batch.Count),
                     Part(batch.Count, start)

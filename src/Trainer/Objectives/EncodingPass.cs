@@ -58,8 +58,7 @@ internal sealed class EncodingPass
 
         return Encode(
             _batch.Images_b3SS.size(0),
-            (part, embeddings_bD) =>
-                part.ImagesOf(embeddings_bD).copy_(_model.EncodeImage(part.Images, part.KeptPatches, part.Statistics))
+            (part, embeddings_bD) => part.ImagesOf(embeddings_bD).copy_(_model.EncodeImage(part.Images, part.KeptPatches, part.Statistics))
         );
     }
 

@@ -21,7 +21,7 @@ internal sealed class TwoViewObjective(ClipModel model, TrainingOptions options,
     {
         var scale = model.LogitScaleFactor(options.MaxLogitScale);
         var pass = new EncodingPass(model, batch, options, group.Statistics, counts, timer);
-        var views_b2D = pass.EncodeImages().view([batch.Count, 2, -1]);
+        var views_b2D = pass.EncodeImages().view([batch.Count, 2, model.Options.EmbedDim]);
         var (first_bD, second_bD) = (views_b2D.select(1, 0).contiguous(), views_b2D.select(1, 1).contiguous());
         torch.Tensor second_ND;
         using (timer?.Measure(StepPhase.Gather))
@@ -35,15 +35,9 @@ internal sealed class TwoViewObjective(ClipModel model, TrainingOptions options,
             result = loss.Compute(first_bD, second_ND, counts, scale).Times(lossScale);
         }
 
-        var gradients = result with
-        {
-            ImageGradient_bD = stack([result.ImageGradient_bD, result.TextGradient_bD], 1).flatten(0, 1),
-        };
+        var gradients = result with { ImageGradient_bD = stack([result.ImageGradient_bD, result.TextGradient_bD], 1).flatten(0, 1) };
         pass.Backward(gradients, RowTiles.LocalRows(counts, group.Rank).Total, reducer);
-        return new ObjectiveResult(
-            result.Loss,
-            [("embedding of the first view", first_bD), ("embedding of the second view", second_bD)]
-        )
+        return new ObjectiveResult(result.Loss, [("embedding of the first view", first_bD), ("embedding of the second view", second_bD)])
         {
             LogitScale = scale,
             Images_bD = first_bD,

@@ -54,7 +54,7 @@ public class DistributedEquivalenceTests
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
                 for (var i = 0; i < 4; i++)
                 {
-                    step.Take(Share(group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
+                    step.Take(Share(objective, group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
                 }
 
                 return state.Model.Parameters.Master.AsSpan<float>().ToArray();
@@ -105,7 +105,7 @@ public class DistributedEquivalenceTests
                 var options = TinyClip.Run(precision, objective: objective);
                 using var state = new TrainingState(options);
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-                step.Take(TinyClip.Batch((int)counts[..group.Rank].Sum(), (int)counts[group.Rank]), counts);
+                step.Take(TinyClip.Batch((int)counts[..group.Rank].Sum(), (int)counts[group.Rank], views: objective.Views()), counts);
                 return state.Model.Parameters.Master.AsSpan<float>().ToArray();
             }
         );
@@ -118,7 +118,7 @@ public class DistributedEquivalenceTests
                 var options = TinyClip.Run(objective: objective);
                 using var state = new TrainingState(options);
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-                var loss = step.ComputeGradients(Share(group.Rank, worldSize, 0), Counts(worldSize));
+                var loss = step.ComputeGradients(Share(objective, group.Rank, worldSize, 0), Counts(worldSize));
                 var parameters = state.Model.Parameters;
                 group.AllReduceSum(parameters.Gradients);
                 return (
@@ -132,10 +132,10 @@ public class DistributedEquivalenceTests
             }
         );
 
-    private static TrainingBatch Share(int rank, int worldSize, int first)
+    private static TrainingBatch Share(Objective objective, int rank, int worldSize, int first)
     {
         var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, worldSize);
-        return TinyClip.Batch(first + start, count);
+        return TinyClip.Batch(first + start, count, views: objective.Views());
     }
 
     private static long[] Counts(int worldSize) =>
