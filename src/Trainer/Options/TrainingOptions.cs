@@ -69,11 +69,11 @@ public sealed record TrainingOptions
 {
     [Description(
         "Training objective: contrastive, CLIP's softmax over the global batch; sigmoid, SigLIP's pairwise loss "
-            + "with a learned bias (arXiv 2303.15343); or a prediction from the image: bag_of_words, the tokens of its "
+            + "with a learned bias (arXiv 2303.15343); a prediction from the image: bag_of_words, the tokens of its "
             + "caption (arXiv 1511.02251); captioning, the caption itself, token by token; or classification, its "
-            + "label; or two_views, without captions or labels: the softmax over the global batch between two augmented "
-            + "views of each image (arXiv 2002.05709), which trains a detector of near-duplicates. The last four have no "
-            + "text tower to compare images with."
+            + "label; or two_views, from images alone: the softmax over the global batch between two augmented views of "
+            + "each image (arXiv 2002.05709), which trains a detector of near-duplicates. The last four have no text "
+            + "tower to compare images with."
     )]
     public Objective Objective { get; init; }
 
