@@ -34,8 +34,11 @@ root.SetAction(parsed =>
         var copies = Path.Combine(folder, "copies.parquet");
         var planted = Plant(parsed, set.Data[0], copies, random);
         var manifest = CorpusManifest.Create([parsed.GetRequiredValue(corpus), copies], captionRequired: false);
-        var first = manifest.SampleCount - planted.Count;
-        var bySample = planted.Index().ToDictionary(copy => first + copy.Index, copy => copy.Item);
+        var bySample = Enumerable
+            .Range(0, (int)manifest.SampleCount)
+            .Where(sample => Path.GetFullPath(manifest.Locate(sample).File) == copies)
+            .Zip(planted)
+            .ToDictionary(copy => (long)copy.First, copy => copy.Second);
         Console.WriteLine($"{parsed.GetValue(images)} test images, {planted.Count} copies among {manifest.SampleCount} images");
         foreach (var path in parsed.GetRequiredValue(models))
         {
@@ -112,14 +115,4 @@ List<(int Image, string Kind)> Plant(ParseResult parsed, string test, string cop
     tests.Complete();
     copied.Complete();
     return planted;
-}
-
-/// <summary>Ignores progress.</summary>
-internal sealed class Silent : IEmbeddingObserver
-{
-    public void Embedded(string set, long done, long? total) { }
-
-    public void Cached(string set, int images) { }
-
-    public void LeftOut(string set, string key, string reason) { }
 }

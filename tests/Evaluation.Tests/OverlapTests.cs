@@ -149,7 +149,7 @@ public sealed class OverlapTests : IDisposable
         return path;
     }
 
-    /// <summary>A colour of its own in a checked pattern whose cells grow from left to right, so that a half has other frequencies.</summary>
+    /// <summary>A colour of its own in a checked pattern whose cells grow to the right, so that a half has other frequencies.</summary>
     private static Image<Rgb24> Picture(int number)
     {
         var (angle, picture) = (number * 2 * Math.PI / Images, new Image<Rgb24>(32, 16));

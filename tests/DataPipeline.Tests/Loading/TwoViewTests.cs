@@ -2,6 +2,7 @@ using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.DataPipeline.Ordering;
+using ClipTrain.DataPipeline.Tests.Corpus;
 using SixLabors.ImageSharp;
 using SixLabors.ImageSharp.PixelFormats;
 

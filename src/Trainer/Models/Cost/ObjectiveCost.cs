@@ -3,7 +3,7 @@ using ClipTrain.Trainer.Parameters;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
-/// <summary>Cost of what an objective trains: the image tower with the text tower, a prediction head, the caption decoder or nothing.</summary>
+/// <summary>Cost of what an objective trains: the image tower alone, or with the text tower, a prediction head or a decoder.</summary>
 public static class ObjectiveCost
 {
     /// <summary>Number of trained values.</summary>
