@@ -37,7 +37,8 @@ public class DistributedEquivalenceTests
         foreach (var (loss, gradients) in LossAndGradients(objective, worldSize))
         {
             Assert.Equal(expectedLoss, loss, Tolerance * expectedLoss);
-            Norms.AssertSameGradients(expected, gradients);
+            // An untrained tower's views are all alike, so that the scale's gradient is a small difference of large cosines.
+            Norms.AssertSameGradients(expected, gradients, rounding: objective == Objective.TwoViews ? 10 : 1);
         }
     }
 
