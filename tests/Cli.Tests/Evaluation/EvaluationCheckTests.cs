@@ -50,7 +50,7 @@ public sealed class EvaluationCheckTests : IDisposable
     public void A_detector_of_duplicates_that_is_missing_is_refused_before_training()
     {
         var suite = Suite("train.parquet");
-        File.AppendAllText(suite, $"overlaps: [{{ set: mine, corpus: [\"{_corpus.PathOf("train.parquet")}\"], model: nowhere/run }}]\n");
+        File.AppendAllText(suite, $"\noverlaps: [{{ set: mine, corpus: [\"{_corpus.PathOf("train.parquet")}\"], model: nowhere/run }}]\n");
         var error = Assert.Throws<UsageException>(() => EvaluationCheck.Check(Run("mine zero_shot top1", suite)));
         Assert.StartsWith("overlaps.model: ", error.Message, StringComparison.Ordinal);
         Assert.Contains("nowhere/run", error.Message, StringComparison.Ordinal);
