@@ -258,8 +258,7 @@ public sealed class SuiteTests : IDisposable
                 Corpus = ["x"],
                 Threshold = 4,
             },
-            test,
-            corpus,
+            new CorpusHashes(corpus, [0, 1]).Nearest(test),
             [true, false, true]
         );
         Assert.Equal([2, 14, 32], result.Nearest.Select(pair => pair.Distance));

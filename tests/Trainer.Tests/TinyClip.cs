@@ -70,16 +70,16 @@ internal static class TinyClip
         };
 
     /// <summary>Pairs [start, start + count) of an endless random data set; the same values for every caller.</summary>
-    public static TrainingBatch Batch(int start, int count, double patchDropout = 0, ImageTowerOptions? tower = null)
+    public static TrainingBatch Batch(int start, int count, double patchDropout = 0, ImageTowerOptions? tower = null, int views = 1)
     {
         var (size, context) = ((tower ?? Model.Image).Size, Model.Text.Context);
-        var images = empty([count, 3, size, size], float32);
+        var images = empty([count * views, 3, size, size], float32);
         var tokens = zeros([count, context], int64);
         var ends = zeros([count], int64);
         for (var i = 0; i < count; i++)
         {
             var random = new Random(start + i);
-            var pixels = images.AsSpan<float>().Slice(i * 3 * size * size, 3 * size * size);
+            var pixels = images.AsSpan<float>().Slice(i * views * 3 * size * size, views * 3 * size * size);
             for (var p = 0; p < pixels.Length; p++)
             {
                 pixels[p] = (float)((random.NextDouble() * 4) - 2);
@@ -102,6 +102,7 @@ internal static class TinyClip
         return new TrainingBatch(images, tokens, ends, kept, [.. samples.Select(sample => $"sample-{sample.Index}")])
         {
             Labels_b = labels_b,
+            Views = views,
         };
     }
 

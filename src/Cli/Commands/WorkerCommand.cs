@@ -98,7 +98,7 @@ public static class WorkerCommand
             .Parse($"{worker.Connection.Coordinator} config of {connection.RunId}", Encoding.UTF8.GetString(offer.Config))
             .Options;
         var manifest = RunCorpus.Continue(
-            options.Data,
+            options,
             CorpusManifest.Parse(offer.Manifest),
             difference => $"This machine's corpus differs from the run's: {difference}. Give every worker the same files."
         );

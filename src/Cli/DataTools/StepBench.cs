@@ -93,13 +93,14 @@ internal sealed class StepBench(RunOptions options, CorpusManifest manifest, int
             TrainingBatch tensors;
             using (timer.Measure(StepPhase.Copy))
             {
-                tensors = TrainingBatch.Of(batch, images, options.Model, options.Seed, options.Data.LabelColumn is not null);
+                tensors = TrainingBatch.Of(batch, images, options.Model, options.Seed, options.Training.Objective);
             }
 
             step.Take(tensors, [batch.Count]);
             return batch.Count;
         }
 
-        double Flops(string tower) => (double)pairs / steps * ModelCost.StepFlops(options.Model, tower);
+        double Flops(string tower) =>
+            (double)pairs / steps * options.Training.Objective.Views() * ModelCost.StepFlops(options.Model, tower);
     }
 }

@@ -13,7 +13,7 @@ public static class EvaluationCheck
     /// <summary>Opens every split and, if checkpoints are evaluated on it, the suite; looks up the figure of the best checkpoint.</summary>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A split or set is missing or invalid.</exception>
     /// <exception cref="ConfigException">The suite file is invalid.</exception>
-    /// <exception cref="UsageException">No evaluation yields the figure.</exception>
+    /// <exception cref="UsageException">No evaluation yields the figure, or a model that overlaps.model names cannot be used.</exception>
     public static void Check(RunOptions run)
     {
         RunEvaluation.CheckSplits(run);
@@ -42,6 +42,7 @@ public static class EvaluationCheck
     {
         var suite = SuiteConfig.Load(file);
         SuiteRun.Check(suite, SuiteEvaluation.Columns(run));
+        using var detectors = new DuplicateDetectors(suite);
         return suite;
     }
 

@@ -32,17 +32,20 @@ public static class SuiteEvaluation
     /// <param name="plan">Where images and texts are embedded.</param>
     /// <param name="log">Receives the progress.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be evaluated.</exception>
+    /// <exception cref="Trainer.Config.UsageException">A model that overlaps.model names cannot be used.</exception>
     /// <exception cref="EncodingWorkerException">A worker has failed.</exception>
     public static SuiteResult Run(SuiteModel model, SuiteOptions suite, SuiteScope scope, EncodingPlan plan, ILogger log)
     {
         var columns = Columns(model.Opened.Run);
         SuiteRun.Check(suite, columns);
+        using var detectors = new DuplicateDetectors(scope.Overlap ? suite : suite with { Overlaps = [] });
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>
         {
             Threads.Set(Environment.ProcessorCount);
             var alone = plan.Workers == 1;
-            using var clip = new EvaluatedClip(model.Opened, model.Name, alone ? ComputeDevice.Open(plan.DeviceOf(0)) : CPU);
+            var device = alone ? ComputeDevice.Open(plan.DeviceOf(0)) : CPU;
+            using var clip = new EvaluatedClip(model.Opened, model.Name, device);
             using var workers = alone ? null : new EncodingProcesses(plan, model);
             return new SuiteRun(
                 workers is null ? clip : new PooledModel(clip, workers.Pool),
@@ -50,7 +53,10 @@ public static class SuiteEvaluation
                 columns,
                 new FeatureCache(suite.Cache),
                 new SuiteProgress(log, TimeProvider.System)
-            ).Run(scope);
+            )
+            {
+                Detectors = detectors.Load(device),
+            }.Run(scope);
         });
     }
 

@@ -74,7 +74,7 @@ public sealed record PreparedRun(RunFiles Files, RunOptions Options, CorpusManif
         try
         {
             var manifest = RunCorpus.Continue(
-                options.Data,
+                options,
                 CorpusManifest.Load(files.Manifest),
                 difference =>
                     $"The files of the corpus have changed since {files.Manifest} was written: {difference}. Restore them, or start a "

@@ -39,7 +39,7 @@ public sealed class RunAlerting : IDisposable
                 options.Training.GlobalBatch,
                 options.Training.LearningRate,
                 options.Training.MaxLogitScale,
-                objective == Objective.Contrastive
+                objective is Objective.Contrastive or Objective.TwoViews
             )
         );
         _heardOf = time.GetTimestamp();

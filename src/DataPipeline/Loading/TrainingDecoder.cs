@@ -5,7 +5,7 @@ using ClipTrain.DataPipeline.Text;
 namespace ClipTrain.DataPipeline.Loading;
 
 /// <summary>
-/// Training view of the image, with the tokens of the caption or the number of the class. Every random choice is a function of
+/// Training view of the image, with the tokens of the caption, the number of the class, or neither. Every random choice is a function of
 /// seed, epoch and sample.
 /// </summary>
 internal sealed class TrainingDecoder(ITokenizer tokenizer, TrainingLoaderOptions options) : SampleDecoder
@@ -13,7 +13,12 @@ internal sealed class TrainingDecoder(ITokenizer tokenizer, TrainingLoaderOption
     private readonly CaptionChoice _choice = new(options.CaptionMode, options.CaptionWeights, options.Seed);
 
     public override Outcome Decode(DecodeJob job, IImageTransform transform, ThreadMeter meter) =>
-        options.Labels is { } labels ? DecodeLabelled(job, labels, transform, meter) : DecodeCaptioned(job, transform, meter);
+        options switch
+        {
+            { ImagesOnly: true } => DecodeImage(job, transform, meter),
+            { Labels: { } labels } => DecodeLabelled(job, labels, transform, meter),
+            _ => DecodeCaptioned(job, transform, meter),
+        };
 
     protected override void MakeView(EncodedSample sample, IImageTransform transform)
     {

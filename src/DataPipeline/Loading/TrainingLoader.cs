@@ -47,7 +47,7 @@ public sealed class TrainingLoader : IDisposable
             );
         }
 
-        if (options.Labels is null && manifest.Parts.Any(part => part.Caption is null))
+        if (options is { Labels: null, ImagesOnly: false } && manifest.Parts.Any(part => part.Caption is null))
         {
             throw new CorpusException($"{manifest.Files[0].Path} has no caption column to train on; name one with data.caption_column");
         }

@@ -23,6 +23,9 @@ public sealed record TrainingLoaderOptions
     /// <summary>For <see cref="CaptionMode.Random"/>, a weight for each caption column; empty for equal weights.</summary>
     public IReadOnlyList<double> CaptionWeights { get; init; } = [];
 
+    /// <summary>True to read neither captions nor classes.</summary>
+    public bool ImagesOnly { get; init; }
+
     /// <summary>Image classes to read instead of captions; null to read captions.</summary>
     public ClassLabels? Labels { get; init; }
 

@@ -19,11 +19,14 @@ public sealed class FeatureCache(string? folder)
 
     private readonly Dictionary<string, EmbeddedSet> _held = new(StringComparer.Ordinal);
 
+    /// <summary>The folder; null if there is none.</summary>
+    public string? Folder => folder;
+
     /// <summary>Returns the embedded set from memory or disk, or computes and caches it.</summary>
     /// <exception cref="DataPipeline.Corpus.CorpusException">The set cannot be embedded.</exception>
     public EmbeddedSet Get(IEvaluatedModel model, SetOptions options, IImageSet set, int batch, IEmbeddingObserver observer)
     {
-        var key = Key(model, options, set);
+        var key = Key(model, Columns(options), set.Files);
         if (_held.TryGetValue(key, out var held))
         {
             return held;
@@ -48,24 +51,20 @@ public sealed class FeatureCache(string? folder)
     /// <summary>Clears the memory cache, to make room for the next set.</summary>
     public void Release() => _held.Clear();
 
-    private static string Key(IEvaluatedModel model, SetOptions options, IImageSet set)
+    /// <summary>Name for what a model makes of some files' images.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="columns">The columns that are read.</param>
+    /// <param name="files">The files, whose sizes and times count too.</param>
+    internal static string Key(IEvaluatedModel model, string columns, IEnumerable<string> files)
     {
         var text = new StringBuilder()
             .Append(model.WeightsHash)
             .Append('\n')
             .Append(model.Transform.ToString())
             .Append('\n')
-            .AppendJoin(
-                '|',
-                options.ImageColumn,
-                options.CaptionColumn,
-                options.GroupBy,
-                options.LabelColumn,
-                options.GroupColumn,
-                string.Join(',', options.Attributes)
-            )
+            .Append(columns)
             .Append('\n');
-        foreach (var file in set.Files)
+        foreach (var file in files)
         {
             var info = new FileInfo(file);
             text.Append(CultureInfo.InvariantCulture, $"{info.FullName} {(info.Exists ? info.Length : 0)} {info.LastWriteTimeUtc.Ticks}\n");
@@ -73,6 +72,17 @@ public sealed class FeatureCache(string? folder)
 
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())))[..32];
     }
+
+    private static string Columns(SetOptions options) =>
+        string.Join(
+            '|',
+            options.ImageColumn,
+            options.CaptionColumn,
+            options.GroupBy,
+            options.LabelColumn,
+            options.GroupColumn,
+            string.Join(',', options.Attributes)
+        );
 
     private static void Write(string path, EmbeddedSet set)
     {

@@ -136,7 +136,7 @@ public static class SetEmbedding
         }
     }
 
-    private static bool IsFinite(ReadOnlySpan<float> values)
+    internal static bool IsFinite(ReadOnlySpan<float> values)
     {
         foreach (var value in values)
         {

@@ -1,3 +1,4 @@
+using System.Numerics;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Selection;
 
@@ -6,17 +7,15 @@ namespace ClipTrain.Evaluation.Overlap;
 /// <summary>Perceptual hashes of the decodable images of a training corpus.</summary>
 /// <param name="Hashes">The hashes.</param>
 /// <param name="Samples">Sample index of each hash.</param>
-/// <param name="Corpus">The corpus.</param>
-public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<long> Samples, CorpusManifest Corpus)
+public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<long> Samples)
 {
     private const int Batch = 512;
 
-    /// <param name="files">Parquet files, folders of them or globs.</param>
+    /// <param name="corpus">The corpus.</param>
     /// <param name="progress">Receives the number of finished samples and the total.</param>
-    /// <exception cref="CorpusException">The corpus cannot be read, or has no images.</exception>
-    public static CorpusHashes Of(IReadOnlyList<string> files, Action<long, long> progress)
+    /// <exception cref="CorpusException">The corpus cannot be read.</exception>
+    public static CorpusHashes Of(CorpusManifest corpus, Action<long, long> progress)
     {
-        var corpus = CorpusManifest.Create(files, captionRequired: false);
         using var reader = new CorpusReader(corpus);
         using var readers = new ThreadLocal<LuminanceReader>(() => new LuminanceReader(), trackAllValues: true);
         var (hashes, samples) = (new List<ulong>(), new List<long>());
@@ -49,8 +48,37 @@ public sealed record CorpusHashes(IReadOnlyList<ulong> Hashes, IReadOnlyList<lon
             luminance.Dispose();
         }
 
-        return hashes.Count > 0
-            ? new CorpusHashes(hashes, samples, corpus)
-            : throw new CorpusException($"{files[0]}: the training corpus has no decodable images.");
+        return new CorpusHashes(hashes, samples);
+    }
+
+    /// <summary>Finds the nearest corpus image of each test image by brute force; empty if the corpus has none.</summary>
+    public IReadOnlyList<NearestImage> Nearest(IReadOnlyList<ulong> test)
+    {
+        if (Hashes.Count == 0)
+        {
+            return [];
+        }
+
+        var nearest = new NearestImage[test.Count];
+        ulong[] hashes = [.. Hashes];
+        Parallel.For(
+            0,
+            test.Count,
+            i =>
+            {
+                var (best, distance) = (-1, int.MaxValue);
+                for (var j = 0; j < hashes.Length; j++)
+                {
+                    var bits = BitOperations.PopCount(test[i] ^ hashes[j]);
+                    if (bits < distance)
+                    {
+                        (best, distance) = (j, bits);
+                    }
+                }
+
+                nearest[i] = new NearestImage(i, Samples[best], distance);
+            }
+        );
+        return nearest;
     }
 }

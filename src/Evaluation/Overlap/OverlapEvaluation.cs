@@ -1,27 +1,7 @@
-using System.ComponentModel;
-using System.Numerics;
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Evaluation.Statistics;
 
 namespace ClipTrain.Evaluation.Overlap;
-
-[Description("A search for test images in a training corpus.")]
-public sealed record OverlapOptions
-{
-    [Description("The set whose images to search for.")]
-    public required string Set { get; init; }
-
-    [Description("The training corpus: Parquet files, folders of them or globs.")]
-    public required IReadOnlyList<string> Corpus { get; init; }
-
-    [Description("Maximum number of differing bits (of 64) of the perceptual hashes of near-duplicates.")]
-    public int Threshold { get; init; } = 6;
-}
-
-/// <summary>A test image and the nearest image of the training corpus.</summary>
-/// <param name="Image">Index of the test image.</param>
-/// <param name="Corpus">Index of the nearest corpus image in <see cref="CorpusHashes"/>.</param>
-/// <param name="Distance">Number of differing bits (of 64) of their perceptual hashes.</param>
-public sealed record NearestImage(int Image, int Corpus, int Distance);
 
 /// <summary>Result of a search for overlap.</summary>
 /// <param name="Options">The search.</param>
@@ -30,6 +10,9 @@ public sealed record NearestImage(int Image, int Corpus, int Distance);
 /// <param name="P">One-tailed p-value of the accuracy on the overlap, given that on the clean images; null without zero-shot.</param>
 public sealed record OverlapResult(OverlapOptions Options, IReadOnlyList<NearestImage> Nearest, IReadOnlyList<ResultRow> Rows, double? P)
 {
+    /// <summary>True for a pair that counts as overlap.</summary>
+    public bool IsOverlap(NearestImage pair) => pair.Distance <= Options.MaxDistance();
+
     /// <summary>The p-value with Bonferroni's correction for all sets.</summary>
     public double? BonferroniP { get; init; }
 
@@ -50,24 +33,22 @@ public static class OverlapEvaluation
     private const double PaperConfidence = 0.995;
 
     /// <param name="options">The search.</param>
-    /// <param name="test">The test images' hashes.</param>
-    /// <param name="corpus">The corpus images' hashes.</param>
+    /// <param name="nearest">The nearest corpus image of each test image.</param>
     /// <param name="right">True for each test image that zero-shot classifies correctly; null for an image without a label. Null without
     /// zero-shot.</param>
-    public static OverlapResult Run(
-        OverlapOptions options,
-        IReadOnlyList<ulong> test,
-        IReadOnlyList<ulong> corpus,
-        IReadOnlyList<bool?>? right
-    )
+    public static OverlapResult Run(OverlapOptions options, IReadOnlyList<NearestImage> nearest, IReadOnlyList<bool?>? right)
     {
-        var nearest = Nearest(test, corpus);
-        var overlap = nearest.Where(pair => pair.Distance <= options.Threshold).Select(pair => pair.Image).ToHashSet();
+        var overlap = nearest.Where(pair => pair.Distance <= options.MaxDistance()).Select(pair => pair.Image).ToHashSet();
         ResultRow Row(string metric, double value, Interval interval, long n) =>
             ResultRow.Of(options.Set, "overlap", metric, value, interval, n);
         var rows = new List<ResultRow>
         {
-            Row("overlap_share", overlap.Count / (double)test.Count, BinomialTest.ClopperPearson(overlap.Count, test.Count), test.Count),
+            Row(
+                "overlap_share",
+                overlap.Count / (double)nearest.Count,
+                BinomialTest.ClopperPearson(overlap.Count, nearest.Count),
+                nearest.Count
+            ),
         };
         double? p = null;
         var paper = new Interval(0, 1);
@@ -110,31 +91,8 @@ public static class OverlapEvaluation
         return new OverlapResult(options, nearest, rows, p) { PaperInterval = paper };
     }
 
-    /// <summary>Finds the nearest corpus image of each test image by brute force.</summary>
-    public static IReadOnlyList<NearestImage> Nearest(IReadOnlyList<ulong> test, IReadOnlyList<ulong> corpus)
-    {
-        var nearest = new NearestImage[test.Count];
-        ulong[] hashes = [.. corpus];
-        Parallel.For(
-            0,
-            test.Count,
-            i =>
-            {
-                var (best, distance) = (-1, int.MaxValue);
-                for (var j = 0; j < hashes.Length; j++)
-                {
-                    var bits = BitOperations.PopCount(test[i] ^ hashes[j]);
-                    if (bits < distance)
-                    {
-                        (best, distance) = (j, bits);
-                    }
-                }
-
-                nearest[i] = new NearestImage(i, best, distance);
-            }
-        );
-        return nearest;
-    }
+    internal static CorpusException NoImages(CorpusManifest corpus) =>
+        new($"{corpus.Files[0].Path}: the training corpus has no decodable images.");
 
     private static (int Right, int Of) Count(IReadOnlyList<bool?> right, Func<int, bool> isCounted)
     {

@@ -166,16 +166,18 @@ internal static class AnalysisSections
 
     private static XElement Overlapping(OverlapResult overlap)
     {
-        var found = overlap.Nearest.Count(pair => pair.Distance <= overlap.Options.Threshold);
+        var (options, found) = (overlap.Options, overlap.Nearest.Count(overlap.IsOverlap));
+        var (measure, key) = options.Model is null
+            ? ($"perceptual hashes that differ in {options.Words(options.MaxDistance())} of {OverlapMeasure.Bits} or fewer", "threshold")
+            : ($"embeddings of {options.Model} with {options.Words(options.MaxDistance())} or more", "similarity");
         return HtmlPage.Of(
             "div",
             "card wide",
             new XElement("h2", overlap.Options.Set),
             HtmlPage.Soft(
                 $"{Words.Count(found)} of {Words.Count(overlap.Nearest.Count)} test images have a near-duplicate in the corpus: "
-                    + $"perceptual hashes that differ in {overlap.Options.Threshold} of 64 bits or fewer. The sheet shows pairs on "
-                    + "both sides of that threshold; move it (overlaps.threshold) until what is above the line is the same picture "
-                    + "and what is below is not."
+                    + $"{measure}. The sheet shows pairs on both sides of that threshold; move it (overlaps.{key}) until what is above "
+                    + "the line is the same picture and what is below is not."
             ),
             ReportPage.Table(overlap.Rows.Where(row => row.Metric != "p_value"), withSet: false),
             overlap.P is { } p
@@ -188,12 +190,16 @@ internal static class AnalysisSections
                     )
                 )
                 : null,
-            Sheet("Counted as overlap", overlap.Sheet.Where(pair => pair.Pair.Distance <= overlap.Options.Threshold)),
-            Sheet("Not counted", overlap.Sheet.Where(pair => pair.Pair.Distance > overlap.Options.Threshold))
+            Sheet("Counted as overlap", overlap.Options, overlap.Sheet.Where(pair => overlap.IsOverlap(pair.Pair))),
+            Sheet("Not counted", overlap.Options, overlap.Sheet.Where(pair => !overlap.IsOverlap(pair.Pair)))
         );
     }
 
-    private static XElement? Sheet(string title, IEnumerable<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> pairs)
+    private static XElement? Sheet(
+        string title,
+        OverlapOptions options,
+        IEnumerable<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> pairs
+    )
     {
         var shown = pairs.Where(pair => pair.Test is not null && pair.Corpus is not null).ToList();
         return shown.Count == 0
@@ -210,7 +216,7 @@ internal static class AnalysisSections
                             "pair",
                             HtmlPage.Image(pair.Test!, "test image"),
                             HtmlPage.Image(pair.Corpus!, "nearest corpus image"),
-                            new XElement("figcaption", new XAttribute("class", "soft"), $"{pair.Pair.Distance} bits")
+                            new XElement("figcaption", new XAttribute("class", "soft"), options.Words(pair.Pair.Distance))
                         )
                     )
                 )

@@ -38,59 +38,40 @@ internal static class SuiteAnalyses
             : throw SetError.Of(options.Set, "humans are compared with zero-shot, which was not measured; add zero_shot to tasks.");
 
     /// <param name="options">The search.</param>
-    /// <param name="set">The set's images.</param>
-    /// <param name="images">Their hashes, labels and rows.</param>
-    /// <param name="zeroShot">Zero-shot result of the set; null if not measured.</param>
-    /// <param name="progress">Receives the number of finished corpus images and the total.</param>
-    public static OverlapResult Overlap(
-        OverlapOptions options,
-        IImageSet set,
-        IReadOnlyList<SetImage> images,
-        ZeroShotResult? zeroShot,
-        Action<long, long> progress
-    )
+    /// <param name="found">What it found.</param>
+    /// <param name="measured">Measurements on the set; null if there are none.</param>
+    public static OverlapResult Overlap(OverlapOptions options, OverlapSearch found, SetResult? measured)
     {
-        var corpus = CorpusHashes.Of(options.Corpus, progress);
-        bool?[]? right = null;
-        if (zeroShot is { Predictions.Count: > 0 })
+        if (found.Nearest.Count == 0)
         {
-            right = new bool?[images.Count];
-            foreach (var (place, image) in zeroShot.Images.Index().Select(entry => (entry.Index, entry.Item)))
-            {
-                right[image] = zeroShot.Predictions[place].Before == 0;
-            }
+            throw OverlapEvaluation.NoImages(found.Corpus);
         }
 
-        var result = OverlapEvaluation.Run(options, [.. images.Select(image => image.Hash)], corpus.Hashes, right);
-        return result with { Sheet = Sheet(result, set, images, corpus) };
+        IReadOnlyList<bool?>? right = null;
+        if (measured?.ZeroShot is { Predictions.Count: > 0 } zeroShot)
+        {
+            // The search may have left out other images than the measurement, so rows tell which image is which.
+            var byRow = zeroShot
+                .Images.Zip(zeroShot.Predictions)
+                .ToDictionary(pair => measured.Images[pair.First].Row, pair => pair.Second.Before == 0);
+            right = [.. found.Images.Select(image => byRow.TryGetValue(image.Row, out var isRight) ? isRight : (bool?)null)];
+        }
+
+        var result = OverlapEvaluation.Run(options, found.Nearest, right);
+        return result with { Sheet = Sheet(result, found) };
     }
 
     /// <summary>The pairs nearest to the threshold on both sides, for inspection.</summary>
-    private static List<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> Sheet(
-        OverlapResult result,
-        IImageSet set,
-        IReadOnlyList<SetImage> images,
-        CorpusHashes corpus
-    )
+    private static List<(NearestImage Pair, byte[]? Test, byte[]? Corpus)> Sheet(OverlapResult result, OverlapSearch found)
     {
-        var below = result
-            .Nearest.Where(pair => pair.Distance <= result.Options.Threshold)
-            .OrderByDescending(pair => pair.Distance)
-            .Take(SheetPairs / 2);
-        var above = result
-            .Nearest.Where(pair => pair.Distance > result.Options.Threshold)
-            .OrderBy(pair => pair.Distance)
-            .Take(SheetPairs / 2);
+        var below = result.Nearest.Where(result.IsOverlap).OrderByDescending(pair => pair.Distance).Take(SheetPairs / 2);
+        var above = result.Nearest.Where(pair => !result.IsOverlap(pair)).OrderBy(pair => pair.Distance).Take(SheetPairs / 2);
         var pairs = below.Concat(above).OrderBy(pair => pair.Distance).ThenBy(pair => pair.Image).ToList();
-        var tests = Pictures.Of(set, images, pairs.Select(pair => pair.Image));
+        var tests = Pictures.Of(found.Set, found.Images, pairs.Select(pair => pair.Image));
         using var maker = new PictureMaker(new ImageTransformOptions(PerceptualHashSide));
-        using var reader = new DataPipeline.Corpus.CorpusReader(corpus.Corpus);
+        using var reader = new DataPipeline.Corpus.CorpusReader(found.Corpus);
         return pairs.ConvertAll(pair =>
-            (
-                pair,
-                tests.GetValueOrDefault(pair.Image),
-                (byte[]?)maker.Original(reader.ReadRows(corpus.Samples[pair.Corpus], 1).Single().Image.Span).Jpeg
-            )
+            (pair, tests.GetValueOrDefault(pair.Image), (byte[]?)maker.Original(reader.ReadRows(pair.Sample, 1).Single().Image.Span).Jpeg)
         );
     }
 

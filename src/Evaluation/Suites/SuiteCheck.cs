@@ -1,5 +1,6 @@
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Evaluation.Overlap;
 
 namespace ClipTrain.Evaluation.Suites;
 
@@ -32,6 +33,14 @@ public static class SuiteCheck
         if (suite.FewShot.Seeds < 2 || suite.FewShot.Shots.Count == 0 || suite.FewShot.Shots.Any(shots => shots < 1))
         {
             throw new CorpusException("few_shot needs two seeds or more, and shots of 1 or more.");
+        }
+
+        foreach (var overlap in suite.Overlaps)
+        {
+            if (overlap.Problem() is { } problem)
+            {
+                throw SetError.Of(overlap.Set, problem);
+            }
         }
 
         foreach (

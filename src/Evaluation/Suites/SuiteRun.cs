@@ -1,3 +1,4 @@
+using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Evaluation.Audit;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Overlap;
@@ -25,6 +26,10 @@ public interface ISuiteObserver : IEmbeddingObserver
 public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultColumns columns, FeatureCache cache, ISuiteObserver observer)
 {
     private const int ConfusedPairs = 5;
+
+    /// <summary>The models that searches for overlap name, by their path.</summary>
+    public IReadOnlyDictionary<string, IEvaluatedModel> Detectors { get; init; } =
+        new Dictionary<string, IEvaluatedModel>(StringComparer.Ordinal);
 
     /// <summary>Opens every set, so that a wrong path is reported before the first measurement.</summary>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set is missing or invalid.</exception>
@@ -70,14 +75,19 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
     {
         var set = Named(overlap.Set);
         var images = ImageSets.Open(set, set.Data, columns);
-        var embedded = cache.Get(model, set, images, suite.Batch, observer);
+        var corpus = CorpusManifest.Create(overlap.Corpus, captionRequired: false);
+        var detector = overlap.Model is { } path ? Detectors[path] : null;
+        var embedded = cache.Get(detector ?? model, set, images, suite.Batch, observer);
+        var nearest = detector is null
+            ? CorpusHashes.Of(corpus, Report).Nearest([.. embedded.Images.Select(image => image.Hash)])
+            : CosineSearch.Nearest(embedded.Embeddings, new CorpusEmbeddings(detector, corpus, cache.Folder, suite.Batch).Blocks(Report));
         return SuiteAnalyses.Overlap(
             overlap,
-            images,
-            embedded.Images,
-            sets.FirstOrDefault(result => result.Set.Name == set.Name)?.ZeroShot,
-            (done, total) => observer.Embedded($"{set.Name}: corpus", done, total)
+            new OverlapSearch(images, embedded.Images, corpus, nearest),
+            sets.FirstOrDefault(result => result.Set.Name == set.Name)
         );
+
+        void Report(long done, long total) => observer.Embedded($"{set.Name}: corpus", done, total);
     }
 
     /// <summary>Baseline models on pixels. Both sets use the training images of the reference.</summary>

@@ -43,8 +43,8 @@ internal static class ObjectiveValidation
         rules.Add(
             ["data.caption_mode", "training.objective"],
             () =>
-                run.Data.CaptionMode != CaptionMode.First && run.Training.Objective == Objective.Classification
-                    ? "is given, but training.objective classification reads no captions"
+                run.Data.CaptionMode != CaptionMode.First && !run.Training.Objective.ReadsCaptions()
+                    ? $"is given, but training.objective {Name(run.Training.Objective)} reads no captions"
                     : null
         );
         rules.Add(
@@ -63,6 +63,13 @@ internal static class ObjectiveValidation
             () =>
                 run.Training.Objective == Objective.Captioning && run.Model.Image.Pooling == ImagePooling.Attention
                     ? "is attention, which training.objective captioning does not train: it reads the image's tokens"
+                    : null
+        );
+        rules.Add(
+            ["model.image.patch_dropout", "training.objective"],
+            () =>
+                run is { Model.Image.PatchDropout: > 0, Training.Objective: Objective.TwoViews }
+                    ? "is given, but training.objective two_views compares whole views"
                     : null
         );
         rules.Add(

@@ -225,7 +225,7 @@ public sealed class TrainingLoop(
     private TrainingBatch Wrap(Batch batch)
     {
         using var lap = _step.Timer?.Measure(StepPhase.Copy);
-        return TrainingBatch.Of(batch, _images, options.Model, options.Seed, options.Data.LabelColumn is not null);
+        return TrainingBatch.Of(batch, _images, options.Model, options.Seed, options.Training.Objective);
     }
 
     /// <summary>

@@ -89,7 +89,7 @@ public sealed class TrainingStep(
             overflows ? 0 : scaledNorm / state.LossScale.Factor,
             overflows ? 0 : schedule.At(state.Step)
         );
-        var towers = (state.Step + 1) % MeasuredEvery == 0 ? Measure(gradients, overflows, result.Embeddings) : [null, null];
+        var towers = (state.Step + 1) % MeasuredEvery == 0 ? Measure(gradients, overflows, result) : [null, null];
         if (overflows)
         {
             state.SkippedSteps++;
@@ -116,14 +116,14 @@ public sealed class TrainingStep(
     }
 
     /// <summary>State of the towers, by <see cref="Tower"/>, before the update. With sharded gradients, all ranks call it together.</summary>
-    private TowerMetrics?[] Measure(torch.Tensor gradients, bool overflows, (torch.Tensor Images_bD, torch.Tensor Texts_bD)? embeddings)
+    private TowerMetrics?[] Measure(torch.Tensor gradients, bool overflows, ObjectiveResult result)
     {
         var norms = _norms.Of(gradients, state.Optimizer.Held, state.Optimizer.HoldsAll ? null : group);
         var movements = _movement.Measure();
         return
         [
-            Of(Tower.Image, embeddings is { } images ? EmbeddingSpread.Of(images.Images_bD) : null),
-            Of(Tower.Text, embeddings is { } texts ? EmbeddingSpread.Of(texts.Texts_bD) : null),
+            Of(Tower.Image, result.Images_bD is { } images_bD ? EmbeddingSpread.Of(images_bD) : null),
+            Of(Tower.Text, result.Texts_bD is { } texts_bD ? EmbeddingSpread.Of(texts_bD) : null),
         ];
 
         TowerMetrics? Of(Tower tower, EmbeddingSpread? spread)

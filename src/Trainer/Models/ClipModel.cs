@@ -89,6 +89,7 @@ public sealed class ClipModel : IDisposable
             Objective.BagOfWords => ClassifierHead.Parameters(options.EmbedDim, options.Text.Vocabulary),
             Objective.Captioning => CaptionDecoder.Parameters(options.Text, options.EmbedDim),
             Objective.Classification => ClassifierHead.Parameters(options.EmbedDim, options.Image.Classes!.Value),
+            Objective.TwoViews => LogitParameters(objective),
             _ => [.. TextTower.Parameters(options.Text, options.EmbedDim), .. LogitParameters(objective)],
         };
         return [.. others, .. ImageTower.Parameters(options.Image, options.EmbedDim)];
@@ -181,6 +182,13 @@ public sealed class ClipModel : IDisposable
 
     /// <summary>Factor on the cosine similarities: exp of the learned log, at most <paramref name="max"/>.</summary>
     public double LogitScaleFactor(double max) => Math.Min(Math.Exp(Parameters[LogitScale].item<float>()), max);
+
+    /// <summary>Keeps <see cref="LogitScaleFactor"/> between 1 and <paramref name="max"/>.</summary>
+    public void ClampLogitScale(double max)
+    {
+        using var guard = no_grad();
+        Parameters[LogitScale].clamp_(0, Math.Log(max));
+    }
 
     public void Dispose()
     {

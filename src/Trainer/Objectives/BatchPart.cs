@@ -42,7 +42,7 @@ internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics
             .. Starts(all.Max(), size)
                 .Select(start => new BatchPart(
                     batch,
-                    synchronized is null ? statistics : statistics.Over(synchronized, all.Sum(count => Part(count, start))),
+                    synchronized is null ? statistics : statistics.Over(synchronized, all.Sum(count => Part(count, start)) * batch.Views),
                     device,
                     Math.Min(start, batch.Count),
                     Part(batch.Count, start)
@@ -52,7 +52,10 @@ internal sealed record BatchPart(TrainingBatch Batch, BatchStatistics Statistics
         long Part(long count, long start) => Math.Clamp(count - start, 0, size);
     }
 
-    public torch.Tensor Images => ImageInput.OnDevice(Batch.Images_b3SS.narrow(0, Start, Count), Device);
+    public torch.Tensor Images => ImageInput.OnDevice(ImagesOf(Batch.Images_b3SS), Device);
+
+    /// <summary>The rows of this part in a tensor with a row for each image of the batch.</summary>
+    public torch.Tensor ImagesOf(torch.Tensor rows_bX) => rows_bX.narrow(0, Start * Batch.Views, Count * Batch.Views);
 
     public torch.Tensor? KeptPatches => Batch.KeptPatches_bK?.narrow(0, Start, Count).to(Device);
 

@@ -9,7 +9,7 @@ using static TorchSharp.torch;
 namespace ClipTrain.Trainer.Objectives;
 
 /// <summary>
-/// Forward pass of this rank's pairs through both towers and, once the gradients of all embeddings are known, backward. With
+/// Forward pass of this rank's pairs through the towers and, once the gradients of all embeddings are known, backward. With
 /// micro-batches this is GradCache (Gao et al. 2021, arXiv 2101.06983): forward keeps only the embeddings, and backward recomputes
 /// each micro-batch with a graph. Memory grows with the micro-batch, while the loss is that of the whole batch.
 /// </summary>
@@ -22,6 +22,7 @@ internal sealed class EncodingPass
     private readonly torch.Device _device;
     private readonly BatchStatistics _statistics;
     private readonly BatchPart[] _microBatches;
+    private readonly TrainingBatch _batch;
     private TowerPass? _images,
         _texts;
 
@@ -40,13 +41,13 @@ internal sealed class EncodingPass
         StepTimer? timer = null
     )
     {
-        (_model, _checkpointing, _timer) = (model, options.ActivationCheckpointing, timer);
+        (_model, _batch, _checkpointing, _timer) = (model, batch, options.ActivationCheckpointing, timer);
         _device = model.Parameters.Master.device;
         _statistics = new BatchStatistics(model.Parameters);
         _microBatches = BatchPart.Cut(batch, options, _statistics, _device, synchronized, counts);
     }
 
-    /// <summary>Image embeddings bD, detached.</summary>
+    /// <summary>Embeddings bD of all images, detached.</summary>
     public torch.Tensor EncodeImages()
     {
         using var lap = _timer?.Measure(StepPhase.ImageForward);
@@ -55,7 +56,10 @@ internal sealed class EncodingPass
             return (_images = PassImages(_microBatches[0])).Embedding_bD;
         }
 
-        return Encode(part => _model.EncodeImage(part.Images, part.KeptPatches, part.Statistics));
+        return Encode(
+            _batch.Images_b3SS.size(0),
+            (part, embeddings_bD) => part.ImagesOf(embeddings_bD).copy_(_model.EncodeImage(part.Images, part.KeptPatches, part.Statistics))
+        );
     }
 
     /// <summary>Text embeddings bD, detached.</summary>
@@ -67,11 +71,18 @@ internal sealed class EncodingPass
             return (_texts = PassTexts(_microBatches[0])).Embedding_bD;
         }
 
-        return Encode(part => _model.EncodeText(part.Tokens, part.Ends, part.LongestEnd));
+        return Encode(
+            _batch.Count,
+            (part, embeddings_bD) =>
+                embeddings_bD.narrow(0, part.Start, part.Count).copy_(_model.EncodeText(part.Tokens, part.Ends, part.LongestEnd))
+        );
     }
 
     /// <summary>Runs backward and hands the parameter gradients to the reducer; the caller finishes it.</summary>
-    /// <param name="gradients">∂loss/∂(embeddings), ∂loss/∂(log of the logit scale) and ∂loss/∂(logit bias).</param>
+    /// <param name="gradients">
+    /// ∂loss/∂(embeddings of all images), ∂loss/∂(text embeddings; unused without a text tower), ∂loss/∂(log of the logit scale) and
+    /// ∂loss/∂(logit bias).
+    /// </param>
     /// <param name="pairs">Number of pairs in the step, over all ranks.</param>
     /// <param name="reducer">Sums the gradients over the ranks.</param>
     public void Backward(PairLossResult gradients, long pairs, GradientReducer reducer)
@@ -95,7 +106,7 @@ internal sealed class EncodingPass
             Backward(_microBatches[^1], gradients, reducer);
         }
 
-        _statistics.Backward(pairs);
+        _statistics.Backward(pairs * _batch.Views);
     }
 
     /// <summary>Images go first: their gradients fill the first buckets, which are reduced while the texts are computed.</summary>
@@ -106,12 +117,12 @@ internal sealed class EncodingPass
         {
             using var lap = _timer?.Measure(StepPhase.ImageBackward);
             (_images ?? PassImages(part)).Backward(
-                gradients.ImageGradient_bD.narrow(0, part.Start, part.Count),
+                part.ImagesOf(gradients.ImageGradient_bD),
                 segment => reducer.Collect(_model.LeavesOf(Tower.Image, segment))
             );
         }
 
-        if (_model.Trains(Tower.Text))
+        if (_model.HasTextTower && _model.Trains(Tower.Text))
         {
             using var lap = _timer?.Measure(StepPhase.TextBackward);
             (_texts ?? PassTexts(part)).Backward(
@@ -127,15 +138,17 @@ internal sealed class EncodingPass
         autograd.backward([_model.Parameters[scalar] * 1.0], [full([], gradient, float32, _device)]);
     }
 
-    private torch.Tensor Encode(Func<BatchPart, torch.Tensor> encode)
+    /// <param name="rows">Number of embeddings.</param>
+    /// <param name="encode">Writes a part's embeddings to its rows of those of the batch.</param>
+    private torch.Tensor Encode(long rows, Action<BatchPart, torch.Tensor> encode)
     {
         using var guard = no_grad();
         using var scope = NewDisposeScope();
-        var embeddings_bD = empty([_microBatches.Sum(part => part.Count), _model.Options.EmbedDim], float32, _device);
+        var embeddings_bD = empty([rows, _model.Options.EmbedDim], float32, _device);
         foreach (var part in _microBatches)
         {
             using var microScope = NewDisposeScope();
-            embeddings_bD.narrow(0, part.Start, part.Count).copy_(encode(part));
+            encode(part, embeddings_bD);
         }
 
         return embeddings_bD.MoveToOuterDisposeScope();

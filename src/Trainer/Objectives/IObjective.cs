@@ -17,8 +17,11 @@ internal sealed record ObjectiveResult(double Loss, IReadOnlyList<(string Name, 
     /// <summary>Bias added to the logits; null if the objective has none.</summary>
     public double? LogitBias { get; init; }
 
-    /// <summary>This rank's embeddings; null if the objective has none.</summary>
-    public (torch.Tensor Images_bD, torch.Tensor Texts_bD)? Embeddings { get; init; }
+    /// <summary>This rank's image embeddings; null if the objective has none.</summary>
+    public torch.Tensor? Images_bD { get; init; }
+
+    /// <summary>This rank's text embeddings; null if the objective has none.</summary>
+    public torch.Tensor? Texts_bD { get; init; }
 }
 
 /// <summary>A training objective: computes the loss over the global batch and the gradients of the parameters.</summary>
@@ -65,6 +68,7 @@ internal static class ObjectiveFactory
                 PairLosses.Of(model.Objective, group, options.LossTileRows),
                 timer
             ),
+            Objective.TwoViews => new TwoViewObjective(model, options, group, new ContrastiveLoss(group, options.LossTileRows), timer),
             Objective.Classification => new SampleObjective(model, options, group, new ClassificationTask(model), timer),
             Objective.BagOfWords => new SampleObjective(model, options, group, new BagOfWordsTask(model), timer),
             Objective.Captioning => new SampleObjective(model, options, group, new CaptioningTask(model), timer),

@@ -37,13 +37,10 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         {
             LogitScale = scale,
             LogitBias = bias,
-            Embeddings = (images_bD, texts_bD),
+            Images_bD = images_bD,
+            Texts_bD = texts_bD,
         };
     }
 
-    public void KeepWithinBounds()
-    {
-        using var guard = no_grad();
-        model.Parameters[ClipModel.LogitScale].clamp_(0, Math.Log(options.MaxLogitScale));
-    }
+    public void KeepWithinBounds() => model.ClampLogitScale(options.MaxLogitScale);
 }

@@ -29,6 +29,7 @@ public enum Objective
     BagOfWords,
     Captioning,
     Classification,
+    TwoViews,
 }
 
 /// <summary>Properties of the objectives that other parts depend on.</summary>
@@ -37,11 +38,20 @@ public static class ObjectiveTraits
     /// <summary>True if images and texts get embeddings in one space, each from its own tower, and pairs of them are compared.</summary>
     public static bool HasSharedSpace(this Objective objective) => objective is Objective.Contrastive or Objective.Sigmoid;
 
+    /// <summary>True if the objective learns from captions; otherwise they are not read.</summary>
+    public static bool ReadsCaptions(this Objective objective) => objective is not (Objective.Classification or Objective.TwoViews);
+
     /// <summary>True if the model can classify images by class names that it was not trained on: it compares or predicts texts.</summary>
-    public static bool IsZeroShot(this Objective objective) => objective != Objective.Classification;
+    public static bool IsZeroShot(this Objective objective) => objective.ReadsCaptions();
+
+    /// <summary>Number of augmented views of each image in a batch.</summary>
+    public static int Views(this Objective objective) => objective == Objective.TwoViews ? 2 : 1;
+
+    /// <summary>True if image embeddings are compared with others, so that their cosine means likeness.</summary>
+    public static bool ComparesImages(this Objective objective) => objective.HasSharedSpace() || objective == Objective.TwoViews;
 
     /// <summary>
-    /// Initial logit scale and bias of an objective with a shared space; no bias if it learns none. CLIP starts with a temperature of
+    /// Initial logit scale and bias of an objective that compares embeddings; no bias if it learns none. CLIP starts with a temperature of
     /// 0.07. SigLIP starts with a scale of 10 and a bias of −10, because most pairs do not match (arXiv 2303.15343, section 3.2).
     /// </summary>
     public static (double Scale, double? Bias) InitialLogits(this Objective objective) =>
@@ -59,9 +69,11 @@ public sealed record TrainingOptions
 {
     [Description(
         "Training objective: contrastive, CLIP's softmax over the global batch; sigmoid, SigLIP's pairwise loss "
-            + "with a learned bias (arXiv 2303.15343); or a prediction from the image: bag_of_words, the tokens of its "
+            + "with a learned bias (arXiv 2303.15343); a prediction from the image: bag_of_words, the tokens of its "
             + "caption (arXiv 1511.02251); captioning, the caption itself, token by token; or classification, its "
-            + "label. The last three have no text tower to compare images with."
+            + "label; or two_views, from images alone: the softmax over the global batch between two augmented views of "
+            + "each image (arXiv 2002.05709), which trains a detector of near-duplicates. The last four have no text "
+            + "tower to compare images with."
     )]
     public Objective Objective { get; init; }
 

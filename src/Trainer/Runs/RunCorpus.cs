@@ -32,7 +32,7 @@ public static class RunCorpus
             Seed = options.Seed,
         };
         return Open(
-            data,
+            options,
             (name, corpus) =>
             {
                 if (corpus.ColumnsTaken is { } taken)
@@ -46,19 +46,19 @@ public static class RunCorpus
     }
 
     /// <summary>Opens the corpus of a run that has begun: the files on this machine with the selection of its manifest.</summary>
-    /// <param name="data">The run's options.</param>
+    /// <param name="options">The run's options.</param>
     /// <param name="begun">The manifest with which the run began.</param>
     /// <param name="error">Turns a difference into an error message.</param>
     /// <param name="onTouched">Called for each file that has been rewritten since but shows no difference.</param>
     /// <exception cref="CorpusException">The files on this machine differ from the manifest.</exception>
     public static CorpusManifest Continue(
-        DataOptions data,
+        RunOptions options,
         CorpusManifest begun,
         Func<string, string> error,
         Action<string>? onTouched = null
     )
     {
-        var here = Open(data, (_, corpus) => corpus);
+        var here = Open(options, (_, corpus) => corpus);
         if (begun.DifferenceTo(here) is { } difference)
         {
             throw new CorpusException(error(difference));
@@ -72,12 +72,13 @@ public static class RunCorpus
         return here.With(begun.Selection);
     }
 
-    /// <param name="data">The run's options.</param>
+    /// <param name="options">The run's options.</param>
     /// <param name="select">
     /// Called with each corpus and its name in the mixture (null for data.train); returns it with its samples selected.
     /// </param>
-    private static CorpusManifest Open(DataOptions data, Func<string?, CorpusManifest, CorpusManifest> select)
+    private static CorpusManifest Open(RunOptions options, Func<string?, CorpusManifest, CorpusManifest> select)
     {
+        var data = options.Data;
         return data.Mixture.Count == 0
             ? select(null, Create(data.Train, data.ImageColumn, data.CaptionColumn))
             : CorpusManifest.Mix([.. data.Mixture.Select(corpus => (corpus.Name, Of(corpus)))]);
@@ -101,7 +102,7 @@ public static class RunCorpus
                 {
                     Image = image,
                     Captions = captions ?? [],
-                    CaptionRequired = data.LabelColumn is null,
+                    CaptionRequired = options.Training.Objective.ReadsCaptions(),
                     EveryCaption = data.CaptionMode != CaptionMode.First,
                 }
             );

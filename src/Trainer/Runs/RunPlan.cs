@@ -102,7 +102,7 @@ public static class RunPlan
             manifest,
             order,
             Tokenizer(options),
-            () => new ClipImageTransform(images.Training),
+            () => options.Training.Objective.Views() == 2 ? new TwoViewTransform(images.Training) : new ClipImageTransform(images.Training),
             new TrainingLoaderOptions
             {
                 Rank = share.Rank,
@@ -114,6 +114,7 @@ public static class RunPlan
                 LongCaptions = options.Data.LongCaptions,
                 CaptionMode = options.Data.CaptionMode,
                 CaptionWeights = options.Data.CaptionWeights,
+                ImagesOnly = options.Training.Objective == Objective.TwoViews,
                 Labels = Labels(options),
                 MaxBadShare = options.Data.MaxBadShare,
                 ImageTime = images.Time,

@@ -46,6 +46,16 @@ public sealed class EvaluationCheckTests : IDisposable
             StringComparison.Ordinal
         );
 
+    [Fact]
+    public void A_detector_of_duplicates_that_is_missing_is_refused_before_training()
+    {
+        var suite = Suite("train.parquet");
+        File.AppendAllText(suite, $"\noverlaps: [{{ set: mine, corpus: [\"{_corpus.PathOf("train.parquet")}\"], model: nowhere/run }}]\n");
+        var error = Assert.Throws<UsageException>(() => EvaluationCheck.Check(Run("mine zero_shot top1", suite)));
+        Assert.StartsWith("overlaps.model: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("nowhere/run", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("evaluation.best_figure=seen retrieval mean_recall_at_1", "evaluation.best_figure", "evaluation.every_steps")]
     [InlineData("evaluation={every_steps: 10}", "evaluation.every_steps", "nothing to evaluate")]

@@ -165,6 +165,26 @@ public sealed class RunValidationTests
         "evaluation.classification=[{name: a, data: [x]}]",
         "key 'evaluation.classification' is for training.objective classification; this run's is contrastive"
     )]
+    [InlineData(
+        "two_views",
+        "data.caption_mode=random",
+        "key 'data.caption_mode' is given, but training.objective two_views reads no captions"
+    )]
+    [InlineData(
+        "two_views",
+        "model.image.patch_dropout=0.5",
+        "key 'model.image.patch_dropout' is given, but training.objective two_views compares whole views"
+    )]
+    [InlineData(
+        "two_views",
+        "training.text_weights=bf16",
+        "key 'training.text_weights' is of the text tower, which training.objective two_views does not train"
+    )]
+    [InlineData(
+        "two_views",
+        "evaluation.zero_shot=[{name: a, data: [x]}]",
+        "key 'evaluation.zero_shot' classifies by the names of classes, and training.objective two_views learns no texts"
+    )]
     public void Options_that_an_objective_lacks_or_does_not_use_are_reported(string objective, string set, string error)
     {
         using var file = new RunFile();

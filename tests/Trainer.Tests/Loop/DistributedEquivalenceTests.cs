@@ -37,7 +37,8 @@ public class DistributedEquivalenceTests
         foreach (var (loss, gradients) in LossAndGradients(objective, worldSize))
         {
             Assert.Equal(expectedLoss, loss, Tolerance * expectedLoss);
-            Norms.AssertSameGradients(expected, gradients);
+            // An untrained tower's views are all alike, so that the scale's gradient is a small difference of large cosines.
+            Norms.AssertSameGradients(expected, gradients, rounding: objective == Objective.TwoViews ? 10 : 1);
         }
     }
 
@@ -54,7 +55,7 @@ public class DistributedEquivalenceTests
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
                 for (var i = 0; i < 4; i++)
                 {
-                    step.Take(Share(group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
+                    step.Take(Share(objective, group.Rank, worldSize, i * GlobalBatch), Counts(worldSize));
                 }
 
                 return state.Model.Parameters.Master.AsSpan<float>().ToArray();
@@ -105,7 +106,7 @@ public class DistributedEquivalenceTests
                 var options = TinyClip.Run(precision, objective: objective);
                 using var state = new TrainingState(options);
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-                step.Take(TinyClip.Batch((int)counts[..group.Rank].Sum(), (int)counts[group.Rank]), counts);
+                step.Take(TinyClip.Batch((int)counts[..group.Rank].Sum(), (int)counts[group.Rank], views: objective.Views()), counts);
                 return state.Model.Parameters.Master.AsSpan<float>().ToArray();
             }
         );
@@ -118,7 +119,7 @@ public class DistributedEquivalenceTests
                 var options = TinyClip.Run(objective: objective);
                 using var state = new TrainingState(options);
                 using var step = new TrainingStep(state, options.Training, group, new LearningRateSchedule(1e-2, 2, 10));
-                var loss = step.ComputeGradients(Share(group.Rank, worldSize, 0), Counts(worldSize));
+                var loss = step.ComputeGradients(Share(objective, group.Rank, worldSize, 0), Counts(worldSize));
                 var parameters = state.Model.Parameters;
                 group.AllReduceSum(parameters.Gradients);
                 return (
@@ -132,10 +133,10 @@ public class DistributedEquivalenceTests
             }
         );
 
-    private static TrainingBatch Share(int rank, int worldSize, int first)
+    private static TrainingBatch Share(Objective objective, int rank, int worldSize, int first)
     {
         var (start, count) = SampleOrder.LocalSlice(GlobalBatch, rank, worldSize);
-        return TinyClip.Batch(first + start, count);
+        return TinyClip.Batch(first + start, count, views: objective.Views());
     }
 
     private static long[] Counts(int worldSize) =>

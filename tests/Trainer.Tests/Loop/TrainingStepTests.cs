@@ -24,13 +24,19 @@ public class TrainingStepTests
     [InlineData(Objective.Sigmoid, Precision.Fp16)]
     [InlineData(Objective.Captioning, Precision.Fp16)]
     [InlineData(Objective.Classification, Precision.Fp16)]
+    [InlineData(Objective.TwoViews, Precision.Fp32)]
+    [InlineData(Objective.TwoViews, Precision.Bf16)]
+    [InlineData(Objective.TwoViews, Precision.Fp16)]
     public void Repeating_a_batch_lowers_its_loss(Objective objective, Precision precision)
     {
         using var state = new TrainingState(TinyClip.Run(precision, objective: objective));
         var step = Step(state);
         // The first fp16 steps find the scale at which these large gradients do not overflow.
         var steps = precision == Precision.Fp16 ? 60 : 30;
-        var losses = Enumerable.Range(0, steps).Select(_ => step.Take(TinyClip.Batch(0, 12), [12]).Loss).ToArray();
+        var losses = Enumerable
+            .Range(0, steps)
+            .Select(_ => step.Take(TinyClip.Batch(0, 12, views: objective.Views()), [12]).Loss)
+            .ToArray();
         Assert.True(losses[^1] < losses[0] / 4, $"{losses[0]} → {losses[^1]}");
         Assert.Equal(steps, state.Step);
         Assert.Equal(steps * 12, state.Samples);

@@ -61,6 +61,7 @@ public sealed class ModelCostTests
         Assert.Equal(Image + Projection + Text, ObjectiveCost.Macs(model, Objective.Contrastive));
         Assert.Equal(Image + Projection + Text, ObjectiveCost.Macs(model, Objective.Sigmoid));
         Assert.Equal(Image + Projection + (512 * 49408), ObjectiveCost.Macs(model, Objective.BagOfWords));
+        Assert.Equal(2 * (Image + Projection), ObjectiveCost.Macs(model, Objective.TwoViews));
         Assert.Equal(Image + (50 * Projection) + Decoder, ObjectiveCost.Macs(model, Objective.Captioning));
 
         var classifier = model with { Image = model.Image with { Classes = 10 } };

@@ -80,7 +80,7 @@ public class SampleObjectiveTests
         {
             var options = TinyClip.Run(objective: objective);
             using var state = new TrainingState(options);
-            Step(state, options).ComputeGradients(TinyClip.Batch(0, Samples), [Samples]);
+            Step(state, options).ComputeGradients(TinyClip.Batch(0, Samples, views: objective.Views()), [Samples]);
             var parameters = state.Model.Parameters;
             Assert.All(
                 parameters.Specs,

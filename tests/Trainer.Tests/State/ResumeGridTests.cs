@@ -32,6 +32,8 @@ public sealed class ResumeGridTests : IDisposable
     [InlineData(Objective.Captioning, 3, true)]
     [InlineData(Objective.Classification, 2, false)]
     [InlineData(Objective.Classification, 3, true)]
+    [InlineData(Objective.TwoViews, 2, false)]
+    [InlineData(Objective.TwoViews, 3, true)]
     public void A_run_resumed_at_any_step_ends_bitwise_like_an_uninterrupted_one_at_equal_world_size(
         Objective objective,
         int world,
@@ -82,7 +84,8 @@ public sealed class ResumeGridTests : IDisposable
         while (state.Step < Steps)
         {
             var (start, count) = SampleOrder.LocalSlice(GlobalBatch, group.Rank, group.WorldSize);
-            step.Take(TinyClip.Batch(((int)state.Step * GlobalBatch) + start, count), Counts(group.WorldSize));
+            var batch = TinyClip.Batch(((int)state.Step * GlobalBatch) + start, count, views: options.Training.Objective.Views());
+            step.Take(batch, Counts(group.WorldSize));
             afterStep(state);
         }
 

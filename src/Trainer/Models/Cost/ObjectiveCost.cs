@@ -3,7 +3,7 @@ using ClipTrain.Trainer.Parameters;
 
 namespace ClipTrain.Trainer.Models.Cost;
 
-/// <summary>Cost of what an objective trains: the image tower with the text tower, a prediction head or the caption decoder.</summary>
+/// <summary>Cost of what an objective trains: the image tower alone, or with the text tower, a prediction head or a decoder.</summary>
 public static class ObjectiveCost
 {
     /// <summary>Number of trained values.</summary>
@@ -25,10 +25,10 @@ public static class ObjectiveCost
         double Of(Tower tower, long macs) => (model.Trains(tower) ? 6.0 : 2.0) * macs;
     }
 
-    /// <summary>Operations of the image tower. A caption decoder reads the projected features of all its positions.</summary>
+    /// <summary>Operations of the image tower on all views. A caption decoder reads the projected features of all its positions.</summary>
     private static long ImageMacs(ModelOptions model, Objective objective)
     {
-        var macs = ModelCost.Of(model).Where(part => part.Tower == "image").Sum(part => part.Macs);
+        var macs = objective.Views() * ModelCost.Of(model).Where(part => part.Tower == "image").Sum(part => part.Macs);
         return objective == Objective.Captioning && model.Image.Architecture != ImageArchitecture.Resnet
             ? macs + ((Positions(model) - 1) * model.Image.Width * model.EmbedDim)
             : macs;
@@ -41,6 +41,7 @@ public static class ObjectiveCost
             Objective.BagOfWords => (long)model.EmbedDim * model.Text.Vocabulary,
             Objective.Classification => (long)model.EmbedDim * model.Image.Classes!.Value,
             Objective.Captioning => DecoderMacs(model),
+            Objective.TwoViews => 0,
             _ => ModelCost.Of(model).Where(part => part.Tower == "text").Sum(part => part.Macs),
         };
 
