@@ -91,9 +91,10 @@ foreach (var (name, beyond, make) in studies.Where(study => only is null or "all
 static double[] Values(Law law, double[] at, double compute)
 {
     var logX = Math.Log(compute);
-    var logY = law is ParametricLaw parametric && parametric.Optimum(logX - Math.Log(6), at) is var (logParams, logData)
-        ? parametric.LogAt(logParams, logData, at)
-        : law.LogAt(logX, at);
+    var logY =
+        law is ParametricLaw parametric && parametric.Optimum(logX - Math.Log(6), at) is var (logParams, logData)
+            ? parametric.LogAt(logParams, logData, at)
+            : law.LogAt(logX, at);
     return [.. law.Named(at), Math.Exp(logY)];
 }
 

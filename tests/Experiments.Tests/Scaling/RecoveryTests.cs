@@ -65,15 +65,7 @@ public sealed class RecoveryTests
 
     [Fact]
     public void The_loss_of_model_and_data_is_found_with_the_constants_of_chinchilla() =>
-        Finds(
-            "parametric",
-            Chinchilla(0, 1),
-            ("A", 406.4),
-            ("B", 410.7),
-            ("E", 1.69),
-            ("alpha", 0.34),
-            ("beta", 0.28)
-        );
+        Finds("parametric", Chinchilla(0, 1), ("A", 406.4), ("B", 410.7), ("E", 1.69), ("alpha", 0.34), ("beta", 0.28));
 
     [Fact]
     public void The_worth_of_repeated_samples_is_found() =>
@@ -133,18 +125,18 @@ public sealed class RecoveryTests
         Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), Models, Samples, (1, noise), seed);
 
     private static List<Observation> Repeated() =>
-    [
-        .. from unique in new[] { 1e6, 1e7, 1e8 }
-        from epochs in new[] { 1, 4, 16, 64.0 }
-        from n in Models
-        let worth = unique + (unique * 15.39 * (1 - Math.Exp(-(epochs - 1) / 15.39)))
-        select new Observation(6 * n * unique * epochs, 1.7 + (400 / Math.Pow(n, 0.34)) + (400 / Math.Pow(worth, 0.28)))
-        {
-            Params = n,
-            Data = unique * epochs,
-            Unique = unique,
-        },
-    ];
+        [
+            .. from unique in new[] { 1e6, 1e7, 1e8 }
+            from epochs in new[] { 1, 4, 16, 64.0 }
+            from n in Models
+            let worth = unique + (unique * 15.39 * (1 - Math.Exp(-(epochs - 1) / 15.39)))
+            select new Observation(6 * n * unique * epochs, 1.7 + (400 / Math.Pow(n, 0.34)) + (400 / Math.Pow(worth, 0.28)))
+            {
+                Params = n,
+                Data = unique * epochs,
+                Unique = unique,
+            },
+        ];
 
     private static double Broken(double x) => 0.05 + (2 * Math.Pow(x, -0.05) * Math.Pow(1 + Math.Pow(x / 1e6, 2), -0.2));
 
