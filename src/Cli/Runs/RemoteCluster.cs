@@ -55,7 +55,7 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
     }
 
     /// <summary>Rejects a pool of another build, whose messages may differ. The processes of a run compare builds when workers join.</summary>
-    /// <param name="coordinator">Address or folder of the pool.</param>
+    /// <param name="coordinator">Address of the pool.</param>
     /// <param name="pool">The pool's build; null for a run.</param>
     /// <param name="own">This process's build.</param>
     /// <exception cref="CoordinatorRefusedException">The builds differ.</exception>

@@ -16,7 +16,6 @@ internal sealed class PoolProcess(string directory, HostingOptions hosting, Stop
 {
     /// <summary>Hosts the pool until a signal. Returns the exit code.</summary>
     /// <exception cref="CoordinatorStartException">The port is unavailable, or a token is missing.</exception>
-    /// <exception cref="CoordinatorRefusedException">Another build hosts the pool, or rejects this process.</exception>
     public async Task<int> RunAsync()
     {
         Directory.CreateDirectory(directory);
@@ -27,7 +26,6 @@ internal sealed class PoolProcess(string directory, HostingOptions hosting, Stop
             RunCluster.Security(hosting.TokenOr(tokenFile), hosting.Tls),
             IsOneMachine: IPAddress.IsLoopback(hosting.Listen.Address)
         );
-        await CheckBuildAsync(options);
         await using var log = LogSetup.Create(AnsiConsole.Console, Path.Combine(directory, "pool.log"));
         using var loggers = new SerilogLoggerFactory(log);
         await using var silo = await PoolSilo.StartAsync(options, new PoolBuild(ProgramVersion.Text), loggers, TimeProvider.System);
@@ -37,20 +35,4 @@ internal sealed class PoolProcess(string directory, HostingOptions hosting, Stop
         await signals.First;
         log.Information("The pool's process ends. Trials go on; nodes wait for it for {Patience:l}.", "10 minutes");
         return signals.ExitCode;
-    }
-    /// <summary>A process that stands by takes over the state of the one that hosts the pool.</summary>
-    private async Task CheckBuildAsync(CoordinatorSiloOptions options)
-    {
-        try
-        {
-            var once = new ClusterClientOptions(options.Security, Patience: TimeSpan.Zero);
-            await using var client = await ClusterClient.ConnectAsync(options.Cluster, once, CancellationToken.None);
-            var pool = await RemoteCluster.AskAsync(client.Grains.GetGrain<IClusterGrain>(0).PoolBuildAsync);
-            RemoteCluster.CheckBuild(directory, pool, ProgramVersion.Text);
-        }
-        catch (CoordinatorLostException)
-        {
-            // Nobody hosts the pool.
-        }
-    }
-}
+    }}
