@@ -35,4 +35,5 @@ internal sealed class PoolProcess(string directory, HostingOptions hosting, Stop
         await signals.First;
         log.Information("The pool's process ends. Trials go on; nodes wait for it for {Patience:l}.", "10 minutes");
         return signals.ExitCode;
-    }}
+    }
+}
