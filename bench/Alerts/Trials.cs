@@ -15,7 +15,7 @@ internal sealed class Trials(string demo, string folder)
 
     private const int Steps = 200;
 
-    private readonly string _run = WriteRun(demo, folder);
+    private readonly string _run = DemoRun.Write(demo, folder, "trial", steps: 400);
     private int _count;
 
     /// <summary>The first alert within 200 steps, or the error that ended the run; null if there was none.</summary>
@@ -64,25 +64,4 @@ internal sealed class Trials(string demo, string folder)
     }
 
     private static bool IsImage(string name) => name.StartsWith("visual.", StringComparison.Ordinal);
-
-    private static string WriteRun(string demo, string folder)
-    {
-        var path = Path.Combine(folder, "run.yaml");
-        File.WriteAllText(
-            path,
-            $$"""
-            name: trial
-            model:
-              embed_dim: 128
-              image: { size: 24, patch: 12, width: 128, layers: 2, heads: 2 }
-              text: { context: 12, vocabulary: 2514, width: 128, layers: 2, heads: 2 }
-            data:
-              train: [{{Path.Combine(Path.GetFullPath(demo), "train.parquet")}}]
-              merges: {{Path.Combine(Path.GetFullPath(demo), "emoji-merges.txt")}}
-            training: { global_batch: 128, steps: 400, learning_rate: 0.001, warmup_steps: 20, gradient_clip: 1 }
-            cluster: { workers: 1, threads_per_worker: 1 }
-            """
-        );
-        return path;
-    }
 }

@@ -10,7 +10,14 @@ internal sealed class SlowRun(string program, string demo, string folder)
     private static readonly TimeSpan s_stopped = TimeSpan.FromMilliseconds(100),
         s_look = TimeSpan.FromMilliseconds(50);
 
-    private readonly string _runFile = WriteRun(demo, folder);
+    private readonly string _runFile = DemoRun.Write(
+        demo,
+        folder,
+        "slow",
+        steps: 100,
+        "evaluation: { probe_pairs: 0 }",
+        "output: { tensorboard: false }"
+    );
     private int _count;
 
     /// <summary>Trains a run to its end. Returns its verdict, as the live page shows it; null if there is none.</summary>
@@ -98,28 +105,5 @@ internal sealed class SlowRun(string program, string demo, string folder)
     {
         using var kill = Process.Start("kill", ["-" + signal, $"{process}"]);
         kill.WaitForExit();
-    }
-
-    private static string WriteRun(string demo, string folder)
-    {
-        var path = Path.Combine(folder, "run.yaml");
-        File.WriteAllText(
-            path,
-            $$"""
-            name: slow
-            model:
-              embed_dim: 128
-              image: { size: 24, patch: 12, width: 128, layers: 2, heads: 2 }
-              text: { context: 12, vocabulary: 2514, width: 128, layers: 2, heads: 2 }
-            data:
-              train: [{{Path.Combine(demo, "train.parquet")}}]
-              merges: {{Path.Combine(demo, "emoji-merges.txt")}}
-            training: { global_batch: 128, steps: 100, learning_rate: 0.001, warmup_steps: 20, gradient_clip: 1 }
-            cluster: { workers: 1, threads_per_worker: 1 }
-            evaluation: { probe_pairs: 0 }
-            output: { tensorboard: false }
-            """
-        );
-        return path;
     }
 }

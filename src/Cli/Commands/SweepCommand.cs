@@ -178,7 +178,7 @@ public static class SweepCommand
         var (sweep, trials, folder) = (opened.Sweep, opened.Trials, opened.Folder);
         Directory.CreateDirectory(folder.Path);
         using var @lock = Acquire(folder);
-        SweepFolder.WriteWhole(folder.Source, Path.GetFullPath(sweep.Path) + "\n");
+        WholeFile.Write(folder.Source, Path.GetFullPath(sweep.Path) + "\n");
         using var signals = new StopSignals();
         using var stop = new CancellationTokenSource();
         signals.Attach(by =>

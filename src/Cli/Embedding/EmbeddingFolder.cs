@@ -3,6 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.DataPipeline.Loading;
 using ClipTrain.Trainer.Config;
 
@@ -54,7 +55,7 @@ public sealed class EmbeddingFolder(string path)
                 );
             }
 
-            WriteAside(file, plan);
+            WholeFile.Write(file, JsonSerializer.Serialize(plan, Json));
             return;
         }
 
@@ -85,7 +86,7 @@ public sealed class EmbeddingFolder(string path)
     }
 
     /// <summary>Writes a part's report. Call before renaming the part's Parquet file.</summary>
-    public void Write(int part, PartReport report) => WriteAside(ReportPath(part), report);
+    public void Write(int part, PartReport report) => WholeFile.Write(ReportPath(part), JsonSerializer.Serialize(report, Json));
 
     /// <exception cref="UsageException">The report is missing or invalid.</exception>
     public PartReport ReadReport(int part) => Read<PartReport>(ReportPath(part));
@@ -110,7 +111,7 @@ public sealed class EmbeddingFolder(string path)
             reasons,
             [.. bad.Take(NamedSamples)]
         );
-        WriteAside(PathOf(ReportFile), report);
+        WholeFile.Write(PathOf(ReportFile), JsonSerializer.Serialize(report, Json));
         return report;
     }
 
@@ -124,19 +125,6 @@ public sealed class EmbeddingFolder(string path)
         {
             throw new UsageException($"Cannot read {file} ({e.Message}); delete the files of the part or of the folder and embed again.");
         }
-    }
-
-    private static void WriteAside<T>(string file, T content)
-    {
-        // Several processes may write the same file.
-        var aside = $"{file}.{Guid.NewGuid():N}.tmp";
-        using (var output = new FileStream(aside, FileMode.CreateNew, FileAccess.Write))
-        {
-            JsonSerializer.Serialize(output, content, Json);
-            output.Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, file, overwrite: true);
     }
 
     private string ReportPath(int part) => System.IO.Path.ChangeExtension(PartPath(part), ".json");

@@ -68,25 +68,22 @@ public sealed class EvaluationHistory
     /// <summary>Replaces both files. There are few evaluations, and a killed process leaves no half line.</summary>
     private void Write()
     {
-        Directory.CreateDirectory(_files.Evaluation);
-        var aside = _files.EvaluationLines + ".partial";
-        File.WriteAllLines(aside, Steps.Select(step => JsonSerializer.Serialize(step, TelemetryJson.OneLine)));
-        File.Move(aside, _files.EvaluationLines, overwrite: true);
+        var lines = Steps.Select(step => JsonSerializer.Serialize(step, TelemetryJson.OneLine));
+        WholeFile.Write(_files.EvaluationLines, aside => File.WriteAllLines(aside, lines));
+        WholeFile.Write(_files.EvaluationTable, WriteTable);
+    }
 
-        aside = _files.EvaluationTable + ".partial";
-        using (var csv = CsvWriter.ToFile(aside, new CsvWriterOptions { NewLine = "\n" }))
+    private void WriteTable(string path)
+    {
+        using var csv = CsvWriter.ToFile(path, new CsvWriterOptions { NewLine = "\n" });
+        Row(csv, ["step", "samples", "set", "task", "metric", "value", "low", "high"]);
+        foreach (var (step, results, samples) in Steps)
         {
-            Row(csv, ["step", "samples", "set", "task", "metric", "value", "low", "high"]);
-            foreach (var (step, results, samples) in Steps)
+            foreach (var row in results)
             {
-                foreach (var row in results)
-                {
-                    Row(csv, [step, samples, row.Set, row.Task, row.Metric, row.Value, row.Low, row.High]);
-                }
+                Row(csv, [step, samples, row.Set, row.Task, row.Metric, row.Value, row.Low, row.High]);
             }
         }
-
-        File.Move(aside, _files.EvaluationTable, overwrite: true);
     }
 
     private static void Row(CsvWriter csv, IEnumerable<object?> fields)

@@ -24,7 +24,8 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate.</exception>
+    /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate, or hosts a pool of another
+    /// build.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator is unreachable.</exception>
     public static async Task<RemoteCluster> ConnectAsync(RemoteOptions remote, CancellationToken cancellationToken = default)
     {
@@ -40,7 +41,33 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
             },
             cancellationToken
         );
-        return new RemoteCluster(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync));
+        try
+        {
+            var cluster = client.Grains.GetGrain<IClusterGrain>(0);
+            CheckBuild(remote.Coordinator, await AskAsync(cluster.PoolBuildAsync), ProgramVersion.Text);
+            return new RemoteCluster(client, await AskAsync(cluster.RunIdAsync));
+        }
+        catch
+        {
+            await client.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Rejects a pool of another build, whose messages may differ. The processes of a run compare builds when workers join.</summary>
+    /// <param name="coordinator">Address of the pool.</param>
+    /// <param name="pool">The pool's build; null for a run.</param>
+    /// <param name="own">This process's build.</param>
+    /// <exception cref="CoordinatorRefusedException">The builds differ.</exception>
+    internal static void CheckBuild(string coordinator, string? pool, string own)
+    {
+        if (pool is not null && pool != own)
+        {
+            throw new CoordinatorRefusedException(
+                $"The pool at {coordinator} runs another build of ClipTrain ({pool}) than this process ({own}). Start the pool, its nodes "
+                    + "and its sweeps with the same build."
+            );
+        }
     }
 
     /// <summary>Connects to a cluster that hosts a pool.</summary>

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Weights.Tensors;
@@ -29,8 +30,7 @@ internal static class Rollback
     {
         try
         {
-            File.WriteAllText(files.PassedOver + ".partial", JsonSerializer.Serialize(passedOver, TelemetryJson.OneLine));
-            File.Move(files.PassedOver + ".partial", files.PassedOver, overwrite: true);
+            WholeFile.Write(files.PassedOver, JsonSerializer.Serialize(passedOver, TelemetryJson.OneLine));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

@@ -26,8 +26,6 @@ internal sealed class RunEnergy : IDisposable
     private RunEnergy(PackageEnergy packages, RunFiles files, long term, TimeProvider time)
     {
         (_packages, _files, _term) = (packages, files, term);
-        Directory.CreateDirectory(files.Energy);
-
         // A run that goes back to a checkpoint opens again in the same term.
         _joules = File.Exists(PathOf(files, term)) ? Read(files, term) : 0;
         Write();
@@ -99,12 +97,7 @@ internal sealed class RunEnergy : IDisposable
         Write();
     }
 
-    private void Write()
-    {
-        var path = PathOf(_files, _term);
-        File.WriteAllText(path + ".partial", JsonSerializer.Serialize(new Share(_joules), TelemetryJson.OneLine));
-        File.Move(path + ".partial", path, overwrite: true);
-    }
+    private void Write() => WholeFile.Write(PathOf(_files, _term), JsonSerializer.Serialize(new Share(_joules), TelemetryJson.OneLine));
 
     private static bool Attempt(Action action)
     {

@@ -4,6 +4,7 @@ using ClipTrain.Cli.Runs;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Experiments;
 using ClipTrain.Experiments.Sweeps;
 using ClipTrain.Trainer.Config;
@@ -73,7 +74,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
         {
             // Other sweeps of this name may use the pool.
             var name = $"{opened.Sweep.Name}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes))}";
-            SweepFolder.WriteWhole(opened.Folder.Experiment, name + "\n");
+            WholeFile.Write(opened.Folder.Experiment, name + "\n");
         }
 
         var experiment = Experiment!;

@@ -2,6 +2,7 @@ using System.Net;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Clustering;
+using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using Serilog.Extensions.Logging;
@@ -27,7 +28,7 @@ internal sealed class PoolProcess(string directory, HostingOptions hosting, Stop
         );
         await using var log = LogSetup.Create(AnsiConsole.Console, Path.Combine(directory, "pool.log"));
         using var loggers = new SerilogLoggerFactory(log);
-        await using var silo = await PoolSilo.StartAsync(options, loggers, TimeProvider.System);
+        await using var silo = await PoolSilo.StartAsync(options, new PoolBuild(ProgramVersion.Text), loggers, TimeProvider.System);
         var address = $"--coordinator {silo.Endpoint.Gateway} --token-file {hosting.TokenFile ?? tokenFile}";
         log.Information("Machines join with: cliptrain node {Address:l}", address);
         log.Information("Sweeps run on them with: cliptrain sweep run SWEEP {Address:l}", address);

@@ -33,7 +33,7 @@ internal sealed class WatchedSweep(string directory)
             _opened ??= OpenedSweep.OfFolder(directory);
             var isRunning = new Lazy<bool>(() => RunLock.IsHeld(_folder.Lock));
             TrialRecord[] records = [.. _opened.Trials.Select(trial => _folder.Read(trial.Id))];
-            string[] states = [.. records.Select(record => StateOf(record, isRunning))];
+            string[] states = [.. records.Select(record => record.State == TrialState.Begun ? Begun(isRunning) : Name(record.State))];
             var key = string.Join('\n', [.. states, .. _folder.PredictionFiles()]);
             if (_last?.Records != key)
             {
@@ -148,10 +148,11 @@ internal sealed class WatchedSweep(string directory)
         }
     }
 
-    private static string StateOf(TrialRecord record, Lazy<bool> isRunning) =>
-        record.State == TrialState.Begun
-            ? isRunning.Value
-                ? "running"
-                : "interrupted"
-            : record.State.ToString().ToLowerInvariant();
+    /// <summary>State of a trial without an end. A pool goes on with trials that no process of this sweep watches.</summary>
+    private string Begun(Lazy<bool> isRunning) =>
+        isRunning.Value ? "running"
+        : File.Exists(_folder.Experiment) ? "not watched"
+        : "interrupted";
+
+    private static string Name(TrialState state) => state.ToString().ToLowerInvariant();
 }

@@ -1,7 +1,7 @@
-using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
+using ClipTrain.Coordinator.Storage;
 using Spectre.Console;
 
 namespace ClipTrain.Cli.Telemetry;
@@ -40,17 +40,7 @@ public sealed record RunSummary
 
     /// <summary>Writes the file atomically.</summary>
     /// <exception cref="IOException">The file cannot be written.</exception>
-    public void Write(string path)
-    {
-        var aside = path + ".tmp";
-        using (var stream = new FileStream(aside, FileMode.Create, FileAccess.Write))
-        {
-            stream.Write(Encoding.UTF8.GetBytes(JsonSerializer.Serialize(this, TelemetryJson.Indented) + "\n"));
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, path, overwrite: true);
-    }
+    public void Write(string path) => WholeFile.Write(path, JsonSerializer.Serialize(this, TelemetryJson.Indented) + "\n");
 
     /// <summary>Prints the metrics as tables.</summary>
     public void Render(IAnsiConsole console) => Render(console, JsonSerializer.SerializeToNode(this, TelemetryJson.Indented)!.AsObject());

@@ -16,12 +16,21 @@ public sealed class PoolSilo : IAsyncDisposable
     /// <summary>The silo's name and addresses.</summary>
     public SiloEndpoint Endpoint => _silo.Endpoint;
 
+    /// <param name="options">The silo's options.</param>
+    /// <param name="build">This process's build, which nodes and sweeps must share.</param>
+    /// <param name="loggers">The process's log.</param>
+    /// <param name="time">The clock.</param>
     /// <exception cref="CoordinatorStartException">The silo cannot listen, reach its cluster or store its files.</exception>
-    public static async Task<PoolSilo> StartAsync(CoordinatorSiloOptions options, ILoggerFactory loggers, TimeProvider time)
+    public static async Task<PoolSilo> StartAsync(
+        CoordinatorSiloOptions options,
+        PoolBuild build,
+        ILoggerFactory loggers,
+        TimeProvider time
+    )
     {
         var silo = await HostedSilo.StartAsync(
             options,
-            services => services.AddSingleton<IRunLauncher, NodeLauncher>(),
+            services => services.AddSingleton<IRunLauncher, NodeLauncher>().AddSingleton(build),
             loggers,
             time,
             CancellationToken.None

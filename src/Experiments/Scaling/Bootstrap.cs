@@ -3,10 +3,11 @@ using MathNet.Numerics.Distributions;
 namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>
-/// Residual bootstrap of a law's coordinates. The trials are kept and their deviations from the law are redistributed, those of a
-/// trial's seeds and of its curve's points together and with a random sign, because small designs degenerate when trials are drawn with
+/// Smoothed residual bootstrap of a law's coordinates. The trials are kept and their deviations from the law are redistributed, those of
+/// a trial's seeds and of its curve's points together and with a random sign, because small designs degenerate when trials are drawn with
 /// replacement. Deviations are scaled for the fitted coordinates, and by sqrt(df/χ²) for the uncertainty of their size, which gives t
-/// intervals rather than normal ones (Davison and Hinkley 1997).
+/// intervals rather than normal ones (Davison and Hinkley 1997). They are smoothed, because a robust fit passes through as many points as
+/// it has coordinates: their deviations of zero would make the others look more certain than they are (De Angelis, Hall and Young 1993).
 /// </summary>
 internal static class Bootstrap
 {
@@ -33,7 +34,11 @@ internal static class Bootstrap
             }
 
             double[] fitted = [.. Enumerable.Range(0, selected.Count).Select(row => law.LogAt(selected, row, at))];
-            draw = random => Redrawn(law, selected.WithLogY(Dealt(selected, fitted, deviations, Spread(random, df), random)), at);
+            draw = random =>
+            {
+                var noise = SmoothedNoise.Draw(deviations, Spread(random, df), random);
+                return Redrawn(law, selected.WithLogY(Dealt(selected, fitted, noise)), at);
+            };
         }
 
         return [.. ParallelEnumerable.Range(0, count).AsOrdered().Select(i => draw(new Random(i))).OfType<double[]>()];
@@ -62,22 +67,10 @@ internal static class Bootstrap
     private static double[]? Redrawn(Law law, Sample sample, double[]? start) =>
         law.Fit(sample, start) is { } at && at.All(double.IsFinite) ? at : null;
 
-    private static double[] Dealt(Sample sample, double[] fitted, double[][] deviations, double spread, Random random)
+    private static double[] Dealt(Sample sample, double[] fitted, Func<int, int, double> noise)
     {
-        double[] logY = [.. fitted];
-        var (sources, signs, used) = (new double[sample.TrialCount][], new double[sample.TrialCount], new int[sample.TrialCount]);
-        for (var trial = 0; trial < sources.Length; trial++)
-        {
-            (sources[trial], signs[trial]) = (deviations[random.Next(deviations.Length)], random.Next(2) == 0 ? -spread : spread);
-        }
-
-        for (var row = 0; row < logY.Length; row++)
-        {
-            var trial = sample.Trials[row];
-            logY[row] += signs[trial] * sources[trial][used[trial]++ % sources[trial].Length];
-        }
-
-        return logY;
+        var used = new int[sample.TrialCount];
+        return [.. fitted.Select((value, row) => value + noise(sample.Trials[row], used[sample.Trials[row]]++))];
     }
 
     /// <summary>Means of the points over the seeds, and the deviations of the runs from them.</summary>

@@ -111,29 +111,11 @@ public sealed class ParametricLaw : Law
         return double.IsFinite(best.Value) ? best.At : null;
     }
 
-    private (double[] At, double Value) Refine(Sample sample, double[] start)
-    {
-        if (!_repeats)
-        {
-            return Lbfgs.Minimize((at, gradient) => Huber(sample, sample.LogData!, at, gradient), start);
-        }
-
-        return Lbfgs.Minimize(
-            (at, gradient) =>
-            {
-                // Central differences for the sixth derivative; the others are exact at each R*.
-                var lost = Huber(sample, Effective(sample, at[5]), at, gradient);
-                var unused = new double[6];
-                gradient[5] =
-                    (
-                        Huber(sample, Effective(sample, at[5] + 1e-5), at, unused)
-                        - Huber(sample, Effective(sample, at[5] - 1e-5), at, unused)
-                    ) / 2e-5;
-                return lost;
-            },
+    private (double[] At, double Value) Refine(Sample sample, double[] start) =>
+        Lbfgs.Minimize(
+            (at, gradient) => Huber(sample, _repeats ? Effective(sample, at[5]) : sample.LogData!, at, gradient),
             start
         );
-    }
 
     /// <summary>The sum of Huber losses and its gradient.</summary>
     private double Huber(Sample sample, double[] logData, double[] at, double[] gradient)
@@ -159,6 +141,10 @@ public sealed class ParametricLaw : Law
             gradient[2] += slope * ofE;
             gradient[3] -= slope * ofA * n;
             gradient[4] -= slope * ofB * d;
+            if (at.Length > 5)
+            {
+                gradient[5] -= slope * ofB * at[4] * EffectiveSlope(sample, i, at[5]);
+            }
         }
 
         return sum;
@@ -169,8 +155,18 @@ public sealed class ParametricLaw : Law
 
     private static double EffectiveAt(Sample sample, int row, double logRepeats)
     {
-        var (unique, worth) = (sample.LogUnique![row], Math.Exp(logRepeats));
-        var repeats = Math.Max(0, Math.Exp(sample.LogData![row] - unique) - 1);
-        return unique + Math.Log(1 + (worth * (1 - Math.Exp(-repeats / worth))));
+        var worth = Math.Exp(logRepeats);
+        return sample.LogUnique![row] + Math.Log(1 + (worth * (1 - Math.Exp(-Repeats(sample, row) / worth))));
     }
+
+    /// <summary>Derivative of <see cref="EffectiveAt"/> with respect to the logarithm of R*.</summary>
+    private static double EffectiveSlope(Sample sample, int row, double logRepeats)
+    {
+        var worth = Math.Exp(logRepeats);
+        var share = Repeats(sample, row) / worth;
+        var left = Math.Exp(-share);
+        return worth * (1 - (left * (1 + share))) / (1 + (worth * (1 - left)));
+    }
+
+    private static double Repeats(Sample sample, int row) => Math.Max(0, Math.Exp(sample.LogData![row] - sample.LogUnique![row]) - 1);
 }

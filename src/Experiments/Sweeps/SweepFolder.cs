@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Experiments.Sweeps;
 
@@ -78,7 +79,7 @@ public sealed class SweepFolder(string path)
     public string Config(string id) => System.IO.Path.Combine(path, "configs", $"{id}.yaml");
 
     /// <summary>Writes the configuration file of a trial.</summary>
-    public void WriteConfig(Trial trial) => WriteWhole(Config(trial.Id), trial.Resolved.Config);
+    public void WriteConfig(Trial trial) => WholeFile.Write(Config(trial.Id), trial.Resolved.Config);
 
     /// <summary>The sweep's folder, given the configuration file of a trial.</summary>
     public static SweepFolder OfConfig(string file) => new(System.IO.Path.GetFullPath(System.IO.Path.Combine(file, "..", "..")));
@@ -116,22 +117,7 @@ public sealed class SweepFolder(string path)
         }
     }
 
-    public void Write(TrialRecord record) => WriteWhole(Record(record.Id), JsonSerializer.Serialize(record, Json) + "\n");
-
-    /// <summary>Writes a file atomically.</summary>
-    public static void WriteWhole(string file, string text)
-    {
-        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(file)!);
-        var aside = $"{file}.{Environment.ProcessId}.tmp";
-        using (var stream = new StreamWriter(aside))
-        {
-            stream.Write(text);
-            stream.Flush();
-            ((FileStream)stream.BaseStream).Flush(flushToDisk: true);
-        }
-
-        File.Move(aside, file, overwrite: true);
-    }
+    public void Write(TrialRecord record) => WholeFile.Write(Record(record.Id), JsonSerializer.Serialize(record, Json) + "\n");
 
     private static TrialRecord Missing(string id) => new() { Id = id, State = TrialState.Missing };
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text.Json;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Experiments.Scaling;
 
 namespace ClipTrain.Experiments.Sweeps;
@@ -95,7 +96,7 @@ public sealed record SweepPredictions(DateTimeOffset Made, string Results, IRead
         ];
         var (made, results) = (time.GetUtcNow(), Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(folder.Results))));
         var written = new SweepPredictions(made, results, predictions, HashOf(made, results, predictions));
-        SweepFolder.WriteWhole(folder.NextPredictions(), JsonSerializer.Serialize(written, Json) + "\n");
+        WholeFile.Write(folder.NextPredictions(), JsonSerializer.Serialize(written, Json) + "\n");
         return written;
     }
 

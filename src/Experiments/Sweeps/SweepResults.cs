@@ -1,4 +1,5 @@
 using System.Globalization;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Experiments.Efficiency;
 using ClipTrain.Experiments.Scaling;
 using CsvHelper;
@@ -38,10 +39,11 @@ public static class SweepResults
             .Distinct(StringComparer.Ordinal)
             .Except(axes, StringComparer.Ordinal)
             .ToList();
-        Directory.CreateDirectory(folder.Path);
-        var aside = folder.Results + ".tmp";
-        using (var csv = CsvWriter.ToFile(aside, new CsvWriterOptions { NewLine = "\n" }))
+        WholeFile.Write(folder.Results, WriteTable);
+
+        void WriteTable(string path)
         {
+            using var csv = CsvWriter.ToFile(path, new CsvWriterOptions { NewLine = "\n" });
             Row([.. columns, .. axes, .. figures]);
             foreach (var (trial, record, point) in ended)
             {
@@ -71,8 +73,6 @@ public static class SweepResults
                 csv.EndRecord();
             }
         }
-
-        File.Move(aside, folder.Results, overwrite: true);
     }
 
     /// <summary>The results to which laws can be fitted.</summary>

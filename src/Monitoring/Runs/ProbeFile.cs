@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Monitoring.Runs;
 
@@ -81,9 +82,7 @@ public static class ProbeFile
             steps = [.. steps.Where((_, i) => (steps.Length - 1 - i) % 2 == 0)];
         }
 
-        var path = Path.Combine(directory, Name);
-        File.WriteAllText(path + ".partial", JsonSerializer.Serialize(new Probe(captions, images, steps), s_json));
-        File.Move(path + ".partial", path, overwrite: true);
+        WholeFile.Write(Path.Combine(directory, Name), JsonSerializer.Serialize(new Probe(captions, images, steps), s_json));
     }
 
     /// <summary>The file may come from elsewhere: the page relies on these shapes.</summary>

@@ -1,4 +1,5 @@
 using ClipTrain.Cli.Sweeps;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Experiments.Sweeps;
 using ClipTrain.Tests.Shared;
 
@@ -25,7 +26,7 @@ public sealed class WatchedSweepTests : IDisposable
             """
         );
         _sweep = new SweepFolder(_folder.File("widths"));
-        SweepFolder.WriteWhole(_sweep.Source, file + "\n");
+        WholeFile.Write(_sweep.Source, file + "\n");
         _trials = OpenedSweep.Open(file).Trials;
         _watched = new WatchedSweeps(() => [_sweep.Path]);
     }
@@ -60,6 +61,17 @@ public sealed class WatchedSweepTests : IDisposable
     }
 
     [Fact]
+    public void A_trial_that_a_pool_was_given_is_not_called_interrupted_when_nobody_watches()
+    {
+        _sweep.Write(new TrialRecord { Id = _trials[0].Id, State = TrialState.Begun });
+        Assert.Equal("interrupted", Assert.Single(_watched.Read()).Trials[0].State);
+        WholeFile.Write(_sweep.Experiment, "widths-0123abcd\n");
+        Assert.Equal("not watched", Assert.Single(_watched.Read()).Trials[0].State);
+        using var watching = RunLock.Acquire(_sweep.Lock, TimeProvider.System);
+        Assert.Equal("running", Assert.Single(_watched.Read()).Trials[0].State);
+    }
+
+    [Fact]
     public void Each_group_has_the_law_of_its_own_trials_and_one_with_too_few_has_only_points()
     {
         var file = _folder.File("groups.yaml");
@@ -75,7 +87,7 @@ public sealed class WatchedSweepTests : IDisposable
             """
         );
         var sweep = new SweepFolder(_folder.File("groups"));
-        SweepFolder.WriteWhole(sweep.Source, file + "\n");
+        WholeFile.Write(sweep.Source, file + "\n");
         var trials = OpenedSweep.Open(file).Trials;
         var watched = new WatchedSweeps(() => [sweep.Path]);
         void EndAll(string objective, int count, double exponent)

@@ -4,71 +4,28 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Tests.Grains;
 
 /// <summary>A launcher that obeys the contract, records what runs, and reports violations.</summary>
-internal sealed class RecordingLauncher : IRunLauncher
+internal sealed class RecordingLauncher : RecordedTrials, IRunLauncher
 {
-    private readonly Lock _lock = new();
-    private readonly Dictionary<string, TrialStart> _running = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> _newest = new(StringComparer.Ordinal);
     private readonly Dictionary<RunAttempt, TrialEnd> _ended = [];
-    private readonly List<RunAttempt> _started = [];
-    private readonly List<string> _faults = [];
 
     /// <summary>Runs after a start is accepted and before it is answered.</summary>
     public Func<TrialStart, Task> OnStart { get; set; } = _ => Task.CompletedTask;
 
-    /// <summary>Attempts in starting order, without duplicates.</summary>
-    public IReadOnlyList<RunAttempt> Started
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _started];
-            }
-        }
-    }
-
-    public IReadOnlyList<TrialStart> Running
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _running.Values];
-            }
-        }
-    }
-
-    public IReadOnlyList<string> Faults
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _faults];
-            }
-        }
-    }
-
     public Task StartAsync(TrialStart start)
     {
-        lock (_lock)
+        lock (Gate)
         {
             if (start.Attempt.Number > _newest.GetValueOrDefault(start.Attempt.Run))
             {
-                _faults.AddRange(
-                    _running
-                        .Values.Where(other => other.Attempt.Run == start.Attempt.Run)
-                        .Select(other => $"{start.Attempt} was started beside {other.Attempt}.")
-                );
-                _faults.AddRange(
-                    _running
-                        .Values.Where(other => other.Lease.Devices.Intersect(start.Lease.Devices).Any())
-                        .Select(other => $"{start.Attempt} was started on devices of {other.Attempt}.")
-                );
+                if (Find(start.Attempt.Run) is { } other)
+                {
+                    Report([$"{start.Attempt} was started beside {other.Attempt}."]);
+                    Finish(other);
+                }
+
                 _newest[start.Attempt.Run] = start.Attempt.Number;
-                _running[start.Attempt.Run] = start;
-                _started.Add(start.Attempt);
+                Begin(start);
             }
         }
 
@@ -78,12 +35,12 @@ internal sealed class RecordingLauncher : IRunLauncher
     public Task<TrialEnd> StopAsync(Lease lease)
     {
         var attempt = lease.Attempt;
-        lock (_lock)
+        lock (Gate)
         {
             _newest[attempt.Run] = Math.Max(attempt.Number, _newest.GetValueOrDefault(attempt.Run));
-            if (_running.TryGetValue(attempt.Run, out var start) && start.Attempt.Number <= attempt.Number)
+            if (Find(attempt.Run) is { } start && start.Attempt.Number <= attempt.Number)
             {
-                _running.Remove(attempt.Run);
+                Finish(start);
             }
 
             return Task.FromResult(_ended.GetValueOrDefault(attempt) ?? new TrialEnd(attempt, TrialEndKind.Stopped));
@@ -93,10 +50,13 @@ internal sealed class RecordingLauncher : IRunLauncher
     /// <summary>The processes of a run are gone.</summary>
     public TrialEnd End(string run, TrialEndKind kind)
     {
-        lock (_lock)
+        lock (Gate)
         {
-            _running.Remove(run, out var start);
-            return _ended[start!.Attempt] = new TrialEnd(start.Attempt, kind, "the end");
+            var start = Find(run)!;
+            Finish(start);
+            return _ended[start.Attempt] = new TrialEnd(start.Attempt, kind, "the end");
         }
     }
+
+    private TrialStart? Find(string run) => Running.SingleOrDefault(start => start.Attempt.Run == run);
 }

@@ -65,31 +65,25 @@ public sealed class RecoveryTests
 
     [Fact]
     public void The_loss_of_model_and_data_is_found_with_the_constants_of_chinchilla() =>
-        Finds(
-            "parametric",
-            Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), Models, Samples, (1, 0), 1),
-            ("A", 406.4),
-            ("B", 410.7),
-            ("E", 1.69),
-            ("alpha", 0.34),
-            ("beta", 0.28)
-        );
+        Finds("parametric", Chinchilla(0, 1), ("A", 406.4), ("B", 410.7), ("E", 1.69), ("alpha", 0.34), ("beta", 0.28));
 
     [Fact]
-    public void The_worth_of_repeated_samples_is_found()
+    public void The_worth_of_repeated_samples_is_found() =>
+        Finds("repeated", Repeated(), ("Rstar", 15.39), ("E", 1.7), ("alpha", 0.34), ("beta", 0.28));
+
+    /// <summary>Bootstrap draws rely on it.</summary>
+    [Theory]
+    [InlineData("parametric", 1)]
+    [InlineData("parametric", 2)]
+    [InlineData("repeated", 1)]
+    public void A_search_from_the_true_law_finds_the_fit_of_the_whole_grid(string name, int seed)
     {
-        var rows =
-            from unique in new[] { 1e6, 1e7, 1e8 }
-            from epochs in new[] { 1, 4, 16, 64.0 }
-            from n in Models
-            let worth = unique + (unique * 15.39 * (1 - Math.Exp(-(epochs - 1) / 15.39)))
-            select new Observation(6 * n * unique * epochs, 1.7 + (400 / Math.Pow(n, 0.34)) + (400 / Math.Pow(worth, 0.28)))
-            {
-                Params = n,
-                Data = unique * epochs,
-                Unique = unique,
-            };
-        Finds("repeated", [.. rows], ("Rstar", 15.39), ("E", 1.7), ("alpha", 0.34), ("beta", 0.28));
+        var noiseless = Sample.Of(name == "repeated" ? Repeated() : Chinchilla(0, seed));
+        var sample = Sample.Of(name == "repeated" ? Synthetic.WithNoise(Repeated(), 0.005, seed) : Chinchilla(0.005, seed));
+        var law = Laws.Create(name, sample);
+        var whole = law.Fit(sample, start: null)!;
+        var near = law.Fit(sample, law.Fit(noiseless, start: whole))!;
+        Assert.All(whole.Zip(near), pair => Assert.Equal(pair.First, pair.Second, 1e-4));
     }
 
     [Fact]
@@ -117,7 +111,7 @@ public sealed class RecoveryTests
     [Fact]
     public void The_best_model_for_an_amount_of_compute_is_where_no_other_has_less_loss()
     {
-        var rows = Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), Models, Samples, (1, 0), 1);
+        var rows = Chinchilla(0, 1);
         var fit = LawFitter.FitOne("parametric", "", Sample.Of(rows), 0)!;
         var (best, data) = Prediction.Allocation(fit, 1e18)!.Value;
         Assert.Equal(1e18 / 6, best.Value!.Value * data.Value!.Value, 1e12);
@@ -126,6 +120,23 @@ public sealed class RecoveryTests
         Assert.True(Prediction.At(fit, best.Value.Value / 1.1, 1.1 * data.Value.Value)!.Value > least);
         Assert.Equal(least, Prediction.At(fit, 1e18)!.Value, 1e-9);
     }
+
+    private static List<Observation> Chinchilla(double noise, int seed) =>
+        Synthetic.Grid((n, d) => 1.69 + (406.4 / Math.Pow(n, 0.34)) + (410.7 / Math.Pow(d, 0.28)), Models, Samples, (1, noise), seed);
+
+    private static List<Observation> Repeated() =>
+        [
+            .. from unique in new[] { 1e6, 1e7, 1e8 }
+            from epochs in new[] { 1, 4, 16, 64.0 }
+            from n in Models
+            let worth = unique + (unique * 15.39 * (1 - Math.Exp(-(epochs - 1) / 15.39)))
+            select new Observation(6 * n * unique * epochs, 1.7 + (400 / Math.Pow(n, 0.34)) + (400 / Math.Pow(worth, 0.28)))
+            {
+                Params = n,
+                Data = unique * epochs,
+                Unique = unique,
+            },
+        ];
 
     private static double Broken(double x) => 0.05 + (2 * Math.Pow(x, -0.05) * Math.Pow(1 + Math.Pow(x / 1e6, 2), -0.2));
 

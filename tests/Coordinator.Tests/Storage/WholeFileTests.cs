@@ -1,0 +1,65 @@
+using ClipTrain.Coordinator.Storage;
+
+namespace ClipTrain.Coordinator.Tests.Storage;
+
+public sealed class WholeFileTests : IDisposable
+{
+    private readonly TemporaryDirectory _folder = new();
+
+    private string File => Path.Combine(_folder.Path, "inner", "state.json");
+
+    [Fact]
+    public void A_file_and_its_folder_are_created_and_then_replaced()
+    {
+        WholeFile.Write(File, "first, and longer");
+        WholeFile.Write(File, "second");
+        Assert.Equal("second", System.IO.File.ReadAllText(File));
+        Assert.Equal([File], Directory.GetFiles(Path.GetDirectoryName(File)!));
+    }
+
+    [Fact]
+    public void Until_all_is_written_readers_find_the_old_content()
+    {
+        WholeFile.Write(File, "old");
+        WholeFile.Write(
+            File,
+            aside =>
+            {
+                System.IO.File.WriteAllText(aside, "new");
+                Assert.Equal("old", System.IO.File.ReadAllText(File));
+            }
+        );
+        Assert.Equal("new", System.IO.File.ReadAllText(File));
+    }
+
+    [Fact]
+    public void A_write_that_fails_leaves_the_old_file_and_nothing_else()
+    {
+        WholeFile.Write(File, "old");
+        Assert.Throws<IOException>(() =>
+            WholeFile.Write(
+                File,
+                aside =>
+                {
+                    System.IO.File.WriteAllText(aside, "ne");
+                    throw new IOException("disk full");
+                }
+            )
+        );
+        Assert.Equal("old", System.IO.File.ReadAllText(File));
+        Assert.Equal([File], Directory.GetFiles(Path.GetDirectoryName(File)!));
+    }
+
+    [Fact]
+    public void What_a_killed_process_left_is_overwritten()
+    {
+        var left = "";
+        WholeFile.Write(File, aside => System.IO.File.WriteAllText(left = aside, "old"));
+        System.IO.File.WriteAllText(left, "torn by a process of the same number, and longer");
+        WholeFile.Write(File, "new");
+        Assert.Equal("new", System.IO.File.ReadAllText(File));
+        Assert.Equal([File], Directory.GetFiles(Path.GetDirectoryName(File)!));
+    }
+
+    public void Dispose() => _folder.Dispose();
+}
