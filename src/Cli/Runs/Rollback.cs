@@ -63,14 +63,13 @@ internal static class Rollback
     public static long? UndoneFrom(RunFiles files)
     {
         var passedOver = Read(files);
-        if (passedOver.Count == 0)
-        {
-            return null;
-        }
 
-        var carriedOut =
-            FileRunLedger.Read(files.Ledger).LastOrDefault(entry => entry.Generation is not null)?.Generation!.PassedOver ?? [];
-        return passedOver.Except(carriedOut).Min(range => (long?)range.First);
+        // A copy of a run without its ledger was not going anywhere.
+        return
+            passedOver.Count > 0
+            && FileRunLedger.Read(files.Ledger).LastOrDefault(entry => entry.Generation is not null)?.Generation is { } last
+            ? passedOver.Except(last.PassedOver ?? []).Min(range => (long?)range.First)
+            : null;
     }
 
     /// <summary>The steps in words.</summary>

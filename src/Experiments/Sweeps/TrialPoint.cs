@@ -47,7 +47,7 @@ internal sealed record TrialPoint(long? Step, long? Samples, double? Flops, IRea
     /// </summary>
     private static IEnumerable<(long Step, string Figure, double Value)> Rows(string file)
     {
-        using var reader = CsvReader.Create(File.OpenRead(file), new CsvReaderOptions { TrackLineNumbers = true });
+        using var reader = CsvReader.Create(File.OpenRead(file), new CsvReaderOptions { HasHeader = false, TrackLineNumbers = true });
         if (
             !reader.Read()
             || !Enumerable

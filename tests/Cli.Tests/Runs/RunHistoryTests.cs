@@ -139,6 +139,7 @@ public sealed class RunHistoryTests : IDisposable
     public void A_run_that_stopped_on_its_way_back_resumes_before_the_fault()
     {
         Write(2, 4, 6);
+        Append(Generation(1, 0));
         Record(1, 6);
         Rollback.Write(_files, [new StepRange(4, 6)]);
 
@@ -147,7 +148,7 @@ public sealed class RunHistoryTests : IDisposable
         Assert.Equal([4L, 6], new CheckpointDirectory(Path.Combine(_files.SetAside, "after-step-00000002")).Steps());
 
         // Once a generation passes over the fault, what comes after it is the run's history.
-        Append(new LedgerEntry(new GenerationRecord(2, 2, ["worker-0"], DateTimeOffset.UnixEpoch) { PassedOver = [new StepRange(4, 6)] }));
+        Append(Generation(2, 2, new StepRange(4, 6)));
         Write(4, 6, 8);
         Assert.Equal(8, GoOn());
 
@@ -159,14 +160,24 @@ public sealed class RunHistoryTests : IDisposable
     public void The_user_may_choose_a_later_checkpoint_than_the_run_was_going_back_to()
     {
         Write(2, 4, 6);
+        Append(Generation(1, 0));
         Rollback.Write(_files, [new StepRange(4, 6)]);
         Assert.Equal(4, GoOn(4));
+    }
+
+    [Fact]
+    public void A_copy_of_a_run_without_its_ledger_undoes_nothing()
+    {
+        Write(4, 6);
+        Rollback.Write(_files, [new StepRange(4, 6)]);
+        Assert.Equal(6, GoOn());
     }
 
     [Fact]
     public void A_run_whose_checkpoints_before_the_fault_are_gone_asks_what_to_do()
     {
         Write(4, 6);
+        Append(Generation(1, 0));
         Rollback.Write(_files, [new StepRange(4, 6)]);
 
         var error = Assert.Throws<WeightsException>(() => GoOn());
@@ -184,6 +195,9 @@ public sealed class RunHistoryTests : IDisposable
         Append([
             .. Steps(first, last).Select(step => new LedgerEntry(Step: new StepRecord(1, Samples.Step(step), [new StepShare(8, 0, 1, 0)]))),
         ]);
+
+    private static LedgerEntry Generation(int number, long start, params StepRange[] passedOver) =>
+        new(new GenerationRecord(number, start, ["worker-0"], DateTimeOffset.UnixEpoch) { PassedOver = passedOver });
 
     private void Append(params LedgerEntry[] entries)
     {
