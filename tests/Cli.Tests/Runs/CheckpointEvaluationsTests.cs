@@ -150,7 +150,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         Assert.Equal(["step-00000010"], measured);
         Assert.Empty(_figures);
         Assert.Empty(Directory.GetDirectories(Path.Combine(_files.Evaluation, "checkpoints")));
-        Assert.Contains("The evaluation of step 10 is abandoned.", _messages);
+        Assert.Contains("The evaluation of step 10 is abandoned.", _messages, StringComparer.Ordinal);
     }
 
     [Fact]
