@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipTrain.Cli.Evaluation;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Evaluation.Datasets;
@@ -76,6 +77,7 @@ public static class EvalCommand
                 suite.RequireNoPlan(parsed);
                 using var console = LogSetup.Create(AnsiConsole.Console);
                 using var opened = ModelFolder.Open(name, parsed.GetValue(model));
+                OutputPlace.RequireFolder(into);
                 return RunReport.Evaluate(opened, RunConfig.Load(file, []).Options, console, into);
             }
 
@@ -98,6 +100,7 @@ public static class EvalCommand
             return OnSuite(suite, output);
         }
 
+        OutputPlace.RequireFolder(output);
         using (var log = LogSetup.Create(AnsiConsole.Console, files.Log))
         {
             if (

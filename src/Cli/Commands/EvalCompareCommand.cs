@@ -39,6 +39,7 @@ public static class EvalCompareCommand
         command.SetAction(parsed =>
         {
             using var log = LogSetup.Create(AnsiConsole.Console);
+            OutputPlace.RequireFile(parsed.GetValue(output));
             var names = parsed.GetRequiredValue(models);
             if (suite.Suite(parsed) is null)
             {

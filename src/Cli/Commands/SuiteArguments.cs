@@ -64,6 +64,7 @@ internal sealed class SuiteArguments
         var suite = SuiteConfig.Load(request.SuiteFile);
         using var log = LogSetup.Create(AnsiConsole.Console);
         using var opened = ModelFolder.Open(request.Model, request.Architecture);
+        OutputPlace.RequireFolder(request.Output);
         var model = new SuiteModel(opened, request.Model, request.Architecture);
         var result = SuiteEvaluation.Run(model, suite, request.Scope(suite), request.Plan, log);
         AnsiConsole.Write(Draw(result.Rows));

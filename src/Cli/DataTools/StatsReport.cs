@@ -48,12 +48,10 @@ internal sealed record StatsReport(
     /// <summary>Description of the inspected rows.</summary>
     public string Extent =>
         Statistics.Rows == CorpusRows
-            ? $"all {Telemetry.Readable.Count(CorpusRows)} rows of {Plural(Files, "file")}"
+            ? $"all {Telemetry.Readable.Count(CorpusRows)} rows of {Telemetry.Readable.Count(Files, "file")}"
             : $"{Telemetry.Readable.Count(Statistics.Rows)} rows, drawn from the {Telemetry.Readable.Count(CorpusRows)} of "
-                + $"{Plural(Files, "file")}";
+                + $"{Telemetry.Readable.Count(Files, "file")}";
 
     /// <summary>Share of a count in the inspected rows.</summary>
     public double Share(long count) => Statistics.Rows == 0 ? 0 : (double)count / Statistics.Rows;
-
-    private static string Plural(int count, string noun) => $"{Telemetry.Readable.Count(count)} {noun}{(count == 1 ? "" : "s")}";
 }

@@ -1,5 +1,6 @@
 using ClipTrain.Cli.Config;
 using ClipTrain.Evaluation.Retrieval;
+using ClipTrain.Evaluation.Statistics;
 using ClipTrain.Evaluation.Suites;
 using ClipTrain.Evaluation.ZeroShot;
 using ClipTrain.Trainer.Config;
@@ -28,7 +29,9 @@ public static class EvaluationCheck
             return;
         }
 
-        var figures = suite is null ? OfSplits(run.Evaluation) : FigureNames.Of(suite, SuiteEvaluation.Columns(run));
+        var figures = suite is null
+            ? [.. OfSplits(run.Evaluation).Select(row => row.Name)]
+            : FigureNames.Of(suite, SuiteEvaluation.Columns(run));
         if (!figures.Contains(best, StringComparer.Ordinal))
         {
             throw new UsageException(
@@ -46,20 +49,16 @@ public static class EvaluationCheck
         return suite;
     }
 
-    /// <summary>The names of the splits' figures, read off results of one image.</summary>
-    private static IReadOnlyList<string> OfSplits(EvaluationOptions evaluation)
+    /// <summary>The figures that the splits will yield, read off results of one image.</summary>
+    public static IEnumerable<ResultRow> OfSplits(EvaluationOptions evaluation)
     {
         var recall = Recall.FromRanks([0]);
         var retrieval = new RetrievalResult(recall, recall, Images: 1, Concepts: 1).With(new HeldOutLoss(0, Interval: null));
         var classification = Classification.Of([new Prediction(0, 0, 0, 1)], classes: 1);
-        return
-        [
-            .. evaluation
-                .Retrieval.Select(split => new SplitFigures(split.Name, "retrieval", retrieval))
-                .Concat(evaluation.ZeroShot.Select(split => new SplitFigures(split.Name, "zero_shot", classification)))
-                .Concat(evaluation.Classification.Select(split => new SplitFigures(split.Name, "classification", classification)))
-                .SelectMany(ResultFiles.Rows)
-                .Select(row => row.Name),
-        ];
+        return evaluation
+            .Retrieval.Select(split => new SplitFigures(split.Name, "retrieval", retrieval))
+            .Concat(evaluation.ZeroShot.Select(split => new SplitFigures(split.Name, "zero_shot", classification)))
+            .Concat(evaluation.Classification.Select(split => new SplitFigures(split.Name, "classification", classification)))
+            .SelectMany(ResultFiles.Rows);
     }
 }

@@ -45,7 +45,13 @@ internal sealed class ProbeBatch(RunOptions run, CorpusManifest training, string
         try
         {
             _pairs ??= Read();
-            ProbeFile.Add(directory, _pairs.Captions, _pairs.Thumbnails, new ProbeStep(step, Similarity(model, _pairs)));
+            var similarity = Similarity(model, _pairs);
+
+            // Weights that are about to diverge have none: the next step says so, and a look must not end the run before it.
+            if (similarity.All(row => row.All(double.IsFinite)))
+            {
+                ProbeFile.Add(directory, _pairs.Captions, _pairs.Thumbnails, new ProbeStep(step, similarity));
+            }
         }
         catch (Exception error) when (error is CorpusException or IOException or UnauthorizedAccessException)
         {

@@ -16,13 +16,15 @@ namespace ClipTrain.Cli.Runs;
 /// </summary>
 /// <param name="files">The run's files.</param>
 /// <param name="options">The run's evaluation options.</param>
-/// <param name="evaluate">Evaluates a checkpoint folder into an output folder. Returns the exit code and the error output.</param>
+/// <param name="evaluate">
+/// Evaluates a checkpoint folder into an output folder, until the token is cancelled. Returns the exit code and the error output.
+/// </param>
 /// <param name="tell">Logs a message.</param>
 /// <param name="figures">Receives the step and the results of each evaluated checkpoint.</param>
 public sealed class CheckpointEvaluations(
     RunFiles files,
     EvaluationOptions options,
-    Func<string, string, Task<(int Exit, string Said)>> evaluate,
+    Func<string, string, CancellationToken, Task<(int Exit, string Said)>> evaluate,
     Action<LogEventLevel, string> tell,
     Action<long, IReadOnlyList<ResultRow>> figures
 ) : IDisposable
@@ -32,7 +34,8 @@ public sealed class CheckpointEvaluations(
 
     private readonly Lock _lock = new();
     private readonly string _folder = files.Evaluation,
-        _best = Path.Combine(files.Directory, "best");
+        _best = files.Best;
+    private readonly CancellationTokenSource _abandoned = new();
     private Task _working = Task.CompletedTask;
     private long _due;
     private long? _waiting;
@@ -47,7 +50,7 @@ public sealed class CheckpointEvaluations(
     {
         lock (_lock)
         {
-            if (options.EverySteps == 0 || step < _due)
+            if (options.EverySteps == 0 || step < _due || _abandoned.IsCancellationRequested)
             {
                 return;
             }
@@ -73,7 +76,7 @@ public sealed class CheckpointEvaluations(
     }
 
     /// <summary>Waits for the running and the pending evaluation.</summary>
-    public void Dispose()
+    public void Finish()
     {
         if (!_working.IsCompleted)
         {
@@ -81,6 +84,24 @@ public sealed class CheckpointEvaluations(
         }
 
         _working.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Abandons the running and the pending evaluation: a host that goes back or is replaced must not wait for them.</summary>
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            if (_waiting is { } pending)
+            {
+                Release(pending);
+                _waiting = null;
+            }
+
+            _abandoned.Cancel();
+        }
+
+        _working.GetAwaiter().GetResult();
+        _abandoned.Dispose();
     }
 
     private CheckpointDirectory Held => new(Path.Combine(_folder, "checkpoints"));
@@ -104,8 +125,12 @@ public sealed class CheckpointEvaluations(
             var output = Path.Combine(_folder, Path.GetFileName(Held.PathOf(step)));
             try
             {
-                var (exit, said) = await evaluate(Held.PathOf(step), output);
-                if (exit == ExitCodes.Ok)
+                var (exit, said) = await evaluate(Held.PathOf(step), output, _abandoned.Token);
+                if (_abandoned.IsCancellationRequested)
+                {
+                    tell(LogEventLevel.Information, $"The evaluation of step {step} is abandoned.");
+                }
+                else if (exit == ExitCodes.Ok)
                 {
                     Take(step, ReadRows(Path.Combine(output, "results.json")));
                 }

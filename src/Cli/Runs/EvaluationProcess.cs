@@ -10,8 +10,15 @@ internal static class EvaluationProcess
     /// <param name="config">Path of the run's configuration, which names the splits.</param>
     /// <param name="checkpoint">The checkpoint's folder.</param>
     /// <param name="output">Output folder for the results.</param>
+    /// <param name="abandon">Cancelled to kill the process.</param>
     /// <returns>The exit code and the error output.</returns>
-    public static async Task<(int Exit, string Said)> RunAsync(EvaluationOptions options, string config, string checkpoint, string output)
+    public static async Task<(int Exit, string Said)> RunAsync(
+        EvaluationOptions options,
+        string config,
+        string checkpoint,
+        string output,
+        CancellationToken abandon
+    )
     {
         var launch = RunProgram.Launch([
             "eval",
@@ -32,6 +39,7 @@ internal static class EvaluationProcess
             ) ?? throw new InvalidOperationException("the evaluation process did not start");
         process.PriorityClass = ProcessPriorityClass.BelowNormal;
         process.StandardInput.Close();
+        await using var onAbandon = abandon.Register(() => process.Kill(entireProcessTree: true));
         var written = process.StandardOutput.ReadToEndAsync();
         var said = await process.StandardError.ReadToEndAsync();
         await written;

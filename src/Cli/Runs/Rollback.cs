@@ -12,11 +12,8 @@ namespace ClipTrain.Cli.Runs;
 /// <summary>Files of a run that goes back because it diverged. The coordinator's rules decide whether it does.</summary>
 internal static class Rollback
 {
-    /// <summary>Steps before a noticed rise of the loss that count as its cause: the rise is noticed in a mean over ten steps.</summary>
-    private const int CauseSteps = 20;
-
     /// <summary>The steps that a rise of the loss noticed at a step is blamed on.</summary>
-    public static StepRange CauseOf(long alertStep) => new(Math.Max(1, alertStep - CauseSteps), alertStep);
+    public static StepRange CauseOf(long alertStep) => new(Math.Max(1, alertStep - Retention.BlamedSteps), alertStep);
 
     /// <summary>The last complete checkpoint before the cause; null if there is none.</summary>
     public static CheckpointMark? CheckpointBefore(CheckpointDirectory checkpoints, StepRange cause) =>
@@ -55,6 +52,23 @@ internal static class Rollback
                 error
             );
         }
+    }
+
+    /// <summary>
+    /// The first step of the history that the run is about to undo: it decided to go back, and ended before a generation that passes over
+    /// the fault was in the ledger. Null if nothing is left to undo.
+    /// </summary>
+    /// <exception cref="WeightsException">The file is damaged.</exception>
+    public static long? UndoneFrom(RunFiles files)
+    {
+        var passedOver = Read(files);
+
+        // A copy of a run without its ledger was not going anywhere.
+        return
+            passedOver.Count > 0
+            && FileRunLedger.Read(files.Ledger).LastOrDefault(entry => entry.Generation is not null)?.Generation is { } last
+            ? passedOver.Except(last.PassedOver ?? []).Min(range => (long?)range.First)
+            : null;
     }
 
     /// <summary>The steps in words.</summary>

@@ -11,7 +11,8 @@ namespace ClipTrain.Cli.Runs;
 
 /// <summary>
 /// Selection of the checkpoint that a run resumes from. A run has a single linear history: when the user chooses an
-/// earlier checkpoint, or newer ones are damaged, everything after it moves to <c>set-aside/</c> in the run directory.
+/// earlier checkpoint, newer ones are damaged, or the run stopped on its way back from a divergence, everything after it moves to
+/// <c>set-aside/</c> in the run directory.
 /// The ledger keeps its entries; the next generation marks them as undone.
 /// </summary>
 public sealed class RunHistory(RunFiles files, ILogger log)
@@ -19,18 +20,32 @@ public sealed class RunHistory(RunFiles files, ILogger log)
     private readonly CheckpointDirectory _checkpoints = new(files.Checkpoints);
 
     /// <summary>Selects the checkpoint to resume from; null to start at the first step.</summary>
-    /// <param name="wanted">Step chosen by the user; null for the newest intact checkpoint.</param>
+    /// <param name="wanted">
+    /// Step chosen by the user; null for the newest intact checkpoint of the history that the run keeps.
+    /// </param>
     /// <exception cref="WeightsException">The checkpoint does not exist, none is intact, or later files cannot be
     /// moved.</exception>
     public CheckpointMark? GoOnFrom(long? wanted)
     {
         // Checkpoints written after this point, by workers that kept training, belong to this history.
         var known = _checkpoints.Steps();
+        var undoneFrom = wanted is null ? Rollback.UndoneFrom(files) : null;
         var state = wanted is { } step
             ? _checkpoints.Verify(step)
-            : _checkpoints.NewestWhole((step, reason) => log.Warning("The checkpoint of step {Step} is damaged: {Reason:l}", step, reason));
+            : _checkpoints.NewestWhole(
+                (step, reason) => log.Warning("The checkpoint of step {Step} is damaged: {Reason:l}", step, reason),
+                undoneFrom ?? long.MaxValue
+            );
         if (state is null)
         {
+            if (undoneFrom is not null && known is [.., var newest])
+            {
+                throw new WeightsException(
+                    $"{files.Checkpoints}: has no checkpoint before step {undoneFrom}, at which the run diverged. Delete {files.PassedOver} "
+                        + $"to continue from the checkpoint of step {newest}."
+                );
+            }
+
             if (FileRunLedger.Read(files.Ledger).Any(entry => entry.Step is not null))
             {
                 log.Warning("{Checkpoints:l} has no checkpoint: the run starts over at its first step.", files.Checkpoints);
@@ -68,6 +83,11 @@ public sealed class RunHistory(RunFiles files, ILogger log)
             if (File.Exists(files.Summary))
             {
                 File.Move(files.Summary, Path.Combine(folder, RunFiles.SummaryName));
+            }
+
+            if (new CheckpointDirectory(new RunFiles(files.Best).Checkpoints).Steps().Any(best => best > step))
+            {
+                Directory.Move(files.Best, Path.Combine(folder, Path.GetFileName(files.Best)));
             }
 
             // Newest first, so that the remaining checkpoints are a valid history at every moment.

@@ -77,12 +77,16 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log) 
     public bool SeesCheckpoint(long step) =>
         run.Checkpoints.IsComplete(step) || run.Checkpoints.Steps().Any(later => later > step && run.Checkpoints.IsComplete(later));
 
-    public void GoBack(long step, IReadOnlyList<StepRange> passedOver)
+    public void PassOver(IReadOnlyList<StepRange> steps)
     {
-        Rollback.Write(run.Files, passedOver);
-        new RunHistory(run.Files, log).GoOnFrom(step);
-        log.Warning("Steps passed over because the run diverged at them: {Steps:l}.", Rollback.Describe(passedOver));
+        if (!Rollback.Read(run.Files).SequenceEqual(steps))
+        {
+            Rollback.Write(run.Files, steps);
+            log.Warning("Steps passed over because the run diverged at them: {Steps:l}.", Rollback.Describe(steps));
+        }
     }
+
+    public void GoBack(long step) => new RunHistory(run.Files, log).GoOnFrom(step);
 
     public async Task ConcludeAsync(RunOutcome outcome)
     {
@@ -135,6 +139,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log) 
 
     private int Conclude(RunOutcome outcome)
     {
+        _records?.FinishEvaluations();
         _records?.Dispose();
         // Also sends the span of the final evaluation.
         using var otlp = _otlp;

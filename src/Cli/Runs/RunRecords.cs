@@ -71,10 +71,10 @@ public sealed class RunRecords : IRunRecords
             _evaluations = new CheckpointEvaluations(
                 run.Files,
                 run.Options.Evaluation,
-                async (checkpoint, output) =>
+                async (checkpoint, output, abandon) =>
                 {
                     using var span = Traces.Evaluation(Path.GetFileName(checkpoint));
-                    return await EvaluationProcess.RunAsync(run.Options.Evaluation, run.Files.Config, checkpoint, output);
+                    return await EvaluationProcess.RunAsync(run.Options.Evaluation, run.Files.Config, checkpoint, output, abandon);
                 },
                 _view.Message,
                 (step, rows) =>
@@ -123,6 +123,9 @@ public sealed class RunRecords : IRunRecords
     public CheckpointMark? FindCheckpoint() => _run.FindCheckpoint();
 
     public IReadOnlyList<Shard> Shards(int worldSize, long step) => _run.Shards.Of(worldSize, step);
+
+    /// <summary>Waits for the evaluations of checkpoints. Without this, <see cref="Dispose"/> abandons them.</summary>
+    public void FinishEvaluations() => _evaluations?.Finish();
 
     public void Dispose()
     {

@@ -29,7 +29,8 @@ public static class RunReport
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
         var state =
             checkpoints.NewestWhole(
-                (damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason)
+                (damaged, reason) => log.Warning("The checkpoint of step {Step} is damaged and not evaluated: {Reason:l}", damaged, reason),
+                Rollback.UndoneFrom(files) ?? long.MaxValue
             ) ?? throw new WeightsException($"{files.Checkpoints} has no checkpoint to evaluate.");
         using var torchThread = new TorchThread();
         var figures = torchThread.Run(() =>

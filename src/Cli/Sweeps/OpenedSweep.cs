@@ -14,7 +14,14 @@ internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyLis
     public static OpenedSweep Open(string fileOrName)
     {
         var earlier = new SweepFolder(Path.Combine(SweepFolder.Usual, fileOrName));
-        var sweep = SweepFile.Read(!File.Exists(fileOrName) && File.Exists(earlier.Source) ? FileOf(earlier) : fileOrName);
+        if (!File.Exists(fileOrName) && !File.Exists(earlier.Source))
+        {
+            throw new ExperimentException(
+                $"{fileOrName} is neither a sweep file nor the name of a sweep that has run: {earlier.Path} has none."
+            );
+        }
+
+        var sweep = SweepFile.Read(File.Exists(fileOrName) ? fileOrName : FileOf(earlier));
         var combinations = Expansion.Of(sweep).Count;
         if (combinations >= Many)
         {

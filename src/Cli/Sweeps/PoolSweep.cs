@@ -43,6 +43,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         }
 
         await experiment.SubmitAsync(missing, newest);
+        TellRemoved(newest);
         while (!leave.IsCancellationRequested)
         {
             newest = await SyncAsync();
@@ -81,6 +82,20 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         }
 
         return state;
+    }
+
+    /// <summary>Tells of trials that the pool still has although the sweep's file names them no more.</summary>
+    private void TellRemoved(ExperimentState? state)
+    {
+        var named = opened.Trials.Select(trial => trial.Id).ToHashSet(StringComparer.Ordinal);
+        var removed = state?.Trials.Where(trial => !trial.IsOver && !named.Contains(trial.Spec.Id)).Select(trial => trial.Spec.Id).ToList();
+        if (removed is [_, ..])
+        {
+            tell(
+                $"the pool also runs trials that {opened.Sweep.Path} does not have any more: {string.Join(", ", removed)}. `cliptrain "
+                    + "sweep stop`, then `cliptrain sweep run`, runs only those that it has."
+            );
+        }
     }
 
     private void Record(Trial trial, TrialState now)

@@ -34,6 +34,13 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
                 );
             }
 
+            if (TrialFigures.Of(options) is var figures && !TrialFigures.Has(figures, sweep.Metric))
+            {
+                throw new ExperimentException(
+                    $"{sweep.Path}: metric is {sweep.Metric}, which a trial will not measure; give one of: {string.Join(", ", figures)}."
+                );
+            }
+
             var objective = options.Training.Objective;
             var (parameters, unique) = (ObjectiveCost.Parameters(options.Model, objective), Samples(options));
             return new ResolvedTrial(ConfigWriter.Write(options))

@@ -32,10 +32,7 @@ internal static class SweepTables
             var record = folder.Read(trial.Id);
             table.AddRow([
                 new Text(trial.Id),
-                new Text(
-                    $"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}"
-                        + $"{(record.Reason is null ? "" : $": {record.Reason}")}"
-                ),
+                new Text($"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}"),
                 .. axes.Select(axis => new Text(labels.GetValueOrDefault(axis, ""))),
                 new Text(Readable.Count(trial.Resolved.Parameters)),
                 new Text(trial.Resolved.Samples is { } samples ? Readable.Count(samples) : "?"),
@@ -47,6 +44,12 @@ internal static class SweepTables
         if (trials.Count > MostRows)
         {
             Console.WriteLine($"… and {Readable.Count(trials.Count - MostRows)} more");
+        }
+
+        // Too long for a table.
+        foreach (var record in trials.Select(trial => folder.Read(trial.Id)).Where(record => record.Reason is not null).Take(MostRows))
+        {
+            Console.WriteLine($"{record.Id} {record.State.ToString().ToLowerInvariant()}: {record.Reason}");
         }
     }
 
@@ -62,8 +65,9 @@ internal static class SweepTables
         }
 
         Console.WriteLine(
-            $"The pool has {pool.CountDevices()} cores on {pool.Nodes.Count} {(pool.Nodes.Count == 1 ? "node" : "nodes")}, {pool.FreeDevices().Sum(node => node.Count)} of them "
-                + $"free; {pool.Leases.Count} trials run and {pool.Queue.Count} wait, of all sweeps."
+            $"The pool has {Readable.Count(pool.CountDevices(), "core")} on {Readable.Count(pool.Nodes.Count, "node")}, "
+                + $"{pool.FreeDevices().Sum(node => node.Count)} of them free; trials of all sweeps: {pool.Leases.Count} running, "
+                + $"{pool.Queue.Count} waiting."
         );
         Console.WriteLine(
             experiment switch

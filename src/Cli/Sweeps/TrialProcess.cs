@@ -30,11 +30,16 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),
         TakeoverPatience = TimeSpan.FromSeconds(10);
 
+    /// <summary>Length of the log before the process that was started last.</summary>
+    private long _logged;
+
     /// <summary>The folder that the process starts in; null for the current one.</summary>
     public string? WorkingDirectory { get; init; }
 
     /// <summary>True if the trial stops at a checkpoint when this process ends.</summary>
     public bool IsManaged { get; init; }
+
+    private string Reason => TrialLog.Reason(folder.Log(id), _logged);
 
     /// <summary>Runs the trial, resumes it, or waits for a process that runs it already.</summary>
     /// <param name="stop">Cancelled to stop it at a checkpoint.</param>
@@ -56,7 +61,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
             var exit = await StartAsync(run, stop);
             if (exit == ExitCodes.TrainingFailed)
             {
-                return new TrialEnd.Diverged(LastLine());
+                return new TrialEnd.Diverged(Reason);
             }
 
             if (TrialFigures.Read(run) is { } ended)
@@ -80,7 +85,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
                 return new TrialEnd.Done(takenOver);
             }
 
-            return new TrialEnd.Failed($"its process exited with code {exit}: {LastLine()}");
+            return new TrialEnd.Failed($"its process exited with code {exit}: {Reason}");
         }
     }
 
@@ -112,6 +117,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
     private async Task<int> StartAsync(RunFiles run, CancellationToken stop)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(folder.Log(id))!);
+        _logged = new FileInfo(folder.Log(id)) is { Exists: true, Length: var length } ? length : 0;
         string[] arguments = File.Exists(run.Manifest)
             ? ["resume", run.Directory, .. IsManaged ? s_managed : []]
             :
@@ -163,13 +169,5 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
     {
         using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
         kill.WaitForExit();
-    }
-
-    private string LastLine()
-    {
-        var log = folder.Log(id);
-        return File.Exists(log)
-            ? File.ReadLines(log).LastOrDefault(line => !string.IsNullOrWhiteSpace(line))?.Trim() ?? "it printed nothing"
-            : "it printed nothing";
     }
 }

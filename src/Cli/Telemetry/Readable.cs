@@ -7,6 +7,9 @@ internal static class Readable
 {
     public static string Count(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
+    /// <summary>A number of things, such as "1 file" and "2,000 files".</summary>
+    public static string Count(long value, string noun) => $"{Count(value)} {noun}{(value == 1 ? "" : "s")}";
+
     /// <summary>Formats with four significant digits, and without decimals from 1,000 on.</summary>
     public static string Number(double value) =>
         Math.Abs(value) switch

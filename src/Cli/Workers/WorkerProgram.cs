@@ -38,7 +38,7 @@ public sealed class WorkerProgram(
         var client = connection.Client(identity.WorkerId, patience);
         await using var control = new WorkerControl(client, identity.Incarnation, HeartbeatInterval, patience);
         var checkpoints = new CheckpointDirectory(files.Checkpoints);
-        using var writer = new CheckpointWriter(checkpoints, ConfigHash.Of(options), manifest.Hash, options.Checkpoint.Keep, control);
+        using var writer = new CheckpointWriter(checkpoints, ConfigHash.Of(options), manifest.Hash, options.Checkpoint, control);
         using var torchThread = new TorchThread();
         var training = new WorkerTraining(options, manifest, identity, client, control, writer, checkpoints)
         {

@@ -30,8 +30,11 @@ public interface IRunHosting
     /// <summary>True if this process sees a step's checkpoint on disk.</summary>
     bool SeesCheckpoint(long step) => true;
 
-    /// <summary>Sets aside what was recorded after a step, and stores the steps to pass over from now on.</summary>
-    void GoBack(long step, IReadOnlyList<StepRange> passedOver) { }
+    /// <summary>Stores the steps to pass over from now on, for later resumes. May be repeated.</summary>
+    void PassOver(IReadOnlyList<StepRange> steps) { }
+
+    /// <summary>Sets aside what was recorded after a step.</summary>
+    void GoBack(long step) { }
 
     /// <summary>Evaluates an ended run and writes its summary. Does not throw; not called again once it has returned.</summary>
     Task ConcludeAsync(RunOutcome outcome);

@@ -334,13 +334,17 @@ public sealed class RunGrain(
         _stored.Set(result.State);
         foreach (var effect in result.Effects)
         {
-            if (effect is RunEffect.GoBack back)
+            switch (effect)
             {
-                await GoBackAsync(back);
-            }
-            else
-            {
-                await _effects.DoAsync(_open!, effect);
+                case RunEffect.PassOver passed:
+                    hosting.PassOver(passed.Steps);
+                    break;
+                case RunEffect.GoBack back:
+                    await GoBackAsync(back);
+                    break;
+                default:
+                    await _effects.DoAsync(_open!, effect);
+                    break;
             }
         }
 
@@ -358,7 +362,7 @@ public sealed class RunGrain(
         _open!.Dispose();
 
         // Verifies a checkpoint, which may be large: keep it off the grain's scheduler.
-        await Task.Run(() => hosting.GoBack(back.Step, back.PassedOver));
+        await Task.Run(() => hosting.GoBack(back.Step));
         _open = new OpenRun(hosting.Open(_stored.Term, State.AsResumed()), State.AsResumed(), logger);
     }
 

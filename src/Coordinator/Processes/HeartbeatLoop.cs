@@ -19,7 +19,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     private readonly TimeSpan _interval;
     private readonly TimeSpan _loseAfter;
     private readonly Func<WorkerProgress> _progress;
-    private readonly Action<long> _acknowledge;
+    private readonly Action<HeartbeatAnswer> _acknowledge;
     private readonly CancellationTokenSource _closing = new();
     private readonly CancellationTokenSource _lost = new();
     private readonly SemaphoreSlim _sending = new(1);
@@ -39,7 +39,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         string incarnation,
         TimeSpan interval,
         Func<WorkerProgress> progress,
-        Action<long> acknowledge,
+        Action<HeartbeatAnswer> acknowledge,
         TimeSpan loseAfter
     )
     {
@@ -66,7 +66,9 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
     /// <param name="incarnation">The worker's incarnation, as in its joins.</param>
     /// <param name="interval">A small fraction of the lease, such as a tenth.</param>
     /// <param name="progress">Called for each heartbeat, by one thread at a time.</param>
-    /// <param name="acknowledge">Receives the last step whose record is stored and need not be sent again.</param>
+    /// <param name="acknowledge">
+    /// Receives the answers of the generation. Records up to their step are stored and need not be sent again.
+    /// </param>
     /// <param name="loseAfter">Maximum time without contact to the coordinator; by default the client's <see
     /// cref="CoordinatorClient.RetryFor"/>.</param>
     public static HeartbeatLoop Start(
@@ -74,7 +76,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
         string incarnation,
         TimeSpan interval,
         Func<WorkerProgress> progress,
-        Action<long> acknowledge,
+        Action<HeartbeatAnswer> acknowledge,
         TimeSpan? loseAfter = null
     ) => new(client, incarnation, interval, progress, acknowledge, loseAfter ?? client.RetryFor);
 
@@ -264,7 +266,7 @@ public sealed class HeartbeatLoop : IWorkerObserver, IAsyncDisposable
                 _takenAt = null;
             }
 
-            _acknowledge(answer.RecordedStep);
+            _acknowledge(answer);
             broken = _broken;
         }
 

@@ -117,7 +117,8 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
 
         if (_orders is null)
         {
-            options.Tell($"{options.Offer.Node} has joined the pool with {options.Offer.Devices.Count} devices");
+            var devices = options.Offer.Devices.Count;
+            options.Tell($"{options.Offer.Node} has joined the pool with {devices} device{(devices == 1 ? "" : "s")}");
         }
 
         _orders = orders;

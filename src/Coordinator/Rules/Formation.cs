@@ -126,7 +126,7 @@ internal static class Formation
     {
         if (turn.State.WentBackIn == turn.State.Generation)
         {
-            turn.Do(new RunEffect.GoBack(turn.State.Assignment!.StartStep, turn.State.Spec.PassedOver ?? []));
+            turn.Do(new RunEffect.GoBack(turn.State.Assignment!.StartStep));
         }
 
         turn.Do(new RunEffect.RecordGeneration(Record(turn)));

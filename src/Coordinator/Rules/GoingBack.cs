@@ -44,7 +44,12 @@ internal static class GoingBack
             return true;
         }
 
-        if (state.Phase != RunPhase.Running || report.Generation != state.Generation || !MayBegin(state))
+        if (
+            state.Phase != RunPhase.Running
+            || report.Generation != state.Generation
+            || report.CommittedStep < state.LastCheckpoint?.Step
+            || !MayBegin(state)
+        )
         {
             return false;
         }
@@ -60,6 +65,8 @@ internal static class GoingBack
 
     private static void Begin(TurnContext turn, StepRange cause)
     {
+        IReadOnlyList<StepRange> passedOver = [.. turn.State.Spec.PassedOver ?? [], cause];
+        turn.Do(new RunEffect.PassOver(passedOver));
         turn.Warn($"the run diverged at step {cause.Last} and goes back to the last checkpoint before step {cause.First}");
         Membership.Disband(turn);
         var state = turn.State;
@@ -68,7 +75,7 @@ internal static class GoingBack
             {
                 Phase = RunPhase.Forming,
                 WentBackIn = state.Generation,
-                Spec = state.Spec with { PassedOver = [.. state.Spec.PassedOver ?? [], cause] },
+                Spec = state.Spec with { PassedOver = passedOver },
                 IsPlannedRegroup = false,
                 Deadline = turn.Now + state.Spec.Timeouts.Regroup,
                 NextNotice = null,

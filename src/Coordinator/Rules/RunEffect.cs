@@ -41,10 +41,16 @@ public abstract record RunEffect
     public sealed record RecordGeneration(GenerationRecord Record) : RunEffect;
 
     /// <summary>
-    /// Set aside checkpoints and metrics after a step, store the steps to pass over, and open the records anew from that step. Repeated
-    /// after a takeover until the generation that starts there is in the ledger.
+    /// Store the steps to pass over, before the state: until a generation that passes over them is in the ledger, whoever resumes the run
+    /// goes back before them. Repeated after a takeover.
     /// </summary>
-    public sealed record GoBack(long Step, IReadOnlyList<StepRange> PassedOver) : RunEffect;
+    public sealed record PassOver(IReadOnlyList<StepRange> Steps) : RunEffect;
+
+    /// <summary>
+    /// Set aside checkpoints and metrics after a step, and open the records anew from that step. Repeated after a takeover until the
+    /// generation that starts there is in the ledger.
+    /// </summary>
+    public sealed record GoBack(long Step) : RunEffect;
 
     public sealed record PublishWarning(string Text) : RunEffect;
 

@@ -40,6 +40,11 @@ internal static class Takeover
 
     private static void Repeat(TurnContext turn)
     {
+        if (turn.State is { HasEnded: false, Spec.PassedOver: { } passedOver })
+        {
+            turn.Do(new RunEffect.PassOver(passedOver));
+        }
+
         foreach (var member in turn.State.Members)
         {
             if (member is { Status: MemberStatus.Expected, NodeId: { } node } && !turn.State.HasEnded)

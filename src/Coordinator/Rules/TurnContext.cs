@@ -54,13 +54,16 @@ internal sealed class TurnContext(RunState state, DateTimeOffset now)
         if (_publishes)
         {
             // Whoever goes back publishes the status to the records that it opens anew.
-            _effects.Insert(1 + _effects.FindIndex(effect => effect is RunEffect.GoBack), new RunEffect.PublishStatus());
+            _effects.Insert(
+                1 + _effects.FindLastIndex(effect => effect is RunEffect.PassOver or RunEffect.GoBack),
+                new RunEffect.PublishStatus()
+            );
         }
 
-        // The state is stored before anybody acts on it.
+        // The state is stored before anybody acts on it, but after what a stop at this moment must leave behind.
         if (_persists)
         {
-            _effects.Insert(0, new RunEffect.PersistState());
+            _effects.Insert(_effects is [RunEffect.PassOver, ..] ? 1 : 0, new RunEffect.PersistState());
         }
 
         return new TurnResult(State, _effects, reply);

@@ -101,9 +101,12 @@ public sealed record RunState
     [JsonIgnore]
     public bool IsFirstForming => Phase == RunPhase.Forming && Assignment is null;
 
-    /// <summary>True until the workers of a generation that diverged have left it. What they hold counts no more.</summary>
+    /// <summary>
+    /// True from the decision to go back until a generation starts from the checkpoint or the run ends. What the workers of the generation
+    /// that diverged hold counts no more, even if the run stops meanwhile.
+    /// </summary>
     [JsonIgnore]
-    public bool IsGoingBack => Phase == RunPhase.Forming && WentBackIn == Generation;
+    public bool IsGoingBack => Phase is RunPhase.Forming or RunPhase.Draining && WentBackIn == Generation;
 
     /// <summary>True if a checkpoint of this step belongs to the run's history, and not to the part that it is about to undo.</summary>
     public bool MayContinueFrom(long step) => !IsGoingBack || step < Spec.PassedOver![^1].First;

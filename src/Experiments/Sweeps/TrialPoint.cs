@@ -11,8 +11,7 @@ namespace ClipTrain.Experiments.Sweeps;
 /// <param name="Figures">The figures by name.</param>
 internal sealed record TrialPoint(long? Step, long? Samples, double? Flops, IReadOnlyDictionary<string, double> Figures)
 {
-    /// <summary>Tasks of a run's own splits, which its summary leaves out of the names of figures.</summary>
-    private static readonly string[] s_splits = ["retrieval", "zero_shot", "classification"];
+    private static readonly string[] s_columns = ["step", "samples", "set", "task", "metric", "value", "low", "high"];
 
     /// <summary>True for the end of the trial.</summary>
     public bool IsEnd { get; private init; }
@@ -44,16 +43,30 @@ internal sealed record TrialPoint(long? Step, long? Samples, double? Flops, IRea
     }
 
     /// <summary>
-    /// Figures in a run's evaluation.csv (step, samples, set, task, metric, value, low, high), with the names that they have in its
-    /// summary.
+    /// Figures in a run's evaluation.csv, with the names that they have in its summary.
     /// </summary>
     private static IEnumerable<(long Step, string Figure, double Value)> Rows(string file)
     {
-        using var reader = CsvReader.Create(File.OpenRead(file), new CsvReaderOptions { HasHeader = true, TrackLineNumbers = true });
+        using var reader = CsvReader.Create(File.OpenRead(file), new CsvReaderOptions { HasHeader = false, TrackLineNumbers = true });
+        if (
+            !reader.Read()
+            || !Enumerable
+                .Range(0, reader.FieldCount)
+                .Select(place => Field(reader, place))
+                .SequenceEqual(s_columns, StringComparer.Ordinal)
+        )
+        {
+            throw new ExperimentException(
+                $"{file}: this is not a run's table of figures, which begins with {string.Join(',', s_columns)}. Restore it, or delete it "
+                    + "to use the end of the trial only."
+            );
+        }
+
+        var seen = new HashSet<(long, string)>();
         while (reader.Read())
         {
             if (
-                reader.FieldCount != 8
+                reader.FieldCount != s_columns.Length
                 || !long.TryParse(Field(reader, 0), NumberStyles.None, CultureInfo.InvariantCulture, out var step)
                 || Number(reader, 5) is not { } value
             )
@@ -61,8 +74,12 @@ internal sealed record TrialPoint(long? Step, long? Samples, double? Flops, IRea
                 throw new ExperimentException($"{file}:{reader.LineNumber}: this is not a figure of an evaluated step.");
             }
 
-            var task = Field(reader, 3).Split(' ').SkipWhile(word => s_splits.Contains(word, StringComparer.Ordinal));
-            var name = string.Join('.', [Field(reader, 2), .. task, Field(reader, 4)]);
+            var name = FigureName.Of(Field(reader, 2), Field(reader, 3), Field(reader, 4));
+            if (!seen.Add((step, name)))
+            {
+                throw new ExperimentException($"{file}:{reader.LineNumber}: {name} of step {step} occurs twice. Delete one of the lines.");
+            }
+
             yield return (step, name, value);
             if (Number(reader, 6) is { } low && Number(reader, 7) is { } high)
             {

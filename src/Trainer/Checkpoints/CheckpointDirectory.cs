@@ -70,8 +70,8 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
     }
 
     /// <summary>
-    /// Writes a checkpoint and deletes the oldest earlier ones, so that <paramref name="keep"/> remain. Does not touch checkpoints
-    /// of later steps, which belong to a history that was rolled back.
+    /// Writes a checkpoint and deletes the earlier ones that <paramref name="retention"/> gives up. Does not touch checkpoints of later
+    /// steps, which belong to a history that was rolled back.
     /// </summary>
     /// <param name="unrecorded">
     /// Records of steps in the checkpoint that the run's ledger may lack, so that no checkpoint contains an unaccounted step.
@@ -82,7 +82,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         IReadOnlyList<NamedTensor> model,
         IReadOnlyList<NamedTensor> optimizer,
         IReadOnlyList<StepRecord> unrecorded,
-        int keep
+        Retention retention
     )
     {
         var final = PathOf(state.Step);
@@ -127,7 +127,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
             );
         }
 
-        foreach (var step in Steps().Where(step => step <= state.Step).SkipLast(keep))
+        foreach (var step in retention.Superfluous([.. Steps().Where(step => step <= state.Step)]))
         {
             Try(() => Remove(PathOf(step)));
         }
@@ -213,12 +213,13 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
 
     /// <summary>The newest intact checkpoint; null if there are no checkpoints.</summary>
     /// <param name="onDamaged">Called for each newer checkpoint that is damaged, with the reason.</param>
+    /// <param name="before">Checkpoints of this step and later ones do not count.</param>
     /// <exception cref="WeightsException">There are checkpoints, but none is intact. The message is that of the newest.</exception>
-    public CheckpointState? NewestWhole(Action<long, string> onDamaged)
+    public CheckpointState? NewestWhole(Action<long, string> onDamaged, long before = long.MaxValue)
     {
         WeightsException? first = null;
         var damaged = new List<(long Step, string Reason)>();
-        foreach (var step in Steps().Reverse())
+        foreach (var step in Steps().Where(step => step < before).Reverse())
         {
             try
             {

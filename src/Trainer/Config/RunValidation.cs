@@ -50,13 +50,6 @@ internal static class RunValidation
                     _ => null,
                 }
         );
-        rules.Add(
-            ["checkpoint.keep", "checkpoint.rollbacks"],
-            () =>
-                run.Checkpoint is { Rollbacks: > 0, Keep: 1 }
-                    ? "is 1 but must be at least 2 with checkpoint.rollbacks: the next checkpoint would delete the one to go back to"
-                    : null
-        );
         rules.Add(["training.start_from"], () => run.Training.StartFrom?.Length == 0 ? "names no file" : null);
         rules.Add(
             ["training.start_from_except"],

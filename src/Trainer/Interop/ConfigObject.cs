@@ -22,7 +22,9 @@ internal sealed class ConfigObject
         (_place, _prefix) = (place, prefix);
         if (json.ValueKind != JsonValueKind.Object)
         {
-            throw Wrong(prefix.TrimEnd('.'), "is not an object");
+            throw new WeightsException(
+                prefix.Length == 0 ? $"{place}: is not a JSON object." : $"{place}: '{prefix.TrimEnd('.')}' is not an object."
+            );
         }
 
         foreach (var property in json.EnumerateObject())

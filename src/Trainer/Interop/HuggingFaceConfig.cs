@@ -100,7 +100,13 @@ public static class HuggingFaceConfig
         }
 
         var squash = file.HasObject("size") && !file.Object("size").Has("shortest_edge");
-        foreach (var key in squash ? ["size"] : new[] { "size", "crop_size" })
+        var crops = file.Flag("do_center_crop", fallback: true);
+        if (!crops && !squash)
+        {
+            throw file.Wrong("do_center_crop", "is false, but ClipTrain crops to a square what it resizes by the short side");
+        }
+
+        foreach (var key in crops ? new[] { "size", "crop_size" } : ["size"])
         {
             if (Side(file, key) is { } side && side != size)
             {

@@ -1,4 +1,5 @@
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Trainer.Loop;
@@ -12,7 +13,7 @@ public sealed class CheckpointWriter(
     CheckpointDirectory checkpoints,
     string configHash,
     string corpusHash,
-    int keep,
+    CheckpointOptions options,
     ITrainingControl control
 ) : IDisposable
 {
@@ -39,11 +40,14 @@ public sealed class CheckpointWriter(
         _writing.GetAwaiter().GetResult();
         ThrowIfFailed();
         var unrecorded = control.Unrecorded(snapshot.Step);
+
+        // Of the moment at which the state was current: if the run goes back meanwhile, what it goes back to must stay.
+        var retention = new Retention(options.Keep) { SoundStep = options.Rollbacks > 0 ? control.SoundStep : null };
         _writing = Task.Run(() =>
         {
             using (snapshot)
             {
-                Report(snapshot.Step, snapshot.Write(checkpoints, configHash, corpusHash, keep, unrecorded));
+                Report(snapshot.Step, snapshot.Write(checkpoints, configHash, corpusHash, retention, unrecorded));
             }
         });
     }

@@ -17,6 +17,9 @@ public interface ITrainingControl
     /// <summary>Records of committed steps that the ledger may lack, up to and including a step.</summary>
     IReadOnlyList<StepRecord> Unrecorded(long upToStep);
 
+    /// <summary>Steps up to this one are in the ledger, and did not lead the coordinator to go back before them.</summary>
+    long SoundStep { get; }
+
     /// <summary>Reports that rank 0 has written a checkpoint.</summary>
     void CheckpointWritten(long step, string directory);
 }

@@ -95,7 +95,13 @@ public sealed record CheckpointOptions
     [Description("Number of minutes between checkpoints; 0 disables them."), Minimum(0)]
     public double EveryMinutes { get; init; } = 10;
 
-    [Description("Number of checkpoints to keep; older ones are deleted."), Minimum(1)]
+    [
+        Description(
+            "Number of checkpoints to keep; older ones are deleted. With rollbacks, those that the run may have to go back to stay as "
+                + "well."
+        ),
+        Minimum(1)
+    ]
     public int Keep { get; init; } = 2;
 
     [

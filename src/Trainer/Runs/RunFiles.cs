@@ -76,6 +76,9 @@ public sealed record RunFiles(string Directory)
     /// <summary>The same as a table, one row a figure.</summary>
     public string EvaluationTable => Path.Combine(Directory, "evaluation.csv");
 
+    /// <summary>The best evaluated checkpoint, laid out as a run.</summary>
+    public string Best => Path.Combine(Directory, "best");
+
     /// <summary>Folder of the energy that each term's host used.</summary>
     public string Energy => Path.Combine(Directory, "energy");
 

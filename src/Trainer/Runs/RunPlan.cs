@@ -49,6 +49,13 @@ public static class RunPlan
         {
             return MergeList.Named(name);
         }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new UsageException(
+                $"data.merges is {name}, which does not exist in {Environment.CurrentDirectory}. Correct the path, or go to the folder in "
+                    + "which the run was started: its paths are relative to that."
+            );
+        }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException)
         {
             throw new UsageException(e.Message);

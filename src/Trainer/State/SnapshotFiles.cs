@@ -26,7 +26,7 @@ public static class SnapshotFiles
         CheckpointDirectory checkpoints,
         string configHash,
         string corpusHash,
-        int keep,
+        Retention retention,
         IReadOnlyList<StepRecord> unrecorded
     )
     {
@@ -57,7 +57,7 @@ public static class SnapshotFiles
             ],
             [.. Tensors(layout, snapshot.Moments.First, FirstMomentName), .. Tensors(layout, snapshot.Moments.Second, SecondMomentName)],
             unrecorded,
-            keep
+            retention
         );
     }
 

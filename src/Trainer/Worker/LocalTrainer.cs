@@ -65,7 +65,7 @@ public sealed class LocalTrainer : IDisposable
     {
         var plan = TrainingPlan.Of(_options, _manifest, generation: 1);
         var control = new LocalControl(onStep, stop);
-        using var writer = new CheckpointWriter(_checkpoints, ConfigHash.Of(_options), _manifest.Hash, _options.Checkpoint.Keep, control);
+        using var writer = new CheckpointWriter(_checkpoints, ConfigHash.Of(_options), _manifest.Hash, _options.Checkpoint, control);
         using var group = new RankGroup();
         using var loop = new TrainingLoop(
             _options,
@@ -90,6 +90,9 @@ public sealed class LocalTrainer : IDisposable
         public void StepCommitted(StepRecord record) => onStep?.Invoke(record.Metrics);
 
         public IReadOnlyList<StepRecord> Unrecorded(long upToStep) => [];
+
+        // Nobody judges these steps, and nobody goes back.
+        public long SoundStep => long.MaxValue;
 
         public void CheckpointWritten(long step, string directory) { }
     }

@@ -18,6 +18,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
     private readonly HeartbeatLoop _heartbeats;
     private readonly object _lock = new();
     private readonly RecordQueue _records = new();
+    private readonly SoundSteps _sound = new();
     private readonly List<string> _warnings = [];
     private long _committedStep;
     private long _sendsUpTo = long.MaxValue;
@@ -46,6 +47,7 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
             _committedStep = assignment.StartStep;
             // Steps after the start step are taken and reported again.
             _records.DropAfter(assignment.StartStep);
+            _sound.Enter(assignment.StartStep);
         }
 
         return _heartbeats.Enter(assignment.Generation);
@@ -94,6 +96,17 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         }
     }
 
+    public long SoundStep
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _sound.Last;
+            }
+        }
+    }
+
     public void CheckpointWritten(long step, string directory)
     {
         // A run resumed from this checkpoint needs the records of all steps in it.
@@ -128,11 +141,12 @@ public sealed class WorkerControl : ITrainingControl, IAsyncDisposable
         }
     }
 
-    private void Acknowledge(long recordedStep)
+    private void Acknowledge(HeartbeatAnswer answer)
     {
         lock (_lock)
         {
-            _records.Acknowledge(recordedStep);
+            _records.Acknowledge(answer.RecordedStep);
+            _sound.Hear(answer);
             Monitor.PulseAll(_lock);
         }
     }

@@ -31,7 +31,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         var pruned = new SemaphoreSlim(0);
         using (
             var evaluations = Evaluations(
-                async (checkpoint, output) =>
+                async (checkpoint, output, _) =>
                 {
                     await pruned.WaitAsync();
                     return Measured(
@@ -53,6 +53,8 @@ public sealed class CheckpointEvaluationsTests : IDisposable
                 pruned.Release();
                 Assert.True(SpinWait.SpinUntil(() => _figures.Count == step / 10, TimeSpan.FromMinutes(5)));
             }
+
+            evaluations.Finish();
         }
 
         Assert.Equal([(10L, 0.5), (20L, 0.3)], _figures);
@@ -71,7 +73,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         var measured = new List<string>();
         using (
             var evaluations = Evaluations(
-                async (checkpoint, output) =>
+                async (checkpoint, output, _) =>
                 {
                     measured.Add(Path.GetFileName(checkpoint));
                     entered.Release();
@@ -91,6 +93,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
             }
 
             leave.Release(2);
+            evaluations.Finish();
         }
 
         Assert.Equal(["step-00000010", "step-00000030"], measured);
@@ -102,7 +105,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     {
         using (
             var evaluations = Evaluations(
-                (_, output) =>
+                (_, output, _) =>
                 {
                     FileRunLedger.Open(_files.Ledger, term: 2).Dispose();
                     return Task.FromResult(Measured(output, 0.5));
@@ -112,6 +115,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         {
             Checkpoint(10, "x");
             evaluations.Offer(10);
+            evaluations.Finish();
         }
 
         Assert.Empty(_figures);
@@ -120,13 +124,44 @@ public sealed class CheckpointEvaluationsTests : IDisposable
     }
 
     [Fact]
+    public void A_host_that_goes_back_abandons_the_evaluation_in_progress_and_the_pending_one()
+    {
+        var measured = new List<string>();
+        var entered = new SemaphoreSlim(0);
+        using (
+            var evaluations = Evaluations(
+                async (checkpoint, output, abandon) =>
+                {
+                    measured.Add(Path.GetFileName(checkpoint));
+                    entered.Release();
+                    await Task.Delay(Timeout.Infinite, abandon).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    return Measured(output, 0.5);
+                }
+            )
+        )
+        {
+            Checkpoint(10, "x");
+            evaluations.Offer(10);
+            entered.Wait();
+            Checkpoint(20, "x");
+            evaluations.Offer(20);
+        }
+
+        Assert.Equal(["step-00000010"], measured);
+        Assert.Empty(_figures);
+        Assert.Empty(Directory.GetDirectories(Path.Combine(_files.Evaluation, "checkpoints")));
+        Assert.Contains("The evaluation of step 10 is abandoned.", _messages, StringComparer.Ordinal);
+    }
+
+    [Fact]
     public void Failures_are_logged()
     {
-        using (var evaluations = Evaluations((_, _) => Task.FromResult((4, "Evaluation set 'birds': birds.parquet does not exist"))))
+        using (var evaluations = Evaluations((_, _, _) => Task.FromResult((4, "Evaluation set 'birds': birds.parquet does not exist"))))
         {
             evaluations.Offer(10);
             Checkpoint(20, "x");
             evaluations.Offer(20);
+            evaluations.Finish();
         }
 
         Assert.Contains(_messages, message => message.StartsWith("The checkpoint of step 10 is not evaluated", StringComparison.Ordinal));
@@ -137,7 +172,7 @@ public sealed class CheckpointEvaluationsTests : IDisposable
         Assert.Empty(_figures);
     }
 
-    private CheckpointEvaluations Evaluations(Func<string, string, Task<(int, string)>> evaluate) =>
+    private CheckpointEvaluations Evaluations(Func<string, string, CancellationToken, Task<(int, string)>> evaluate) =>
         new(
             _files,
             new EvaluationOptions { EverySteps = 10, BestFigure = "birds zero_shot top1" },

@@ -4,6 +4,7 @@ using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.State;
 
@@ -33,7 +34,13 @@ public sealed class PassedOverTests : IDisposable
         var manifest = RunCorpus.Select(options);
         using var state = new TrainingState(options);
         var control = new Recorder(state);
-        using var writer = new CheckpointWriter(new CheckpointDirectory(_corpus.PathOf("checkpoints")), "", "", keep: 1, control);
+        using var writer = new CheckpointWriter(
+            new CheckpointDirectory(_corpus.PathOf("checkpoints")),
+            "",
+            "",
+            new CheckpointOptions { Keep = 1 },
+            control
+        );
         using var loader = RunPlan.OpenLoader(options, manifest, new LoaderShare(0, 1, 1, 0, 4));
         using var group = new RankGroup();
         using var loop = new TrainingLoop(
@@ -83,6 +90,8 @@ public sealed class PassedOverTests : IDisposable
         }
 
         public IReadOnlyList<StepRecord> Unrecorded(long upToStep) => [];
+
+        public long SoundStep => 0;
 
         public void CheckpointWritten(long step, string directory) { }
     }

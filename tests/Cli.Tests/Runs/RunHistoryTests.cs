@@ -85,6 +85,23 @@ public sealed class RunHistoryTests : IDisposable
         Assert.Equal(6, FileRunLedger.Read(_files.Ledger).Count(entry => entry.Step is not null));
     }
 
+    [Theory]
+    [InlineData(2, false)]
+    [InlineData(4, true)]
+    public void The_best_checkpoint_is_set_aside_with_the_history_that_it_is_from(long best, bool isUndone)
+    {
+        Write(2, 4);
+        Directory.CreateDirectory(_files.Best);
+        var folder = new CheckpointDirectory(new RunFiles(_files.Best).Checkpoints);
+        Write(folder, best);
+
+        GoOn(2);
+
+        Assert.Equal(isUndone ? [] : [best], folder.Steps());
+        var aside = new RunFiles(Path.Combine(_files.SetAside, "after-step-00000002", "best"));
+        Assert.Equal(isUndone ? [best] : [], new CheckpointDirectory(aside.Checkpoints).Steps());
+    }
+
     [Fact]
     public void Choosing_the_same_step_again_uses_a_new_folder()
     {
@@ -118,18 +135,74 @@ public sealed class RunHistoryTests : IDisposable
         Assert.Equal([2L, 4], Checkpoints.Steps());
     }
 
+    [Fact]
+    public void A_run_that_stopped_on_its_way_back_resumes_before_the_fault()
+    {
+        Write(2, 4, 6);
+        Append(Generation(1, 0));
+        Record(1, 6);
+        Rollback.Write(_files, [new StepRange(4, 6)]);
+
+        Assert.Equal(2, GoOn());
+        Assert.Equal([2L], Checkpoints.Steps());
+        Assert.Equal([4L, 6], new CheckpointDirectory(Path.Combine(_files.SetAside, "after-step-00000002")).Steps());
+
+        // Once a generation passes over the fault, what comes after it is the run's history.
+        Append(Generation(2, 2, new StepRange(4, 6)));
+        Write(4, 6, 8);
+        Assert.Equal(8, GoOn());
+
+        Rollback.Write(_files, [new StepRange(4, 6), new StepRange(8, 8)]);
+        Assert.Equal(6, GoOn());
+    }
+
+    [Fact]
+    public void The_user_may_choose_a_later_checkpoint_than_the_run_was_going_back_to()
+    {
+        Write(2, 4, 6);
+        Append(Generation(1, 0));
+        Rollback.Write(_files, [new StepRange(4, 6)]);
+        Assert.Equal(4, GoOn(4));
+    }
+
+    [Fact]
+    public void A_copy_of_a_run_without_its_ledger_undoes_nothing()
+    {
+        Write(4, 6);
+        Rollback.Write(_files, [new StepRange(4, 6)]);
+        Assert.Equal(6, GoOn());
+    }
+
+    [Fact]
+    public void A_run_whose_checkpoints_before_the_fault_are_gone_asks_what_to_do()
+    {
+        Write(4, 6);
+        Append(Generation(1, 0));
+        Rollback.Write(_files, [new StepRange(4, 6)]);
+
+        var error = Assert.Throws<WeightsException>(() => GoOn());
+        Assert.Contains(
+            $"no checkpoint before step 4, at which the run diverged. Delete {_files.PassedOver} to continue from the checkpoint of step 6",
+            error.Message,
+            StringComparison.Ordinal
+        );
+        Assert.Equal([4L, 6], Checkpoints.Steps());
+    }
+
     private long? GoOn(long? wanted = null) => new RunHistory(_files, _log).GoOnFrom(wanted)?.Step;
 
-    private void Record(long first, long last)
+    private void Record(long first, long last) =>
+        Append([
+            .. Steps(first, last).Select(step => new LedgerEntry(Step: new StepRecord(1, Samples.Step(step), [new StepShare(8, 0, 1, 0)]))),
+        ]);
+
+    private static LedgerEntry Generation(int number, long start, params StepRange[] passedOver) =>
+        new(new GenerationRecord(number, start, ["worker-0"], DateTimeOffset.UnixEpoch) { PassedOver = passedOver });
+
+    private void Append(params LedgerEntry[] entries)
     {
-        using var ledger = FileRunLedger.Open(_files.Ledger, 1);
-        ledger
-            .AppendAsync([
-                .. Steps(first, last)
-                    .Select(step => new LedgerEntry(Step: new StepRecord(1, Samples.Step(step), [new StepShare(8, 0, 1, 0)]))),
-            ])
-            .GetAwaiter()
-            .GetResult();
+        using var ledger = FileRunLedger.Open(_files.Ledger, FileRunLedger.Terms(_files.Ledger).LastOrDefault() + 1);
+        ledger.AppendAsync(entries).GetAwaiter().GetResult();
     }
 
     private void Measure(long first, long last)
@@ -144,13 +217,15 @@ public sealed class RunHistoryTests : IDisposable
     private static IEnumerable<long> Steps(long first, long last) =>
         Enumerable.Range((int)first, (int)(last - first + 1)).Select(step => (long)step);
 
-    private unsafe void Write(params long[] steps)
+    private void Write(params long[] steps) => Write(Checkpoints, steps);
+
+    private static unsafe void Write(CheckpointDirectory checkpoints, params long[] steps)
     {
         var memory = (nint)NativeMemory.AllocZeroed(16);
         NamedTensor[] tensors = [new NamedTensor("weight", [4], memory)];
         foreach (var step in steps)
         {
-            Checkpoints.Write(new CheckpointState(step, step, 0, 0, "config", "corpus"), tensors, tensors, [], keep: 9);
+            checkpoints.Write(new CheckpointState(step, step, 0, 0, "config", "corpus"), tensors, tensors, [], new Retention(9));
         }
 
         NativeMemory.Free((void*)memory);

@@ -81,7 +81,7 @@ public sealed class WatchedSweepTests : IDisposable
             name: groups
             base: {{Path.Combine(Repository.Configs, "quickstart.yaml")}}
             folder: {{_folder.File("groups")}}
-            metric: colours/zero_shot accuracy
+            metric: heldout-vendor-categories.top1
             efficiency: { axis: training.objective, reference: contrastive }
             axes: [{ training.objective: [contrastive, sigmoid] }, { training.steps: [10, 20, 40, 80, 160] }]
             """
@@ -102,7 +102,7 @@ public sealed class WatchedSweepTests : IDisposable
                         State = TrialState.Done,
                         Figures = new Dictionary<string, double>(StringComparer.Ordinal)
                         {
-                            ["colours/zero_shot accuracy"] = 1 - (0.8 * Math.Pow(2, -exponent * i)),
+                            ["heldout-vendor-categories.top1"] = 1 - (0.8 * Math.Pow(2, -exponent * i)),
                         },
                     }
                 );

@@ -21,7 +21,13 @@ internal sealed class FakeWorker(CoordinatorClient client)
     public async Task<IReadOnlyList<Assignment>> LiveAsync()
     {
         var lived = new List<Assignment>();
-        await using var heartbeat = HeartbeatLoop.Start(client, _incarnation, Interval, Progress, Acknowledge);
+        await using var heartbeat = HeartbeatLoop.Start(
+            client,
+            _incarnation,
+            Interval,
+            Progress,
+            answer => Acknowledge(answer.RecordedStep)
+        );
         var request = new JoinRequest(client.WorkerId, _incarnation)
         {
             ProcessId = 1,

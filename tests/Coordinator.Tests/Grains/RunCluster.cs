@@ -245,7 +245,12 @@ internal sealed class MemoryHosting : IRunHosting
     /// <summary>The steps after which what was recorded was set aside, and the number of steps recorded then.</summary>
     public ConcurrentQueue<(long Step, int Recorded)> WentBack { get; } = [];
 
-    public void GoBack(long step, IReadOnlyList<StepRange> passedOver) => WentBack.Enqueue((step, Ledger.Steps.Count()));
+    /// <summary>The steps to pass over, each time that they were stored.</summary>
+    public ConcurrentQueue<IReadOnlyList<StepRange>> PassedOver { get; } = [];
+
+    public void PassOver(IReadOnlyList<StepRange> steps) => PassedOver.Enqueue(steps);
+
+    public void GoBack(long step) => WentBack.Enqueue((step, Ledger.Steps.Count()));
 
     public async Task ConcludeAsync(RunOutcome outcome)
     {

@@ -56,6 +56,8 @@ public sealed class RunGrainTests
         var fifth = new CheckpointMark(5, "checkpoints/step-5");
         await client.CheckpointWrittenAsync("process-0-0", 5, fifth.Directory);
         await cluster.Run.DivergedAsync(new StepRange(7, 9), fifth);
+        Assert.Equal([new StepRange(7, 9)], Assert.Single(cluster.Hosting.PassedOver));
+        Assert.Empty(cluster.Hosting.WentBack);
         Assert.Equal(Directive.Rejoin, (await cluster.BeatAsync(RunCluster.Beat(0, 9))).Directive);
 
         var answer = await client.JoinAsync(RunScript.JoinRequest(0) with { HeldStep = 9, LeftGeneration = 1, Reason = "over" });

@@ -139,7 +139,7 @@ public sealed class HeartbeatLoopTests
         await using var heartbeat = Start(
             Client(coordinator),
             () => new WorkerProgress(3, new RecordBatch(RunScript.Records(1, 3), HasMore: false), []),
-            acknowledged.Enqueue
+            answer => acknowledged.Enqueue(answer.RecordedStep)
         );
         await heartbeat.FlushAsync();
         Assert.All(acknowledged, step => Assert.Equal(0, step));
@@ -165,9 +165,9 @@ public sealed class HeartbeatLoopTests
         await using var heartbeat = Start(
             Client(coordinator),
             () => new WorkerProgress(1200, Volatile.Read(ref isIn) ? queue.Batch() : None, []),
-            step =>
+            answer =>
             {
-                queue.Acknowledge(step);
+                queue.Acknowledge(answer.RecordedStep);
                 if (queue.Count == 0)
                 {
                     drained.TrySetResult();
@@ -195,7 +195,7 @@ public sealed class HeartbeatLoopTests
         await using var heartbeat = Start(
             Client(FakeCoordinator.Of(script)),
             () => new WorkerProgress(1200, queue.Batch(), []),
-            queue.Acknowledge
+            answer => queue.Acknowledge(answer.RecordedStep)
         );
         heartbeat.Enter(1);
         await heartbeat.FlushAsync();
@@ -207,7 +207,11 @@ public sealed class HeartbeatLoopTests
     {
         var queue = Queue(1200);
         var (coordinator, beats) = Counting();
-        await using var heartbeat = Start(Client(coordinator), () => new WorkerProgress(1200, queue.Batch(), []), queue.Acknowledge);
+        await using var heartbeat = Start(
+            Client(coordinator),
+            () => new WorkerProgress(1200, queue.Batch(), []),
+            answer => queue.Acknowledge(answer.RecordedStep)
+        );
         await beats.WaitAsync();
         await heartbeat.FlushAsync();
         await beats.WaitAsync();
@@ -394,7 +398,7 @@ public sealed class HeartbeatLoopTests
     private static HeartbeatLoop Start(
         CoordinatorClient client,
         Func<WorkerProgress> progress,
-        Action<long>? acknowledge = null,
+        Action<HeartbeatAnswer>? acknowledge = null,
         TimeSpan? loseAfter = null
     ) => HeartbeatLoop.Start(client, "process-0-0", Interval, progress, acknowledge ?? (_ => { }), loseAfter);
 }

@@ -115,6 +115,49 @@ public sealed class GoingBackTests
         Assert.Equal(Fifth, run.State.LastCheckpoint);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_run_that_ends_on_its_way_back_ends_at_the_checkpoint_and_saves_nothing_of_what_it_undoes(bool fails)
+    {
+        var run = Trained(rollbacks: 1);
+        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Join(0, held: 9, left: 1);
+        if (fails)
+        {
+            run.Report(1, WorkerOutcome.Failed, 9, "no space left on device", generation: 1, exitCode: 7);
+        }
+        else
+        {
+            run.Stop();
+            run.Written(1, 9);
+            run.Send(new RunMessage.CheckpointFound(new CheckpointMark(9, "checkpoints/step-9")));
+            Assert.Equal(RunPhase.Draining, run.State.Phase);
+            run.Join(1, held: 9, left: 1);
+        }
+
+        Assert.Equal(Directive.Abort, Assert.IsType<RunReply.Directed>(run.AnswerTo(0)).Directive);
+        Assert.Equal(fails ? OutcomeKind.Failed : OutcomeKind.Stopped, run.Outcome!.Kind);
+        Assert.Equal(Fifth, run.Outcome.LastCheckpoint);
+        Assert.Contains("resumable from step 5", run.Outcome.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_steps_to_pass_over_are_stored_before_the_state_and_again_after_a_takeover()
+    {
+        var run = Trained(rollbacks: 1);
+        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        Assert.Equal([new StepRange(6, 9)], Assert.IsType<RunEffect.PassOver>(run.Effects[0]).Steps);
+        Assert.IsType<RunEffect.PersistState>(run.Effects[1]);
+
+        run.Forget().Send(new RunMessage.TakenOver(9) { RecordedGeneration = 1 });
+        Assert.Equal([new StepRange(6, 9)], Assert.Single(run.Effects.OfType<RunEffect.PassOver>()).Steps);
+
+        run = Trained(rollbacks: 1);
+        Diverge(run, 0, 9);
+        Assert.Equal([new StepRange(10, 10)], Assert.IsType<RunEffect.PassOver>(run.Effects[0]).Steps);
+    }
+
     [Fact]
     public void A_takeover_repeats_what_the_ledger_does_not_know()
     {

@@ -134,6 +134,11 @@ public sealed class RandomScriptTests
         }
 
         Assert.True((state.Spec.PassedOver?.Count ?? 0) <= state.Spec.Rollbacks);
+        if (state.IsGoingBack || (before.IsGoingBack && state.HasEnded))
+        {
+            Assert.True((state.LastCheckpoint?.Step ?? 0) < state.Spec.PassedOver![^1].First);
+        }
+
         if (result.Effects.OfType<RunEffect.RecordGeneration>().LastOrDefault() is { } formed)
         {
             Assert.True(formed.Record.StartStep >= (state.LastCheckpoint?.Step ?? 0));

@@ -172,6 +172,26 @@ public sealed class SweepRunnerTests : IDisposable
         Assert.Contains($"{file}:3: this is not a figure", damaged.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("", ": this is not a run's table of figures, which begins with step,samples,set,task,metric,value,low,high")]
+    [InlineData("4,16,heldout,retrieval,loss,3,,\n", ": this is not a run's table of figures")]
+    [InlineData(
+        "step,samples,set,task,metric,value,low,high\n4,16,heldout,retrieval,loss,3,,\n4,16,heldout,retrieval,loss,2,,\n",
+        ":3: heldout.loss of step 4 occurs twice"
+    )]
+    public async Task A_table_of_figures_that_was_damaged_by_hand_is_named(string table, string problem)
+    {
+        const string body = "axes: [{ width: [8] }]\nmetric: heldout.loss\ncurve: true\n";
+        var trials = _text.Plan(body);
+        var file = _text.Folder.Evaluation(trials[0].Id);
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, table);
+        await RunAsync(body, new FakeRunner { Answer = Done(("heldout.loss", 2)) }, cores: 1);
+
+        var damaged = Assert.Throws<ExperimentException>(() => SweepResults.Write(_text.Read(body), _text.Folder, trials));
+        Assert.StartsWith(file + problem, damaged.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_metric_that_is_no_figure_is_named_with_those_that_are()
     {

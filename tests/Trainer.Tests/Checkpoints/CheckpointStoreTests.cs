@@ -177,7 +177,13 @@ public sealed class CheckpointStoreTests : IDisposable
         try
         {
             NamedTensor[] tensors = [new NamedTensor("weight", [4], memory)];
-            checkpoints.Write(new CheckpointState(step, samples, 0, 0, "config", "corpus"), tensors, tensors, records ?? [], keep);
+            checkpoints.Write(
+                new CheckpointState(step, samples, 0, 0, "config", "corpus"),
+                tensors,
+                tensors,
+                records ?? [],
+                new Retention(keep)
+            );
         }
         finally
         {

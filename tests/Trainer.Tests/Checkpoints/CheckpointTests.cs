@@ -150,6 +150,6 @@ public sealed class CheckpointTests : IDisposable
     private void Write(TrainingState state)
     {
         using var snapshot = state.Snapshot();
-        snapshot.Write(Checkpoints, ConfigHash, CorpusHash, keep: 2, unrecorded: []);
+        snapshot.Write(Checkpoints, ConfigHash, CorpusHash, new Retention(2), unrecorded: []);
     }
 }

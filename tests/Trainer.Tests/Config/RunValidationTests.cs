@@ -6,10 +6,6 @@ public sealed class RunValidationTests
 
     [Theory]
     [InlineData("training.steps=", "key 'training.steps' or training.epochs must be given: the run needs a length")]
-    [InlineData(
-        "checkpoint={rollbacks: 1, keep: 1}",
-        "key 'checkpoint.keep' is 1 but must be at least 2 with checkpoint.rollbacks: the next checkpoint would delete the one to go back to"
-    )]
     [InlineData("model.image.size=33", "key 'model.image.size' is 33, not a multiple of patch, 8")]
     [InlineData("model.image.width=17", "key 'model.image.width' is 17, not a multiple of heads, 2")]
     [InlineData("model.text.width=17", "key 'model.text.width' is 17, not a multiple of heads, 2")]

@@ -138,7 +138,7 @@ public sealed class StartWeightsTests : IDisposable
     {
         using var state = new TrainingState(run);
         using var snapshot = state.Snapshot();
-        snapshot.Write(new CheckpointDirectory(Path.Combine(_folder, "checkpoints")), "", "", 1, []);
+        snapshot.Write(new CheckpointDirectory(Path.Combine(_folder, "checkpoints")), "", "", new Retention(1), []);
         return state.Model.Parameters.Specs.ToDictionary(
             spec => spec.Name,
             spec => state.Model.Parameters[spec.Name].AsSpan<float>().ToArray(),

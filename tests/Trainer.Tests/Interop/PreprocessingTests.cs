@@ -92,6 +92,8 @@ public sealed class PreprocessingTests : IDisposable
     [InlineData(ExportFormat.HuggingFace, "size", """{"height": 16, "width": 18}""", "square")]
     [InlineData(ExportFormat.HuggingFace, "crop_size", "14", "crop_size")]
     [InlineData(ExportFormat.HuggingFace, "resample", "1", "resample")]
+    [InlineData(ExportFormat.HuggingFace, "do_center_crop", "false", "do_center_crop")]
+    [InlineData(ExportFormat.OpenClip, "preprocess_cfg", "[1]", "'preprocess_cfg' is not an object")]
     public void Preprocessing_that_cannot_be_expressed_is_an_error_that_names_the_key(
         ExportFormat format,
         string key,

@@ -2,6 +2,7 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Tests.Shared;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Loop;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Trainer.Tests.Loop;
@@ -56,7 +57,29 @@ public sealed class CheckpointWriterTests : IDisposable
         Assert.Equal(1, Checkpoints.Verify(1).Step);
     }
 
-    private CheckpointWriter Writer(Action<long> report) => new(Checkpoints, "config", "corpus", 5, new Control(report));
+    [Theory]
+    [InlineData(0, new long[] { 60, 65 })]
+    [InlineData(1, new long[] { 20, 25, 30, 35, 40, 45, 50, 55, 60, 65 })]
+    public void A_run_that_may_go_back_keeps_what_it_may_have_to_go_back_to(int rollbacks, long[] kept)
+    {
+        using var writer = new CheckpointWriter(
+            Checkpoints,
+            "config",
+            "corpus",
+            new CheckpointOptions { Keep = 2, Rollbacks = rollbacks },
+            new Control(_ => { }) { SoundStep = 42 }
+        );
+        for (var step = 5; step <= 65; step += 5)
+        {
+            Begin(writer, step);
+        }
+
+        writer.Finish();
+        Assert.Equal(kept, Checkpoints.Steps());
+    }
+
+    private CheckpointWriter Writer(Action<long> report) =>
+        new(Checkpoints, "config", "corpus", new CheckpointOptions { Keep = 5 }, new Control(report));
 
     private void Begin(CheckpointWriter writer, long step)
     {
@@ -71,6 +94,8 @@ public sealed class CheckpointWriterTests : IDisposable
         public void StepCommitted(StepRecord record) { }
 
         public IReadOnlyList<StepRecord> Unrecorded(long upToStep) => [];
+
+        public long SoundStep { get; init; }
 
         public void CheckpointWritten(long step, string directory) => report(step);
     }

@@ -132,7 +132,7 @@ public sealed class MixedPrecisionGridTests : IDisposable
         {
             Continue(state, run, group, until);
             using var snapshot = to is null ? null : StateTransfer.Gather(state, group);
-            snapshot?.Write(to!, "config", "corpus", Steps, []);
+            snapshot?.Write(to!, "config", "corpus", new Retention(Steps), []);
             group.Barrier();
         }
 

@@ -114,7 +114,7 @@ public sealed class BatchNormTests
 
             using (var snapshot = state.Snapshot())
             {
-                snapshot.Write(checkpoints, "", "", 1, []);
+                snapshot.Write(checkpoints, "", "", new Retention(1), []);
             }
 
             using var other = new TrainingState(Run(Options(Precision.Fp32)));

@@ -43,7 +43,7 @@ public sealed class PeerGradientTests : IDisposable
         var weights = new CheckpointDirectory(_folder);
         using (var snapshot = state.Snapshot())
         {
-            snapshot.Write(weights, "", "", 1, []);
+            snapshot.Write(weights, "", "", new Retention(1), []);
         }
 
         using var peer = RunPeer(options.Model, Path.Combine(weights.PathOf(0), CheckpointDirectory.ModelFile), batch);

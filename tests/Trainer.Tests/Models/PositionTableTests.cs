@@ -118,7 +118,7 @@ public sealed class PositionTableTests
             using var state = new TrainingState(TinyClip.Run() with { Model = options });
             using (var snapshot = state.Snapshot())
             {
-                snapshot.Write(new CheckpointDirectory(folder), "", "", 1, []);
+                snapshot.Write(new CheckpointDirectory(folder), "", "", new Retention(1), []);
             }
 
             using var other = new ClipModel(options with { Image = options.Image with { Size = size } }, Precision.Fp32, 9);

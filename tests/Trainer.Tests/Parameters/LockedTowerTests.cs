@@ -115,7 +115,7 @@ public sealed class LockedTowerTests : IDisposable
                 using var state = New(sharded, group);
                 Train(state, sharded, group, steps: 1);
                 using var snapshot = StateTransfer.Gather(state, group);
-                snapshot?.Write(checkpoints, "", "", 1, []);
+                snapshot?.Write(checkpoints, "", "", new Retention(1), []);
                 group.Barrier();
                 return 0;
             }

@@ -95,7 +95,7 @@ public sealed class ResumeGridTests : IDisposable
     private static void Save(TrainingState state, RankGroup group, CheckpointDirectory checkpoints)
     {
         using var snapshot = StateTransfer.Gather(state, group);
-        snapshot?.Write(checkpoints, "config", "corpus", Steps, []);
+        snapshot?.Write(checkpoints, "config", "corpus", new Retention(Steps), []);
         // The other ranks must not train on it, or end, before it exists.
         group.Barrier();
     }

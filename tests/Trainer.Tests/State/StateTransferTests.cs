@@ -84,7 +84,7 @@ public sealed class StateTransferTests : IDisposable
                         WeightsAfter(state, group, 2);
                         using (var snapshot = StateTransfer.Gather(state, group))
                         {
-                            snapshot?.Write(new CheckpointDirectory(_folder), "config", "corpus", 1, []);
+                            snapshot?.Write(new CheckpointDirectory(_folder), "config", "corpus", new Retention(1), []);
                         }
 
                         return WeightsAfter(state, group, 4);
@@ -127,7 +127,7 @@ public sealed class StateTransferTests : IDisposable
                             WeightsAfter(state, group, 2);
                             using var snapshot = StateTransfer.Gather(state, group);
                             Assert.Equal(group.Rank == 0, snapshot is not null);
-                            snapshot?.Write(checkpoints, "config", "corpus", 1, []);
+                            snapshot?.Write(checkpoints, "config", "corpus", new Retention(1), []);
                             return 0;
                         }
                     )
