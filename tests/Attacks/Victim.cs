@@ -76,7 +76,7 @@ internal static unsafe class Victim
                 tensors,
                 tensors,
                 [],
-                Keep
+                new Retention(Keep)
             );
         }
         finally

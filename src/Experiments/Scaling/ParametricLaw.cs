@@ -112,10 +112,7 @@ public sealed class ParametricLaw : Law
     }
 
     private (double[] At, double Value) Refine(Sample sample, double[] start) =>
-        Lbfgs.Minimize(
-            (at, gradient) => Huber(sample, _repeats ? Effective(sample, at[5]) : sample.LogData!, at, gradient),
-            start
-        );
+        Lbfgs.Minimize((at, gradient) => Huber(sample, _repeats ? Effective(sample, at[5]) : sample.LogData!, at, gradient), start);
 
     /// <summary>The sum of Huber losses and its gradient.</summary>
     private double Huber(Sample sample, double[] logData, double[] at, double[] gradient)
