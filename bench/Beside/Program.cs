@@ -2,8 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Bench.Beside;
 
-// Trains a small run with one thread, with and without evaluations of its checkpoints beside it, in turns, and prints the ratio of
-// their throughput. Needs a second core that is idle.
+// Trains a small run with one thread alone, beside evaluations of its checkpoints and beside a loop, in turns, and prints the ratios
+// of their throughput. Needs a second core that is idle. The loop shows what any work on that core costs: virtual cores are often two
+// threads of one core.
 var corpus = new Option<string>("--corpus")
 {
     DefaultValueFactory = _ => "corpora/demo",
@@ -24,22 +25,25 @@ root.SetAction(parsed =>
         var run = new TimedRun(parsed.GetRequiredValue(program), Path.GetFullPath(parsed.GetRequiredValue(corpus)), folder);
         List<double> alone = [],
             beside = [],
-            shares = [];
+            loop = [];
         for (var turn = 1; turn <= parsed.GetRequiredValue(turns); turn++)
         {
-            alone.Add(run.Train($"alone-{turn}", evaluates: false).ImagesPerSecond);
-            var evaluated = run.Train($"beside-{turn}", evaluates: true);
+            alone.Add(run.Train($"alone-{turn}", Neighbour.None).ImagesPerSecond);
+            var evaluated = run.Train($"evaluated-{turn}", Neighbour.Evaluations);
             beside.Add(evaluated.ImagesPerSecond);
-            shares.Add(evaluated.EvaluationShare);
+            loop.Add(run.Train($"loop-{turn}", Neighbour.Loop).ImagesPerSecond);
             Console.WriteLine(
                 string.Create(
                     CultureInfo.InvariantCulture,
-                    $"turn {turn}: {alone[^1]:f1} images/s alone, {beside[^1]:f1} while evaluations ran {shares[^1]:p0} of the time"
-                )
+                    $"turn {turn}: {alone[^1]:f1} images/s alone, {beside[^1]:f1} with evaluations {evaluated.EvaluationShare:p0} of the "
+                ) + string.Create(CultureInfo.InvariantCulture, $"time, {loop[^1]:f1} with a loop all the time")
             );
         }
 
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"ratio of the medians: {Median(beside) / Median(alone):f3}"));
+        var (evaluations, anyWork) = (Median(beside) / Median(alone), Median(loop) / Median(alone));
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"ratio of the medians: evaluations {evaluations:f3}, loop {anyWork:f3}")
+        );
     }
     finally
     {

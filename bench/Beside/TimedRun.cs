@@ -8,6 +8,18 @@ namespace ClipTrain.Bench.Beside;
 /// <param name="EvaluationShare">Share of this time in which an evaluation ran.</param>
 internal sealed record Throughput(double ImagesPerSecond, double EvaluationShare);
 
+/// <summary>What a run has beside it.</summary>
+internal enum Neighbour
+{
+    None,
+
+    /// <summary>An evaluation of every 40th step, at low priority.</summary>
+    Evaluations,
+
+    /// <summary>A process of low priority that computes all the time without touching memory: what a busy core costs its neighbour.</summary>
+    Loop,
+}
+
 /// <summary>Runs of a small model with one worker of one thread by <c>cliptrain train</c>.</summary>
 internal sealed class TimedRun(string program, string demo, string folder)
 {
@@ -22,10 +34,12 @@ internal sealed class TimedRun(string program, string demo, string folder)
 
     /// <summary>Trains a run to its end.</summary>
     /// <param name="name">Its name.</param>
-    /// <param name="evaluates">True to evaluate every 40th step while it trains. Checkpoints are written either way.</param>
-    public Throughput Train(string name, bool evaluates)
+    /// <param name="neighbour">What it has beside it. Checkpoints are written in every case.</param>
+    public Throughput Train(string name, Neighbour neighbour)
     {
-        string[] sets = [$"name={name}", $"output.directory={folder}", $"evaluation.every_steps={(evaluates ? EverySteps : 0)}"];
+        var every = neighbour == Neighbour.Evaluations ? EverySteps : 0;
+        string[] sets = [$"name={name}", $"output.directory={folder}", $"evaluation.every_steps={every}"];
+        using var loop = neighbour == Neighbour.Loop ? Process.Start("nice", ["sh", "-c", "while :; do :; done"]) : null;
         using var process = Process.Start(
             new ProcessStartInfo(
                 "dotnet",
@@ -49,6 +63,7 @@ internal sealed class TimedRun(string program, string demo, string folder)
             }
         }
 
+        loop?.Kill();
         if (process.ExitCode != 0)
         {
             throw new InvalidOperationException($"{name}: exit code {process.ExitCode}\n{string.Concat(output.Result)}");
