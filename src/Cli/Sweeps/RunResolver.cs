@@ -43,7 +43,7 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
 
             var objective = options.Training.Objective;
             var (parameters, unique) = (ObjectiveCost.Parameters(options.Model, objective), Samples(options));
-            return new ResolvedTrial(ConfigWriter.Write(options))
+            return new ResolvedTrial(ConfigWriter.Write(options), ConfigWriter.WriteChanged(options))
             {
                 Parameters = parameters,
                 Macs = ObjectiveCost.Macs(options.Model, objective),

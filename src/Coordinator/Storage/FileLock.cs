@@ -82,7 +82,17 @@ public sealed class FileLock : IDisposable
         return null;
     }
 
-    public void Dispose() => _file.Dispose();
+    public void Dispose()
+    {
+        if (!_file.SafeFileHandle.IsClosed)
+        {
+            // The text stops to count before the next owner can write its own.
+            Posix.Unlock(_file.SafeFileHandle, Written);
+            Posix.Unlock(_file.SafeFileHandle, Held);
+        }
+
+        _file.Dispose();
+    }
 
     private static byte[] ReadAll(SafeFileHandle file)
     {

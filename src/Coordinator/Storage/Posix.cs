@@ -53,6 +53,15 @@ internal static partial class Posix
         return Control(file, SetLock, ref range) == 0 || Marshal.GetLastPInvokeError() is not (WouldBlock or Denied);
     }
 
+    /// <summary>
+    /// Releases a byte for everybody. Closing the handle alone does not while a child process that another thread starts has a copy of it.
+    /// </summary>
+    public static void Unlock(SafeFileHandle file, long at)
+    {
+        var range = new LockRange(Unlocked, at);
+        _ = Control(file, SetLock, ref range);
+    }
+
     /// <summary>True if another handle has locked a byte of a file.</summary>
     public static bool IsLocked(SafeFileHandle file, long at)
     {

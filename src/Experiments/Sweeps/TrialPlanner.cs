@@ -15,7 +15,8 @@ public interface ITrialResolver
 
 /// <summary>A trial's configuration and derived quantities.</summary>
 /// <param name="Config">All keys as YAML, without the trial's name and folder.</param>
-public sealed record ResolvedTrial(string Config)
+/// <param name="Changed">The keys whose values differ from the default, so that a key that a later version adds does not change it.</param>
+public sealed record ResolvedTrial(string Config, string Changed)
 {
     /// <summary>Number of trained parameters.</summary>
     public required long Parameters { get; init; }
@@ -42,7 +43,7 @@ public sealed record ResolvedTrial(string Config)
 }
 
 /// <summary>A trial of a sweep.</summary>
-/// <param name="Id">Prefix of the hash of its configuration, so equal configurations are the same trial in any sweep.</param>
+/// <param name="Id">Prefix of the hash of its changed keys, so equal configurations are the same trial in any sweep.</param>
 /// <param name="Labels">Its choice on each axis.</param>
 /// <param name="Resolved">Its configuration.</param>
 /// <param name="IsHeldOut">True if it is predicted before it starts.</param>
@@ -74,7 +75,7 @@ public static class TrialPlanner
         {
             var resolved = Resolve(sweep, combination, resolver);
             var trial = new Trial(
-                Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(resolved.Config)))[..IdLength],
+                Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(resolved.Changed)))[..IdLength],
                 combination.Labels,
                 resolved,
                 sweep.Predict?.Trials.Any(combination.Matches) ?? false

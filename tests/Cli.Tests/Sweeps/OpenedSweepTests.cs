@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using ClipTrain.Cli.Sweeps;
 using ClipTrain.Experiments;
 using ClipTrain.Tests.Shared;
@@ -32,6 +34,20 @@ public sealed class OpenedSweepTests : IDisposable
             StringComparison.Ordinal
         );
         Assert.Contains(" heldout-vendor.image_to_text.r10, ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_id_of_a_trial_hashes_only_what_differs_from_the_defaults()
+    {
+        var trial = Open("loss").Trials[0];
+        Assert.Contains("patch_dropout:", trial.Resolved.Config, StringComparison.Ordinal);
+        Assert.DoesNotContain("patch_dropout:", trial.Resolved.Changed, StringComparison.Ordinal);
+        Assert.Contains("steps: 10", trial.Resolved.Changed, StringComparison.Ordinal);
+        Assert.StartsWith(
+            trial.Id,
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(trial.Resolved.Changed))),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Storage;
 
@@ -52,19 +53,52 @@ public sealed class RunLockTests : IDisposable
         File.WriteAllText(Path, "4711 on elsewhere since 1999-01-01 00:00:00 UTC\n");
         using var stop = new CancellationTokenSource();
         var looks = Enumerable.Range(0, 2).Select(_ => Task.Factory.StartNew(Look, TaskCreationOptions.LongRunning)).ToArray();
-        for (var i = 0; i < 2000; i++)
+        try
         {
-            RunLock.Acquire(Path, _time).Dispose();
+            for (var i = 0; i < 2000; i++)
+            {
+                RunLock.Acquire(Path, _time).Dispose();
+            }
         }
-
-        await stop.CancelAsync();
-        await Task.WhenAll(looks);
+        finally
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(looks);
+        }
 
         void Look()
         {
             while (!stop.IsCancellationRequested)
             {
                 _ = RunLock.IsHeld(Path);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Children_that_the_owner_starts_do_not_keep_the_lock()
+    {
+        using var stop = new CancellationTokenSource();
+        var starts = Task.Factory.StartNew(StartChildren, TaskCreationOptions.LongRunning);
+        try
+        {
+            for (var i = 0; i < 2000; i++)
+            {
+                RunLock.Acquire(Path, _time).Dispose();
+            }
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await starts;
+        }
+
+        void StartChildren()
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                using var child = Process.Start("true");
+                child.WaitForExit();
             }
         }
     }

@@ -33,7 +33,8 @@ internal sealed class FakeResolver : ITrialResolver
         }
 
         var width = long.Parse(keys["width"], System.Globalization.CultureInfo.InvariantCulture);
-        return new ResolvedTrial(string.Concat(keys.Select(key => $"{key.Key}: {key.Value}\n")))
+        var config = string.Concat(keys.Select(key => $"{key.Key}: {key.Value}\n"));
+        return new ResolvedTrial(config, config)
         {
             Parameters = width * width,
             Macs = 10 * width * width,
