@@ -41,6 +41,21 @@ public sealed class ProbeBatchTests : IDisposable
     }
 
     [Fact]
+    public void Weights_without_finite_similarities_are_left_out_and_training_goes_on()
+    {
+        using var model = Model("evaluation={}");
+        model.Probe.Look(model.Model, 0);
+        using (torch.no_grad())
+        {
+            model.Model.Parameters.Master.fill_(float.NaN);
+        }
+
+        model.Probe.Look(model.Model, 10);
+        Assert.Equal([0], ProbeFile.Read(_corpus.Folder)!.Steps.Select(look => look.Step));
+        Assert.Empty(_warnings);
+    }
+
+    [Fact]
     public void Without_a_retrieval_split_the_training_corpus_gives_the_pairs()
     {
         using var model = Model("evaluation={}");
