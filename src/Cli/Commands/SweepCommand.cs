@@ -244,7 +244,7 @@ public static class SweepCommand
             Console.WriteLine($"{state.Count()} {state.Key.ToString().ToLowerInvariant()}");
         }
 
-        var isRunning = File.Exists(opened.Folder.Lock) && RunLock.IsHeld(opened.Folder.Lock);
+        var isRunning = RunLock.IsHeld(opened.Folder.Lock);
         Console.WriteLine(
             isRunning ? "The sweep is running."
             : File.Exists(opened.Folder.Experiment)
@@ -255,7 +255,7 @@ public static class SweepCommand
     }
 
     private static RunLock Acquire(SweepFolder folder) =>
-        File.Exists(folder.Lock) && RunLock.IsHeld(folder.Lock)
+        RunLock.IsHeld(folder.Lock)
             ? throw new UsageException($"{folder.Path}: another process runs this sweep. `cliptrain sweep status` shows its progress.")
             : RunLock.Acquire(folder.Lock, TimeProvider.System);
 

@@ -112,7 +112,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
         return null;
     }
 
-    private static bool IsHosted(RunFiles run) => Directory.Exists(run.Directory) && RunLock.IsHeld(run.CoordinatorLock);
+    private static bool IsHosted(RunFiles run) => RunLock.IsHeld(run.CoordinatorLock);
 
     private async Task<int> StartAsync(RunFiles run, CancellationToken stop)
     {

@@ -22,8 +22,7 @@ internal sealed class LogFollower : IAsyncDisposable
     private LogFollower(string file, TextWriter output, TimeProvider time)
     {
         (_file, _output) = (new TailedFile(file), output);
-        var earlier = Read();
-        Show(earlier.Skip(earlier.Count - LastLines));
+        Show(Read().TakeLast(LastLines));
         _following = FollowAsync(time);
     }
 

@@ -4,7 +4,7 @@ namespace ClipTrain.Coordinator.Storage;
 
 /// <summary>
 /// Lock of a file for one process, which the kernel releases however the process ends. Unlike the lock that .NET takes when it opens a
-/// file, it can be looked at without being taken, so that nobody who looks is in the way of somebody who takes it.
+/// file, it can be queried without being taken, so queries never get a process refused.
 /// </summary>
 public sealed class FileLock : IDisposable
 {
@@ -86,7 +86,7 @@ public sealed class FileLock : IDisposable
     {
         if (!_file.SafeFileHandle.IsClosed)
         {
-            // The text stops to count before the next owner can write its own.
+            // In this order, so that nobody takes this text for the next owner's.
             Posix.Unlock(_file.SafeFileHandle, Written);
             Posix.Unlock(_file.SafeFileHandle, Held);
         }
