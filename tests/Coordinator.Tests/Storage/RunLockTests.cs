@@ -35,6 +35,7 @@ public sealed class RunLockTests : IDisposable
     public void Looking_whether_a_lock_is_held_does_not_take_it()
     {
         Assert.False(RunLock.IsHeld(Path));
+        Assert.False(RunLock.IsHeld(_directory.File("no folder/coordinator.lock")));
         Assert.False(File.Exists(Path));
         using (RunLock.Acquire(Path, _time))
         {
