@@ -135,20 +135,41 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         return final;
     }
 
-    /// <summary>Records of steps that the ledger may have lacked when the checkpoint was written.</summary>
-    /// <exception cref="WeightsException">The file exists but cannot be read.</exception>
+    /// <summary>
+    /// Records of the steps up to a checkpoint that the ledger may have lacked when it was written. If a writer has deleted it in favour of
+    /// newer ones, they hold these records too.
+    /// </summary>
+    /// <exception cref="WeightsException">The file exists but cannot be read, or neither this checkpoint nor a newer one exists.</exception>
     public IReadOnlyList<StepRecord> Unrecorded(long step)
     {
-        var path = Path.Combine(PathOf(step), StepsFile);
-        try
+        while (true)
         {
-            return File.Exists(path)
-                ? [.. LedgerFile.Read(path).Select(entry => entry.Step ?? throw new InvalidDataException("a line is not a step record"))]
-                : [];
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
-        {
-            throw new WeightsException($"{path}: cannot be read: {error.Message}", error);
+            var holder =
+                Steps().Where(later => later >= step).Cast<long?>().FirstOrDefault()
+                ?? throw new WeightsException($"{PathOf(step)}: does not exist.");
+            var path = Path.Combine(PathOf(holder), StepsFile);
+            try
+            {
+                return
+                [
+                    .. LedgerFile
+                        .Read(path)
+                        .Select(entry => entry.Step ?? throw new InvalidDataException("a line is not a step record"))
+                        .TakeWhile(record => record.Metrics.Step <= step),
+                ];
+            }
+            catch (IOException) when (IsGone(holder))
+            {
+                // Deleted meanwhile.
+            }
+            catch (FileNotFoundException)
+            {
+                return [];
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
+            {
+                throw new WeightsException($"{path}: cannot be read: {error.Message}", error);
+            }
         }
     }
 
@@ -227,19 +248,43 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
                 damaged.ForEach(passed => onDamaged(passed.Step, passed.Reason));
                 return state;
             }
-            catch (WeightsException error) when (Directory.Exists(PathOf(step)))
+            catch (WeightsException error) when (!IsGone(step))
             {
                 first ??= error;
                 damaged.Add((step, error.Message));
             }
             catch (WeightsException)
             {
-                // A writer has meanwhile deleted it in favour of newer ones.
+                // A writer has meanwhile deleted it in favour of newer ones, which the list may lack.
+                return NewestWhole(onDamaged, before);
             }
         }
 
         return first is null ? null : throw new WeightsException($"{first.Message} No other checkpoint in {Root} is intact.", first);
     }
+
+    /// <summary>
+    /// Reads the newest checkpoint, damaged or not; again if a writer deletes it meanwhile in favour of newer ones. Null if there are none.
+    /// </summary>
+    public T? ReadNewest<T>(Func<long, T> read)
+        where T : class
+    {
+        while (Steps() is [.., var step])
+        {
+            try
+            {
+                return read(step);
+            }
+            catch (WeightsException) when (IsGone(step))
+            {
+                // Deleted meanwhile.
+            }
+        }
+
+        return null;
+    }
+
+    private bool IsGone(long step) => !Steps().Contains(step);
 
     /// <summary>Verifies twice before reporting damage: a writer may replace a checkpoint of the same step while it is read.</summary>
     private CheckpointState VerifyWhileWritten(long step)

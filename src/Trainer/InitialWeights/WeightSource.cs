@@ -36,9 +36,10 @@ public sealed record WeightSource(IWeights Weights, MergeList? Merges)
         }
 
         var checkpoints = new CheckpointDirectory(new RunFiles(path).Checkpoints);
-        return checkpoints.Steps() is [.., var newest]
-            ? OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
-            : throw new WeightsException(
+        return checkpoints.ReadNewest(newest =>
+                OpenFile(Path.Combine(checkpoints.PathOf(newest), CheckpointDirectory.ModelFile), activation)
+            )
+            ?? throw new WeightsException(
                 $"training.start_from '{path}' is not a weights file, a checkpoint, a model folder or a run with a checkpoint."
             );
     }

@@ -141,9 +141,8 @@ public static class ModelFolder
     private static OpenedModel OpenRun(RunFiles run)
     {
         var checkpoints = new CheckpointDirectory(run.Checkpoints);
-        return checkpoints.Steps() is [.., var step]
-            ? OpenCheckpoint(run, checkpoints, step)
-            : throw new WeightsException($"{run.Checkpoints}: has no checkpoint yet.");
+        return checkpoints.ReadNewest(step => OpenCheckpoint(run, checkpoints, step))
+            ?? throw new WeightsException($"{run.Checkpoints}: has no checkpoint yet.");
     }
 
     private static OpenedModel OpenCheckpoint(string folder)

@@ -91,7 +91,7 @@ public sealed class TakeoverTests : IDisposable
         var grains = Enumerable.Range(0, 20).Select(i => client.Grains.GetGrain<IGatewayTestGrain>(i)).ToList();
         Assert.Contains("silent", await Task.WhenAll(grains.Select(grain => grain.WhereAsync())));
 
-        silent.Signal("STOP");
+        silent.Stop();
         await answering.UntilActiveAsync("first");
 
         // Which gateway a call takes depends on the grain.
@@ -124,7 +124,7 @@ public sealed class TakeoverTests : IDisposable
         var there = grains.Zip(before).Where(pair => pair.Second.Silo == "stopped").ToList();
         Assert.NotEmpty(there);
 
-        stopped.Signal("STOP");
+        stopped.Stop();
         await Task.WhenAll(there.Select(pair => Assert.ThrowsAsync<TimeoutException>(pair.First.ActivationAsync)));
         stopped.Signal("CONT");
 
@@ -145,7 +145,7 @@ public sealed class TakeoverTests : IDisposable
         );
         await survivor.UntilActiveAsync("first", "stopped");
 
-        stopped.Signal("STOP");
+        stopped.Stop();
         await survivor.UntilActiveAsync("first");
         stopped.Signal("CONT");
 

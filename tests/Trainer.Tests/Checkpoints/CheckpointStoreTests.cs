@@ -159,11 +159,53 @@ public sealed class CheckpointStoreTests : IDisposable
     [Fact]
     public void Records_stored_with_a_checkpoint_are_read_back()
     {
-        var record = new StepRecord(1, ClipTrain.Tests.Shared.Samples.Step(200), [new StepShare(8, 0, 7, 0)]);
-        Write(new CheckpointDirectory(_root), 200, 1, records: [record]);
+        Write(new CheckpointDirectory(_root), 200, 1, records: [.. Records(200)]);
 
         Assert.Equal(200, Assert.Single(new CheckpointDirectory(_root).Unrecorded(200)).Metrics.Step);
     }
+
+    [Fact]
+    public void Records_of_a_checkpoint_that_gave_way_to_a_newer_one_are_read_from_that()
+    {
+        Write(new CheckpointDirectory(_root), 300, 1, records: [.. Records(100, 200, 300)]);
+
+        Assert.Equal([100, 200], new CheckpointDirectory(_root).Unrecorded(200).Select(record => record.Metrics.Step));
+        Assert.Throws<WeightsException>(() => new CheckpointDirectory(_root).Unrecorded(400));
+    }
+
+    [Fact]
+    public async Task A_reader_finds_a_whole_checkpoint_and_its_records_at_every_moment_of_a_writer_that_keeps_one()
+    {
+        const int Steps = 300;
+        Write(new CheckpointDirectory(_root), 1, 1, keep: 1, [.. Records(1)]);
+        var writer = Task.Run(() =>
+        {
+            for (var step = 2; step <= Steps; step++)
+            {
+                Write(new CheckpointDirectory(_root), step, 1, keep: 1, [.. Records([.. Enumerable.Range(1, step)])]);
+            }
+        });
+
+        for (var last = 0L; last < Steps; )
+        {
+            if (writer.IsFaulted)
+            {
+                await writer;
+            }
+
+            var found = new CheckpointDirectory(_root).NewestWhole((step, reason) => Assert.Fail($"{step}: {reason}"));
+            Assert.NotNull(found);
+            Assert.InRange(found.Step, Math.Max(last, 1), Steps);
+            Assert.Equal(found.Step, new CheckpointDirectory(_root).Unrecorded(found.Step).Count);
+            Assert.NotNull(new CheckpointDirectory(_root).ReadNewest(step => new CheckpointDirectory(_root).Verify(step)));
+            last = found.Step;
+        }
+
+        await writer;
+    }
+
+    private static IEnumerable<StepRecord> Records(params IEnumerable<int> steps) =>
+        steps.Select(step => new StepRecord(1, ClipTrain.Tests.Shared.Samples.Step(step), [new StepShare(8, 0, 7, 0)]));
 
     private static unsafe void Write(
         CheckpointDirectory checkpoints,
