@@ -47,6 +47,7 @@ public sealed class SweepTests : IDisposable
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "done.yaml");
         Assert.True(exit == 0, output);
         Assert.DoesNotContain("begins", output, StringComparison.Ordinal);
+        File.WriteAllText(_corpus.PathOf("done"), "a file that is called as the sweep is");
         Assert.Contains("2 done", ProgramRun.Finish(_corpus.Folder, "sweep", "status", "done").Output, StringComparison.Ordinal);
 
         using (RunLock.Acquire(_corpus.PathOf("sweeps", "done", "sweep.lock"), TimeProvider.System))

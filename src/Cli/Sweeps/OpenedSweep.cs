@@ -9,19 +9,20 @@ internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyLis
     /// <summary>Number of trials above which a sweep is probably a mistake.</summary>
     public const int Many = 10_000;
 
-    /// <param name="fileOrName">Sweep file, or the name of an earlier sweep.</param>
+    /// <param name="fileOrName">Name of an earlier sweep, or sweep file. A name wins: a file of any kind may be called the same.</param>
     /// <exception cref="ExperimentException">The sweep does not exist or is invalid.</exception>
     public static OpenedSweep Open(string fileOrName)
     {
         var earlier = new SweepFolder(Path.Combine(SweepFolder.Usual, fileOrName));
-        if (!File.Exists(fileOrName) && !File.Exists(earlier.Source))
+        var isName = File.Exists(earlier.Source);
+        if (!isName && !File.Exists(fileOrName))
         {
             throw new ExperimentException(
                 $"{fileOrName} is neither a sweep file nor the name of a sweep that has run: {earlier.Path} has none."
             );
         }
 
-        var sweep = SweepFile.Read(File.Exists(fileOrName) ? fileOrName : FileOf(earlier));
+        var sweep = SweepFile.Read(isName ? FileOf(earlier) : fileOrName);
         var combinations = Expansion.Of(sweep).Count;
         if (combinations >= Many)
         {

@@ -120,7 +120,9 @@ public sealed class TakeoverTests : IDisposable
         // Longer than it takes the client to leave.
         await using var client = await ConnectAsync(gateways, TimeSpan.FromSeconds(8));
         var grains = Enumerable.Range(0, 40).Select(i => client.Grains.GetGrain<ITestGrain>($"grain {i}")).ToList();
-        var before = await Task.WhenAll(grains.Select(grain => grain.ActivationAsync()));
+        var before = await Task.WhenAll(
+            grains.Select(grain => GrainCalls.RepeatAsync(grain.ActivationAsync, TimeSpan.FromMinutes(5), TimeProvider.System))
+        );
         var there = grains.Zip(before).Where(pair => pair.Second.Silo == "stopped").ToList();
         Assert.NotEmpty(there);
 

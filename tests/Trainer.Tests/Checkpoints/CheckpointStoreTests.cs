@@ -186,7 +186,8 @@ public sealed class CheckpointStoreTests : IDisposable
             }
         });
 
-        for (var last = 0L; last < Steps; )
+        var last = 0L;
+        while (last < Steps)
         {
             if (writer.IsFaulted)
             {
