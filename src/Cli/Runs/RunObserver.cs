@@ -80,6 +80,11 @@ internal sealed class RunObserver(
     public void OnStatus(RunState state)
     {
         _hasEnded = state.HasEnded;
+        if (state.HasEnded)
+        {
+            metricsFile.EndAt(state.RecordedStep);
+        }
+
         if (state.Phase == RunPhase.Running && state.Generation != _generation && state.Assignment is { } assignment)
         {
             _generation = state.Generation;

@@ -39,7 +39,7 @@ public sealed class MetricsFile : IDisposable
         var aside = $"{path}.partial";
 
         // Unbuffered, so that a full disk fails the write and not the later close.
-        var stream = new FileStream(aside, FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        var stream = new FileStream(aside, FileMode.Create, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
         try
         {
             old.Position = 0;
@@ -103,6 +103,24 @@ public sealed class MetricsFile : IDisposable
         LastStep = metrics.Step;
     }
 
+    /// <summary>Drops the lines of steps after <paramref name="step"/>: the run has gone back and ended before it repeated them.</summary>
+    public void EndAt(long step)
+    {
+        if (LastStep <= step)
+        {
+            return;
+        }
+
+        _stream.Position = 0;
+        var kept = ReadLines(new BufferedStream(_stream), _stream.Name, _ => { })
+            .TakeWhile(line => line.Metrics.Step <= step)
+            .Select(line => (line.Metrics.Step, line.End))
+            .LastOrDefault();
+        _stream.SetLength(kept.End);
+        _stream.Position = kept.End;
+        LastStep = kept.Step;
+    }
+
     public void Dispose() => _stream.Dispose();
 
     private static void Write(Stream output, StepMetrics metrics)
@@ -115,7 +133,7 @@ public sealed class MetricsFile : IDisposable
     /// Complete lines up to the first damaged one, each with the file offset of its end. Text after the last line break
     /// is partial and ignored.
     /// </summary>
-    private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(FileStream stream, string path, Action<string> onDamage)
+    private static IEnumerable<(StepMetrics Metrics, long End)> ReadLines(Stream stream, string path, Action<string> onDamage)
     {
         var line = new List<byte>();
         var number = 1;

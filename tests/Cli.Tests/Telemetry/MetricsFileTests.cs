@@ -53,6 +53,25 @@ public sealed class MetricsFileTests : IDisposable
         Assert.Equal([.. Enumerable.Range(1, (int)Math.Min(resumedStep, 5)).Select(i => (long)i), 100], Steps());
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(4)]
+    public void A_run_that_ends_before_it_has_repeated_its_steps_drops_them(long endStep)
+    {
+        Write(0, 1, 2);
+        using (var file = MetricsFile.Open(FilePath, 2))
+        {
+            file.Append(Samples.Step(3));
+            file.EndAt(endStep);
+            Assert.Equal(Math.Min(endStep, 3), file.LastStep);
+            file.Append(Samples.Step(4));
+        }
+
+        Assert.Equal([.. new long[] { 1, 2, 3 }.Where(step => step <= endStep), 4], Steps());
+    }
+
     [Fact]
     public void A_crash_at_any_byte_loses_only_the_partial_line()
     {
