@@ -98,8 +98,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
             MaxAttempts = opened.Sweep.Retries + 1,
         };
 
-    private RunOptions Options(Trial trial) =>
-        RunConfig.Parse($"{opened.Sweep.Path}: trial {trial.Id}", trial.Resolved.Config).Options;
+    private RunOptions Options(Trial trial) => RunConfig.Parse($"{opened.Sweep.Path}: trial {trial.Id}", trial.Resolved.Config).Options;
 
     /// <summary>Cores of each worker, which are on one node: all of the trial's if its workers cannot share them evenly.</summary>
     private int CoresPerWorker(RunOptions options) =>

@@ -176,7 +176,6 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
             $"name=\"{id}\"",
             "--set",
             $"output.directory={folder.Trials}",
-
             // A node starts no program that a configuration names.
             .. IsManaged ? ["--set", "alerts.command=''"] : Array.Empty<string>(),
             .. managed,

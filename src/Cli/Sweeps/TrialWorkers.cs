@@ -19,20 +19,18 @@ internal static class TrialWorkers
     public static Companion Of(TrialStart start, IReadOnlyList<int> cores, RunFiles run, TrialNode node, Action<string> tell)
     {
         var workers = cores.Count / start.Trial.DevicesPerWorker;
-        var launch = RunProgram.Launch(
-            [
-                "node",
-                run.Directory,
-                "--managed",
-                "--name",
-                node.Name,
-                "--workers",
-                workers.ToString(CultureInfo.InvariantCulture),
-                "--address",
-                node.Address,
-                .. node.Tls.Arguments,
-            ]
-        );
+        var launch = RunProgram.Launch([
+            "node",
+            run.Directory,
+            "--managed",
+            "--name",
+            node.Name,
+            "--workers",
+            workers.ToString(CultureInfo.InvariantCulture),
+            "--address",
+            node.Address,
+            .. node.Tls.Arguments,
+        ]);
         return new Companion(
             "workers",
             new WorkerLaunch("taskset", ["-c", string.Join(',', cores), "setsid", launch.FileName, .. launch.Arguments])

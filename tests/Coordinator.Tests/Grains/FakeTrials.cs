@@ -47,11 +47,7 @@ internal sealed class FakeTrials : RecordedTrials, ITrialHost
 
     /// <summary>Completes everything that runs, each with its accuracy.</summary>
     public void CompleteAll(double accuracy) =>
-        EndAll(
-            TrialEndKind.Completed,
-            text: null,
-            new Dictionary<string, double>(StringComparer.Ordinal) { ["accuracy"] = accuracy }
-        );
+        EndAll(TrialEndKind.Completed, text: null, new Dictionary<string, double>(StringComparer.Ordinal) { ["accuracy"] = accuracy });
 
     /// <summary>Ends everything that runs.</summary>
     public void EndAll(TrialEndKind kind, string? text, IReadOnlyDictionary<string, double>? figures = null)
