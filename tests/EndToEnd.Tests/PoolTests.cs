@@ -67,10 +67,104 @@ public sealed class PoolTests : IDisposable
     }
 
     [Fact]
+    public async Task A_trial_larger_than_any_node_runs_on_two_with_the_weights_of_one_machine_and_leaves_no_process()
+    {
+        Write("wide", steps: 30, cores: 2, "0.001");
+        using var pool = Start("pool");
+        await pool.Printed("Machines join with");
+        var address = Address(pool);
+        using var one = Start(["node", .. address, "--cores", "1", "--name", "one"]);
+        using var two = Start(["node", .. address, "--cores", "1", "--name", "two"]);
+        await one.Printed("has joined the pool");
+        await two.Printed("has joined the pool");
+
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "wide.yaml", .. address]);
+        Assert.True(exit == 0, output);
+        Assert.Contains("starts on one, cpu:0; two, cpu:0", output, StringComparison.Ordinal);
+        Assert.Empty(one.Find("worker").Concat(two.Find("worker")));
+        Assert.Empty(one.Find("coordinator").Concat(two.Find("coordinator")));
+
+        var trial = Assert.Single(Directory.GetDirectories(_corpus.PathOf("sweeps", "wide", "trials")));
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, ["data", "audit", trial]);
+        Assert.True(exit == 0, output);
+        Assert.Contains("every sample was consumed exactly once", output, StringComparison.Ordinal);
+        (exit, output) = ProgramRun.Finish(
+            _corpus.Folder,
+            ["train", Path.Combine(trial, "config.yaml"), "--set", "name=alone", "--set", "output.directory=runs"]
+        );
+        Assert.True(exit == 0, output);
+        Assert.Equal(
+            _corpus.Model("alone", step: 30),
+            File.ReadAllBytes(Path.Combine(trial, "checkpoints", "step-00000030", "model.safetensors"))
+        );
+    }
+
+    [Theory]
+    [InlineData("one")]
+    [InlineData("two")]
+    public async Task A_trial_over_two_nodes_continues_when_either_dies_with_each_step_once(string dies)
+    {
+        Write("lost", steps: 1000, cores: 2, "0.001");
+        using var pool = Start("pool");
+        await pool.Printed("Machines join with");
+        var address = Address(pool);
+        using var one = Start(["node", .. address, "--cores", "1", "--name", "one"]);
+        using var two = Start(["node", .. address, "--cores", "1", "--name", "two"]);
+        await one.Printed("has joined the pool");
+        await two.Printed("has joined the pool");
+        using var sweep = Start(["sweep", "run", "lost.yaml", .. address]);
+        await sweep.Printed("starts on one, cpu:0; two, cpu:0");
+        var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "lost", "configs")));
+        var run = _corpus.PathOf("sweeps", "lost", "trials", Path.GetFileNameWithoutExtension(trial));
+        await sweep.Writes(Path.Combine(run, "checkpoints", "step-00000005"));
+
+        // Every process of the machine is gone at once, as after a power loss.
+        var (lost, stays) = dies == "one" ? (one, two) : (two, one);
+        lost.KillAll();
+        await sweep.Printed("returns to the queue");
+        Assert.Empty(stays.Find("worker").Concat(stays.Find("coordinator")));
+
+        using var three = Start(["node", .. address, "--cores", "1", "--name", "three"]);
+        await sweep.Printed("resumes on");
+        sweep.AssertExit(0);
+        Assert.Contains("three, cpu:0", sweep.Output, StringComparison.Ordinal);
+        Assert.Empty(stays.Find("worker").Concat(three.Find("worker")));
+        Assert.Equal(
+            Enumerable.Range(1, 1000),
+            File.ReadLines(Path.Combine(run, "metrics.jsonl"))
+                .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt32())
+        );
+    }
+
+    [Fact]
+    public async Task A_stopped_sweep_stops_a_trial_over_two_nodes_at_a_checkpoint_and_leaves_no_process()
+    {
+        Write("stopped", steps: 100_000, cores: 2, "0.001");
+        using var pool = Start("pool");
+        await pool.Printed("Machines join with");
+        var address = Address(pool);
+        using var one = Start(["node", .. address, "--cores", "1", "--name", "one"]);
+        using var two = Start(["node", .. address, "--cores", "1", "--name", "two"]);
+        await one.Printed("has joined the pool");
+        await two.Printed("has joined the pool");
+        using var sweep = Start(["sweep", "run", "stopped.yaml", .. address]);
+        await sweep.Printed("starts on one, cpu:0; two, cpu:0");
+        var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "stopped", "configs")));
+        var run = _corpus.PathOf("sweeps", "stopped", "trials", Path.GetFileNameWithoutExtension(trial));
+        await sweep.Writes(Path.Combine(run, "checkpoints", "step-00000005"));
+
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "stop", "stopped", .. address]);
+        Assert.True(exit == 0, output);
+        await sweep.Printed(" stopped (");
+        Assert.Empty(one.Find("worker").Concat(two.Find("worker")).Concat(one.Find("coordinator")));
+        var steps = File.ReadLines(Path.Combine(run, "metrics.jsonl")).Count();
+        Assert.True(Directory.Exists(Path.Combine(run, "checkpoints", $"step-{steps:D8}")), $"There is no checkpoint of step {steps}.");
+    }
+
+    [Fact]
     public async Task What_a_pool_cannot_run_is_refused_before_anything_starts()
     {
-        Write("large", steps: 6, "0.001");
-        File.AppendAllText(_corpus.PathOf("large.yaml"), "\ncores: 2\n");
+        Write("large", steps: 6, cores: 2, "0.001");
         Write("command", steps: 6, "0.001");
         var text = File.ReadAllText(_corpus.PathOf("command.yaml"));
         File.WriteAllText(
@@ -83,7 +177,7 @@ public sealed class PoolTests : IDisposable
         using var node = Start(["node", .. address, "--cores", "1"]);
         await node.Printed("has joined the pool");
 
-        AssertRefused(["sweep", "run", "large.yaml", .. address], "the largest node of the pool offers 1");
+        AssertRefused(["sweep", "run", "large.yaml", .. address], "but the pool has 1, its largest node 1");
         AssertRefused(["sweep", "run", "command.yaml", .. address], "alerts.command is /bin/true");
         AssertRefused(["sweep", "run", "large.yaml", "--cores", "1", .. address], "--cores is for trials of this machine");
         Assert.False(Directory.Exists(_corpus.PathOf("sweeps", "large", "trials")));
@@ -106,13 +200,17 @@ public sealed class PoolTests : IDisposable
         return line[line.IndexOf("--coordinator", StringComparison.Ordinal)..].Trim().Split(' ');
     }
 
-    private void Write(string name, int steps, params string[] rates) =>
+    private void Write(string name, int steps, params string[] rates) => Write(name, steps, cores: 1, rates);
+
+    /// <summary>Writes a sweep whose trials have a worker a core.</summary>
+    private void Write(string name, int steps, int cores, params string[] rates) =>
         File.WriteAllText(
             _corpus.PathOf($"{name}.yaml"),
             $$"""
             name: {{name}}
             base: run.yaml
-            set: { cluster: { workers: 1, threads_per_worker: 1 }, training.steps: {{steps}} }
+            cores: {{cores}}
+            set: { cluster: { workers: {{cores}}, threads_per_worker: 1 }, training.steps: {{steps}} }
             axes: [{ training.learning_rate: [{{string.Join(", ", rates)}}] }]
             metric: seen.image_to_text.r1
             """

@@ -117,6 +117,18 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Kills the program.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>Kills the program and everything that it has started.</summary>
+    public void KillAll()
+    {
+        while (_mark.Processes.ToList() is { Count: > 0 } left)
+        {
+            left.ForEach(Kill);
+        }
+    }
+
+    /// <summary>Ids of the processes of this program with a word among their arguments.</summary>
+    public IReadOnlyList<int> Find(string word) => _mark.Find(word);
+
     /// <summary>Kills one of the run's worker processes.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
 
@@ -164,6 +176,15 @@ internal sealed partial class ProgramRun : IDisposable
         }
     }
 
+    /// <summary>Completes when a process has written a file or folder.</summary>
+    public async Task Writes(string path)
+    {
+        for (var start = TimeProvider.System.GetTimestamp(); !Path.Exists(path); await Task.Delay(Pause))
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"{path} was not written.\n{Output}");
+        }
+    }
+
     /// <summary>Completes when a run's cluster has the given number of coordinator processes, including standbys.</summary>
     public async Task StandsBy(string runDirectory, int processes = 2)
     {
@@ -189,12 +210,8 @@ internal sealed partial class ProgramRun : IDisposable
 
     public void Dispose()
     {
-        // Nodes and standbys survive the program; keep killing until no marked process is left.
-        while (_mark.Processes.ToList() is { Count: > 0 } left)
-        {
-            left.ForEach(Kill);
-        }
-
+        // Nodes and standbys survive the program.
+        KillAll();
         _process.Dispose();
     }
 

@@ -17,14 +17,24 @@ public static class CoordinatorCommand
         var run = new Argument<string>("CONFIG|RUN") { Description = "Run file (YAML), or the directory of a run to continue." };
         var sets = TrainCommand.SetOption();
         var hosting = new HostingArguments();
-        var command = new Command("coordinator", "Host a run that workers join from this and other machines.") { run, sets };
+        var managed = TrainCommand.ManagedOption();
+        var command = new Command("coordinator", "Host a run that workers join from this and other machines.") { run, sets, managed };
         hosting.AddTo(command);
         command.SetAction(async parsed =>
         {
             using var signals = new StopSignals();
+            var isManaged = parsed.GetValue(managed);
+            if (isManaged)
+            {
+                signals.EndWithParent();
+            }
+
             return await new CoordinatorProcess(
                 PreparedRun.Open(parsed.GetRequiredValue(run), parsed.GetRequiredValue(sets)),
-                hosting.Of(parsed),
+                hosting.Of(parsed) with
+                {
+                    HasStandby = !isManaged,
+                },
                 signals
             ).RunOrStandByAsync();
         });

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipTrain.Cli.Sweeps;
 using ClipTrain.Cli.Workers;
 using ClipTrain.Trainer.Config;
 
@@ -34,6 +35,7 @@ public static class NodeCommand
                 "Address at which other workers reach this machine. Default: the address of the interface facing the coordinator.",
         };
         var cores = new Option<int?>("--cores") { Description = "Number of cores to offer to a pool. Default: all." };
+        var managed = new Option<bool>("--managed") { Description = "Started by a node of a pool; ends with it.", Hidden = true };
         var remote = new RemoteArguments(waits: true);
         var command = new Command("node", "Run this machine's workers of a run, or trials of a pool.")
         {
@@ -43,11 +45,23 @@ public static class NodeCommand
             name,
             address,
             cores,
+            managed,
         };
         remote.AddTo(command);
         command.SetAction(parsed =>
-            parsed.GetValue(directory) is { } local && !remote.IsGiven(parsed)
-                ? NodeProgram.RunLocalAsync(local)
+            parsed.GetValue(directory) is { } run && !remote.IsGiven(parsed)
+                ? parsed.GetValue(managed)
+                    ? NodeProgram.RunOfTrialAsync(
+                        run,
+                        parsed.GetRequiredValue(workers)!.Value,
+                        new TrialNode(
+                            parsed.GetRequiredValue(name)!,
+                            parsed.GetRequiredValue(address)!,
+                            remote.Token(parsed),
+                            remote.Tls(parsed)
+                        )
+                    )
+                    : NodeProgram.RunLocalAsync(run)
                 : NodeProgram.RunRemoteAsync(
                     new RemoteNodeOptions(remote.Of(parsed))
                     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Sweeps;
+using ClipTrain.Coordinator.Clustering;
 
 namespace ClipTrain.Cli.Commands;
 
@@ -14,13 +15,31 @@ public static class PoolCommand
             Description = "Folder of the pool's state. Processes that share it stand by for each other.",
             DefaultValueFactory = _ => "pool",
         };
+        var clustering = new Option<ClusteringKind>("--clustering")
+        {
+            Description = "Where these processes find each other: file (in the folder), redis or postgres.",
+        };
+        var connection = new Option<string?>("--clustering-connection")
+        {
+            Description = $"Connection string for redis or postgres. The variable {RunCluster.ConnectionVariable} keeps a password secret.",
+        };
         var hosting = new HostingArguments(isOfRun: false);
-        var command = new Command("pool", "Host a pool: machines join it as nodes, and sweeps run their trials on them.") { directory };
+        var command = new Command("pool", "Host a pool: machines join it as nodes, and sweeps run their trials on them.")
+        {
+            directory,
+            clustering,
+            connection,
+        };
         hosting.AddTo(command);
         command.SetAction(async parsed =>
         {
             using var signals = new StopSignals();
-            return await new PoolProcess(parsed.GetRequiredValue(directory), hosting.Of(parsed), signals).RunAsync();
+            var pool = new PoolOptions(parsed.GetRequiredValue(directory))
+            {
+                Clustering = parsed.GetValue(clustering),
+                ClusteringConnection = parsed.GetValue(connection),
+            };
+            return await new PoolProcess(pool, hosting.Of(parsed), signals).RunAsync();
         });
         return command;
     }

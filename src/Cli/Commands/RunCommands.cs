@@ -125,12 +125,18 @@ internal sealed class RemoteArguments(bool waits = false)
         var options = new RemoteOptions(
             parsed.GetValue(_coordinator)
                 ?? throw new UsageException("--coordinator is missing: give --coordinator HOST:PORT, e.g. node1:7700."),
-            _credentials.Token(parsed)
-                ?? throw new UsageException($"The run's token is missing: give --token-file FILE, or set {AccessToken.Variable}."),
-            _credentials.Tls(parsed)
+            Token(parsed),
+            Tls(parsed)
         );
         return waits ? options with { Patience = Wait(parsed), Tell = Console.Error.WriteLine } : options;
     }
+
+    /// <exception cref="UsageException">The token is missing.</exception>
+    public string Token(ParseResult parsed) =>
+        _credentials.Token(parsed)
+        ?? throw new UsageException($"The run's token is missing: give --token-file FILE, or set {AccessToken.Variable}.");
+
+    public TlsFiles Tls(ParseResult parsed) => _credentials.Tls(parsed);
 
     private TimeSpan Wait(ParseResult parsed) =>
         parsed.GetValue(_wait) is >= 0 and var seconds

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Workers;
@@ -9,6 +8,7 @@ using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 using ClipTrain.Trainer.Worker;
 
@@ -46,7 +46,7 @@ public static class WorkerCommand
         command.SetAction(parsed =>
             (parsed.GetValue(directory), remote.IsGiven(parsed)) switch
             {
-                ({ } local, false) => RunLocalAsync(local),
+                ({ } local, false) => RunInFolderAsync(local, OfTrial(parsed)),
                 (null, true) => RunRemoteAsync(
                     new RemoteWorkerOptions(remote.Of(parsed))
                     {
@@ -61,13 +61,18 @@ public static class WorkerCommand
             }
         );
         return command;
+
+        TrialWorkerOptions? OfTrial(ParseResult parsed) =>
+            parsed.GetValue(address) is { } reachable
+                ? new TrialWorkerOptions(reachable, parsed.GetRequiredValue(cores)!.Value, remote.Token(parsed), remote.Tls(parsed))
+                : null;
     }
 
-    /// <summary>
-    /// Runs a worker started by the local node of a run on this machine. It exits when the node does. Returns the exit
-    /// code.
-    /// </summary>
-    private static async Task<int> RunLocalAsync(string runDirectory)
+    /// <summary>Runs a worker that a node with access to the run directory started. It exits when the node does.</summary>
+    /// <param name="runDirectory">The run directory.</param>
+    /// <param name="ofTrial">Options of a trial that spans nodes; null for a run on this machine.</param>
+    /// <returns>The exit code.</returns>
+    private static async Task<int> RunInFolderAsync(string runDirectory, TrialWorkerOptions? ofTrial)
     {
         using var watch = ParentWatch.Start();
         var workerId =
@@ -79,12 +84,26 @@ public static class WorkerCommand
         var files = new RunFiles(runDirectory);
         var options = RunConfig.Load(files.Config, []).Options;
         var device = options.Cluster.Device == "cpu" ? "cpu" : $"cuda:{WorkerIds.SlotOf(workerId)}";
-        var identity = new WorkerIdentity(workerId, IPAddress.Loopback.ToString(), device, RunPlan.CoresOfLocalWorker(options.Cluster))
+        var identity = new WorkerIdentity(
+            workerId,
+            ofTrial?.Address ?? IPAddress.Loopback.ToString(),
+            device,
+            ofTrial?.Cores ?? RunPlan.CoresOfLocalWorker(options.Cluster)
+        )
         {
             Start = StartOfNode(),
         };
-        await using var connection = await RunConnection.ToLocalAsync(files, waits: true);
-        return await new WorkerProgram(files, options, CorpusManifest.Load(files.Manifest), identity, connection).RunAsync();
+        var manifest = CorpusManifest.Load(files.Manifest);
+        await using var connection = ofTrial is null
+            ? await RunConnection.ToLocalAsync(files, waits: true)
+            : await RunConnection.ToSharedAsync(files, ofTrial.Token, ofTrial.Tls);
+        return await new WorkerProgram(
+            files,
+            options,
+            ofTrial is null ? manifest : SameCorpus(options, manifest),
+            identity,
+            connection
+        ).RunAsync();
     }
 
     /// <summary>Runs a worker that joins through the coordinator's address. Returns the exit code.</summary>
@@ -97,11 +116,7 @@ public static class WorkerCommand
         var options = RunConfig
             .Parse($"{worker.Connection.Coordinator} config of {connection.RunId}", Encoding.UTF8.GetString(offer.Config))
             .Options;
-        var manifest = RunCorpus.Continue(
-            options,
-            CorpusManifest.Parse(offer.Manifest),
-            difference => $"This machine's corpus differs from the run's: {difference}. Give every worker the same files."
-        );
+        var manifest = SameCorpus(options, CorpusManifest.Parse(offer.Manifest));
         var device =
             worker.Device
             ?? (
@@ -119,7 +134,7 @@ public static class WorkerCommand
                 );
         var identity = new WorkerIdentity(
             workerId,
-            worker.Address ?? AddressTowards(worker.Connection.Coordinator),
+            worker.Address ?? OwnAddress.Towards(worker.Connection.Coordinator),
             device,
             worker.Cores ?? Environment.ProcessorCount
         )
@@ -129,6 +144,14 @@ public static class WorkerCommand
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         return await new WorkerProgram(files, options, manifest, identity, connection).RunAsync();
     }
+
+    /// <exception cref="CorpusException">This machine's corpus differs from the run's.</exception>
+    private static CorpusManifest SameCorpus(RunOptions options, CorpusManifest manifest) =>
+        RunCorpus.Continue(
+            options,
+            manifest,
+            difference => $"This machine's corpus differs from the run's: {difference}. Give every worker the same files."
+        );
 
     private static int? StartOfNode() =>
         int.TryParse(
@@ -140,22 +163,12 @@ public static class WorkerCommand
             ? start
             : null;
 
-    /// <summary>Address of the interface that routes to the coordinator. Sends nothing.</summary>
-    private static string AddressTowards(string coordinator)
-    {
-        var target = new Uri($"tcp://{coordinator.Split(',')[0].Trim()}");
-        try
-        {
-            using var socket = new Socket(SocketType.Dgram, ProtocolType.Udp);
-            socket.Connect(target.DnsSafeHost, target.Port);
-            var address = ((IPEndPoint)socket.LocalEndPoint!).Address;
-            return (address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address).ToString();
-        }
-        catch (SocketException error)
-        {
-            throw new UsageException($"No route to {target.Host}: {error.Message}. Give this machine's address with --address.");
-        }
-    }
+    /// <summary>Options of a worker of a trial that spans nodes.</summary>
+    /// <param name="Address">Where other workers reach this machine.</param>
+    /// <param name="Cores">Number of its cores.</param>
+    /// <param name="Token">The run's token.</param>
+    /// <param name="Tls">Files for mutual TLS.</param>
+    private sealed record TrialWorkerOptions(string Address, int Cores, string Token, TlsFiles Tls);
 
     /// <summary>Command-line options of a worker on any machine. Null leaves the choice to the coordinator or the machine.</summary>
     private sealed record RemoteWorkerOptions(RemoteOptions Connection)

@@ -43,6 +43,9 @@ public sealed record HostingOptions
     /// <summary>True if this machine's node starts the workers; false if they join over the network.</summary>
     public bool StartsWorkers { get; init; }
 
+    /// <summary>True if a standby takes the run over; false if a pool starts it again.</summary>
+    public bool HasStandby { get; init; } = true;
+
     /// <summary>The token; on loopback, by default one that is kept in a file.</summary>
     /// <exception cref="CoordinatorStartException">The coordinator listens beyond loopback without a token.</exception>
     public string TokenOr(string file) =>
@@ -171,7 +174,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             _ = GrainCalls.RepeatAsync(() => silo.Run.DivergedAsync(cause, checkpoint), StartPatience, TimeProvider.System);
         signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
         var delay = Task.Delay(StandbyDelay);
-        if (await Task.WhenAny(delay, host.Concluded) == delay)
+        if (await Task.WhenAny(delay, host.Concluded) == delay && hosting.HasStandby)
         {
             standby.Start();
         }

@@ -43,9 +43,8 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
         );
         try
         {
-            var cluster = client.Grains.GetGrain<IClusterGrain>(0);
-            CheckBuild(remote.Coordinator, await AskAsync(cluster.PoolBuildAsync), ProgramVersion.Text);
-            return new RemoteCluster(client, await AskAsync(cluster.RunIdAsync));
+            await CheckBuildAsync(remote.Coordinator, client);
+            return new RemoteCluster(client, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).RunIdAsync));
         }
         catch
         {
@@ -53,6 +52,13 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
             throw;
         }
     }
+
+    /// <summary>Rejects a pool of another build than this process's.</summary>
+    /// <param name="coordinator">Address or directory of the pool.</param>
+    /// <param name="client">A connection to it.</param>
+    /// <exception cref="CoordinatorRefusedException">The builds differ.</exception>
+    public static async Task CheckBuildAsync(string coordinator, ConnectedClient client) =>
+        CheckBuild(coordinator, await AskAsync(client.Grains.GetGrain<IClusterGrain>(0).PoolBuildAsync), ProgramVersion.Text);
 
     /// <summary>Rejects a pool of another build, whose messages may differ. The processes of a run compare builds when workers join.</summary>
     /// <param name="coordinator">Address of the pool.</param>
@@ -64,8 +70,8 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
         if (pool is not null && pool != own)
         {
             throw new CoordinatorRefusedException(
-                $"The pool at {coordinator} runs another build of ClipTrain ({pool}) than this process ({own}). Start the pool, its nodes "
-                    + "and its sweeps with the same build."
+                $"The pool at {coordinator} runs another build of ClipTrain ({pool}) than this process ({own}). Start the pool, its "
+                    + "standbys, its nodes and its sweeps with the same build."
             );
         }
     }
@@ -86,6 +92,15 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
             $"{remote.Coordinator} hosts the run {run}, not a pool. Give the address that `cliptrain pool` prints."
         );
     }
+
+    /// <summary>
+    /// Address of this machine for processes that reach the cluster: of its interface towards a coordinator's own address, which is on
+    /// loopback only if the whole cluster is.
+    /// </summary>
+    /// <exception cref="UsageException">No interface routes there.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public async Task<string> OwnAddressAsync() =>
+        OwnAddress.Towards((await AskAsync(() => Client.Grains.GetGrain<IGatewaysGrain>(0).ListAsync([])))[0]);
 
     /// <summary>Retries while a coordinator that has just died is replaced by another.</summary>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>

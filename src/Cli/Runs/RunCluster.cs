@@ -12,16 +12,24 @@ namespace ClipTrain.Cli.Runs;
 public static class RunCluster
 {
     /// <summary>Environment variable that keeps a password out of the run file.</summary>
-    private const string ConnectionVariable = "CLIPTRAIN_CLUSTERING_CONNECTION";
+    public const string ConnectionVariable = "CLIPTRAIN_CLUSTERING_CONNECTION";
 
     /// <summary>Membership table through which the cluster's members find each other.</summary>
     /// <exception cref="CoordinatorStartException">The connection string is missing, or the run directory cannot be
     /// used.</exception>
     public static ClusterIdentity Of(RunFiles files, ClusterOptions cluster) =>
+        Of(files.Directory, cluster.Clustering, cluster.ClusteringConnection);
+
+    /// <summary>Membership table of the cluster of a run or pool.</summary>
+    /// <param name="directory">Directory of the run or pool.</param>
+    /// <param name="kind">Where the table is.</param>
+    /// <param name="connection">Connection string, unless the environment has one.</param>
+    /// <exception cref="CoordinatorStartException">The connection string is missing, or the directory cannot be used.</exception>
+    public static ClusterIdentity Of(string directory, ClusteringKind kind, string? connection) =>
         ClusterIdentity.Open(
-            files.Directory,
-            cluster.Clustering,
-            Environment.GetEnvironmentVariable(ConnectionVariable) is { Length: > 0 } given ? given : cluster.ClusteringConnection
+            directory,
+            kind,
+            Environment.GetEnvironmentVariable(ConnectionVariable) is { Length: > 0 } given ? given : connection
         );
 
     /// <summary>Endpoint of a coordinator process.</summary>
@@ -64,4 +72,12 @@ public sealed record TlsFiles(string? Certificate = null, string? Key = null, st
         new[] { ("--certificate", Certificate), ("--key", Key), ("--ca", Authority) }.SelectMany(file =>
             file.Item2 is { } path ? new[] { file.Item1, path } : []
         );
+
+    /// <summary>The same files for processes that start in other folders.</summary>
+    public TlsFiles ToAbsolute()
+    {
+        return new TlsFiles(Full(Certificate), Full(Key), Full(Authority));
+
+        static string? Full(string? path) => path is null ? null : Path.GetFullPath(path);
+    }
 }

@@ -4,6 +4,7 @@ using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Security;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
 
 namespace ClipTrain.Cli.Runs;
@@ -41,13 +42,13 @@ public sealed class RunConnection : IAsyncDisposable
                 $"{files.Directory} has no token: its coordinator was started with --token-file, or it is not running. Give --coordinator "
                     + $"HOST:PORT and --token-file, or continue the run with `cliptrain resume {files.Directory}`."
             );
-        var client = await ClusterClient.ConnectAsync(
-            RunCluster.Of(files, options.Cluster),
-            new ClusterClientOptions(new ClusterSecurity(token), waits ? Patience : ShortPatience),
-            CancellationToken.None
-        );
-        return new RunConnection(client, options.Name, token);
+        return await ConnectAsync(files, options, new ClusterSecurity(token), waits ? Patience : ShortPatience);
     }
+
+    /// <summary>Connects to a run whose directory is on a file system that this machine shares with its coordinator.</summary>
+    /// <exception cref="CoordinatorLostException">No process hosts the run.</exception>
+    public static Task<RunConnection> ToSharedAsync(RunFiles files, string token, TlsFiles tls) =>
+        ConnectAsync(files, RunConfig.Load(files.Config, []).Options, RunCluster.Security(token, tls), Patience);
 
     /// <summary>Connects to the run of a coordinator.</summary>
     /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate, or hosts a pool.</exception>
@@ -91,6 +92,16 @@ public sealed class RunConnection : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _client.DisposeAsync();
+
+    private static async Task<RunConnection> ConnectAsync(RunFiles files, RunOptions options, ClusterSecurity security, TimeSpan patience)
+    {
+        var client = await ClusterClient.ConnectAsync(
+            RunCluster.Of(files, options.Cluster),
+            new ClusterClientOptions(security, patience),
+            CancellationToken.None
+        );
+        return new RunConnection(client, options.Name, security.Token);
+    }
 
     private IRunGrain Run => _client.Grains.GetGrain<IRunGrain>(RunId);
 }

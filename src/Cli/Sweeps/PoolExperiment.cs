@@ -8,6 +8,7 @@ using ClipTrain.Coordinator.Storage;
 using ClipTrain.Experiments;
 using ClipTrain.Experiments.Sweeps;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Sweeps;
 
@@ -93,24 +94,33 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
         new(trial.Id, Path.GetFullPath(opened.Folder.Config(trial.Id)), opened.Sweep.Cores)
         {
             Directory = Environment.CurrentDirectory,
-            OnOneNode = true,
+            DevicesPerWorker = CoresPerWorker(Options(trial)),
             MaxAttempts = opened.Sweep.Retries + 1,
         };
+
+    private RunOptions Options(Trial trial) => RunConfig.Parse($"{opened.Sweep.Path}: trial {trial.Id}", trial.Resolved.Config).Options;
+
+    /// <summary>Cores of each worker, which are on one node: all of the trial's if its workers cannot share them evenly.</summary>
+    private int CoresPerWorker(RunOptions options) =>
+        opened.Sweep.Cores % options.Cluster.Workers == 0 ? opened.Sweep.Cores / options.Cluster.Workers : opened.Sweep.Cores;
 
     private void Check(IReadOnlyList<Trial> trials, PoolState pool)
     {
         var sweep = opened.Sweep;
-        if (pool.Nodes.Count > 0 && sweep.Cores > pool.LargestNode)
-        {
-            throw new ExperimentException(
-                $"{sweep.Path}: a trial needs {sweep.Cores} cores of one machine, but the largest node of the pool offers "
-                    + $"{pool.LargestNode}. Lower cores, or start a node with more."
-            );
-        }
-
         foreach (var trial in trials)
         {
-            var options = RunConfig.Parse($"{sweep.Path}: trial {trial.Id}", trial.Resolved.Config).Options;
+            var options = Options(trial);
+            var perWorker = CoresPerWorker(options);
+            if (pool.Nodes.Count > 0 && !pool.HasRoom(sweep.Cores, perWorker))
+            {
+                throw new ExperimentException(
+                    $"{sweep.Path}: a trial needs {sweep.Cores} cores"
+                        + (perWorker == sweep.Cores ? " of one machine" : $", {perWorker} of one machine for each worker")
+                        + $", but the pool has {pool.CountDevices()}, its largest node {pool.LargestNode}. Lower cores, start more nodes, or "
+                        + $"let trials use several: set cluster.workers to a divisor of {sweep.Cores}."
+                );
+            }
+
             if (options.Cluster.Device != "cpu")
             {
                 throw new ExperimentException(

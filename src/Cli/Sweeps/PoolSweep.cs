@@ -150,10 +150,9 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         switch (now.Status)
         {
             case TrialStatus.Starting or TrialStatus.Running when was is not { IsStarted: true } || was.Attempt != now.Attempt:
-                var devices = now.Lease!.Devices;
                 tell(
-                    $"{trial.Id} {(recorded == Ended.Missing ? "starts" : was is null ? "runs" : "resumes")} on {devices[0].Node}, "
-                        + $"{string.Join(", ", devices.Select(device => device.Name))} {of}"
+                    $"{trial.Id} {(recorded == Ended.Missing ? "starts" : was is null ? "runs" : "resumes")} on "
+                        + $"{now.Lease!.Describe()} {of}"
                 );
                 break;
             case TrialStatus.Completed when recorded != Ended.Done:

@@ -2,6 +2,7 @@ using System.Globalization;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Experiments.Sweeps;
+using ClipTrain.Trainer.Runs;
 using Ended = ClipTrain.Coordinator.Protocol.TrialEnd;
 using TrialEnd = ClipTrain.Experiments.Sweeps.TrialEnd;
 
@@ -11,7 +12,9 @@ namespace ClipTrain.Cli.Sweeps;
 /// Runs trials of a pool as processes of this program. A pool names a configuration file, never a command; programs that a
 /// configuration names for alerts are not started.
 /// </summary>
-internal sealed class PoolTrials : ITrialHost
+/// <param name="node">This node.</param>
+/// <param name="tell">Receives the lines that nodes' processes print.</param>
+internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHost
 {
     private const string Core = "cpu:";
 
@@ -24,7 +27,7 @@ internal sealed class PoolTrials : ITrialHost
         {
             return Problem(start.Trial) is { } problem
                 ? new Ended(start.Attempt, TrialEndKind.Failed, problem)
-                : Ended(start.Attempt, await Process(start).RunAsync(stop));
+                : Ended(start.Attempt, await (start.Lease.Nodes.Count > 1 ? RunPartAsync(start, stop) : Process(start).RunAsync(stop)));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
         {
@@ -32,16 +35,32 @@ internal sealed class PoolTrials : ITrialHost
         }
     }
 
-    private static TrialProcess Process(TrialStart start) =>
-        new(
-            SweepFolder.OfConfig(start.Trial.RunFile),
-            start.Trial.Id,
-            [.. start.Lease.Devices.Select(device => int.Parse(device.Name[Core.Length..], CultureInfo.InvariantCulture))]
-        )
+    private TrialProcess Process(TrialStart start) =>
+        new(SweepFolder.OfConfig(start.Trial.RunFile), start.Trial.Id, Cores(start.Lease))
         {
             WorkingDirectory = start.Trial.Directory,
             IsManaged = true,
+            Coordinates = start.Lease.Nodes.Count > 1 ? node : null,
         };
+
+    /// <summary>Runs this node's workers of a trial that spans nodes, and on the first node of its lease the coordinator.</summary>
+    private async Task<TrialEnd> RunPartAsync(TrialStart start, CancellationToken stop)
+    {
+        var run = new RunFiles(Path.Combine(SweepFolder.OfConfig(start.Trial.RunFile).Trials, start.Trial.Id));
+        await using var workers = TrialWorkers.Of(start, Cores(start.Lease), run, node, tell);
+        workers.Start();
+        if (start.Lease.Nodes[0] == node.Name)
+        {
+            return await Process(start).RunAsync(stop);
+        }
+
+        await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return new TrialEnd.Stopped();
+    }
+
+    /// <summary>This node's cores of a lease.</summary>
+    private IReadOnlyList<int> Cores(Lease lease) =>
+        [.. lease.DevicesOf(node.Name).Select(device => int.Parse(device[Core.Length..], CultureInfo.InvariantCulture))];
 
     /// <summary>Why a trial cannot start here; null if it can.</summary>
     private static string? Problem(TrialSpec trial)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Storage;
@@ -23,10 +24,6 @@ internal sealed class LocalTrials(SweepFolder folder) : ITrialRunner
 /// </summary>
 internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<int> cores)
 {
-    /// <summary>Arguments of a trial that a node runs: it stops with its node, and starts no program of its configuration.</summary>
-    private static readonly string[] s_managed = ["--managed"],
-        s_managedTrain = [.. s_managed, "--set", "alerts.command=''"];
-
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),
         TakeoverPatience = TimeSpan.FromSeconds(10);
 
@@ -38,6 +35,9 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
 
     /// <summary>True if the trial stops at a checkpoint when this process ends.</summary>
     public bool IsManaged { get; init; }
+
+    /// <summary>This node, if its process is the coordinator for workers of several nodes; null to start workers on this machine.</summary>
+    public TrialNode? Coordinates { get; init; }
 
     private string Reason => TrialLog.Reason(folder.Log(id), _logged);
 
@@ -118,19 +118,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
     {
         Directory.CreateDirectory(Path.GetDirectoryName(folder.Log(id))!);
         _logged = new FileInfo(folder.Log(id)) is { Exists: true, Length: var length } ? length : 0;
-        string[] arguments = File.Exists(run.Manifest)
-            ? ["resume", run.Directory, .. IsManaged ? s_managed : []]
-            :
-            [
-                "train",
-                folder.Config(id),
-                "--set",
-                $"name=\"{id}\"",
-                "--set",
-                $"output.directory={folder.Trials}",
-                .. IsManaged ? s_managedTrain : [],
-            ];
-        var launch = RunProgram.Launch(arguments);
+        var launch = RunProgram.Launch(Arguments(run));
         var start = new ProcessStartInfo("/bin/sh")
         {
             UseShellExecute = false,
@@ -158,10 +146,40 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
         }
 
         start.Environment["TRIAL_LOG"] = folder.Log(id);
+        if (Coordinates is { Token: var token })
+        {
+            start.Environment[AccessToken.Variable] = token;
+        }
+
         using var process = Process.Start(start)!;
         await using var onStop = stop.Register(() => Signal(process));
         await process.WaitForExitAsync(CancellationToken.None);
         return process.ExitCode;
+    }
+
+    private IEnumerable<string> Arguments(RunFiles run)
+    {
+        string[] hosting = Coordinates is { } node
+            ? ["--listen", new IPEndPoint(IPAddress.Parse(node.Address), 0).ToString(), .. node.Tls.Arguments]
+            : [];
+        var managed = IsManaged ? ["--managed", .. hosting] : hosting;
+        if (File.Exists(run.Manifest))
+        {
+            return [Coordinates is null ? "resume" : "coordinator", run.Directory, .. managed];
+        }
+
+        return
+        [
+            Coordinates is null ? "train" : "coordinator",
+            folder.Config(id),
+            "--set",
+            $"name=\"{id}\"",
+            "--set",
+            $"output.directory={folder.Trials}",
+            // A node starts no program that a configuration names.
+            .. IsManaged ? ["--set", "alerts.command=''"] : Array.Empty<string>(),
+            .. managed,
+        ];
     }
 
     /// <summary>Signals a process to stop at a checkpoint.</summary>

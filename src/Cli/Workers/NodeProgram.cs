@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
 using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Sweeps;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
@@ -66,14 +67,63 @@ public static class NodeProgram
     /// Runs a node that joins a run through its coordinator's address. Ctrl-C and SIGTERM stop its workers and leave
     /// the run. Returns the run's exit code.
     /// </summary>
-    public static async Task<int> RunRemoteAsync(RemoteNodeOptions node)
+    public static Task<int> RunRemoteAsync(RemoteNodeOptions node) => UntilLeftAsync(leave => ServeAsync(node, leave));
+
+    /// <summary>
+    /// Runs this machine's workers of a trial that spans nodes of a pool, until the node that started this process ends it. Returns the
+    /// exit code.
+    /// </summary>
+    /// <param name="runDirectory">The run's directory, on a file system that all nodes share.</param>
+    /// <param name="workers">Maximum number of workers.</param>
+    /// <param name="node">This node.</param>
+    internal static Task<int> RunOfTrialAsync(string runDirectory, int workers, TrialNode node) =>
+        UntilLeftAsync(
+            async leave =>
+            {
+                var files = new RunFiles(runDirectory);
+                var cluster = RunConfig.Load(files.Config, []).Options.Cluster;
+                await using var connection = await RunConnection.ToSharedAsync(files, node.Token, node.Tls);
+                var cores = Math.Max(1, Environment.ProcessorCount / workers);
+                var threads = RunPlan.ComputeThreads(cluster, cores);
+                string[] arguments =
+                [
+                    "worker",
+                    runDirectory,
+                    "--address",
+                    node.Address,
+                    "--cores",
+                    cores.ToString(CultureInfo.InvariantCulture),
+                    .. node.Tls.Arguments,
+                ];
+                var options = new NodeOptions(
+                    node.Name,
+                    workers,
+                    (workerId, start) => Launch(arguments, workerId, start, threads, connection.Token),
+                    Grace
+                );
+                var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
+                await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(leave);
+
+                // Whoever started this process would start it again while the coordinator evaluates.
+                await Task.Delay(Timeout.InfiniteTimeSpan, leave);
+                return ExitCodes.Ok;
+            },
+            endsWithParent: true
+        );
+
+    private static async Task<int> UntilLeftAsync(Func<CancellationToken, Task<int>> serve, bool endsWithParent = false)
     {
         using var leave = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Leave);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Leave);
+        if (endsWithParent)
+        {
+            ParentWatch.OnEnd(Console.OpenStandardInput(), leave.Cancel);
+        }
+
         try
         {
-            return await ServeAsync(node, leave.Token);
+            return await serve(leave.Token);
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
@@ -92,7 +142,7 @@ public static class NodeProgram
         await using var cluster = await RemoteCluster.ConnectAsync(node.Connection, leave);
         if (cluster.RunId is not { } run)
         {
-            return await PoolNodeProgram.ServeAsync(cluster.Client.Grains, node, leave);
+            return await PoolNodeProgram.ServeAsync(cluster, node, leave);
         }
 
         if (node.Cores is not null)

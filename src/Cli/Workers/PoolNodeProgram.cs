@@ -1,4 +1,5 @@
 using System.Globalization;
+using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Sweeps;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Processes;
@@ -17,23 +18,29 @@ internal static class PoolNodeProgram
     /// <exception cref="OperationCanceledException">The node has left.</exception>
     /// <exception cref="CoordinatorLostException">The pool was lost.</exception>
     /// <exception cref="CoordinatorRefusedException">Another node of the same name has joined.</exception>
-    public static async Task<int> ServeAsync(IGrainFactory grains, RemoteNodeOptions node, CancellationToken leave)
+    public static async Task<int> ServeAsync(RemoteCluster cluster, RemoteNodeOptions node, CancellationToken leave)
     {
         if (node.Devices.Count > 0 || node.Workers is not null)
         {
             throw new UsageException("--device and --workers are for a run, and this coordinator hosts a pool: give --cores.");
         }
 
-        var offer = new NodeOffer(
+        var self = new TrialNode(
             node.Name ?? Environment.MachineName,
+            node.Address ?? await cluster.OwnAddressAsync(),
+            node.Connection.Token,
+            node.Connection.Tls.ToAbsolute()
+        );
+        var offer = new NodeOffer(
+            self.Name,
             Environment.MachineName,
             TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(),
             [.. Enumerable.Range(0, node.Cores ?? Environment.ProcessorCount).Select(PoolTrials.DeviceOf)]
         );
         await new PoolNodeAgent(
-            grains,
+            cluster.Client.Grains,
             new PoolNodeOptions(PoolGrain.Usual, offer, Patience, Tell),
-            new PoolTrials(),
+            new PoolTrials(self, Tell),
             TimeProvider.System
         ).RunAsync(leave);
         throw new InvalidOperationException("A node serves its pool until it leaves.");

@@ -16,19 +16,20 @@ public interface IPoolNodeGrain : IGrainWithStringKey
     [ResponseTimeout("00:00:08")]
     Task<TrialOrders> ExchangeAsync(TrialReport report);
 
-    /// <summary>Called by the node's process at the end of a trial, until it is answered.</summary>
+    /// <summary>Called by the node's process at the end of its part of a trial, until it returns true.</summary>
+    /// <returns>False if parts on other nodes have yet to end.</returns>
     [ResponseTimeout("00:00:08")]
-    Task EndedAsync(Lease lease, TrialEnd end);
+    Task<bool> EndedAsync(Lease lease, TrialEnd end);
 
     /// <summary>Called by a process that leaves: its devices leave the pool, which takes their leases back.</summary>
     [ResponseTimeout("00:00:08")]
     Task LeaveAsync(string pool, long incarnation);
 
-    /// <summary>Gives the node a trial.</summary>
+    /// <summary>Gives the node its part of a trial.</summary>
     [ResponseTimeout("00:00:08")]
     Task AssignAsync(TrialStart start);
 
-    /// <summary>Takes a trial from the node.</summary>
+    /// <summary>Takes its part of a trial from the node.</summary>
     /// <returns>How it ended; null if it has not ended within five seconds: ask again.</returns>
     [ResponseTimeout("00:00:08")]
     Task<TrialEnd?> StopAsync(Lease lease);
@@ -71,15 +72,44 @@ public sealed class PoolNodeGrain(
         return new TrialOrders(_state.Value.Term, report.Offer.Incarnation < _state.Value.Incarnation, Wanted);
     }
 
-    public async Task EndedAsync(Lease lease, TrialEnd end)
+    public async Task<bool> EndedAsync(Lease lease, TrialEnd end)
     {
-        // An end that is already known, for example of a node that was silent, may still be a result.
-        if (NodeTrials.Find(_state.Value, lease.Number) is { Start.Experiment: { } experiment })
+        // Other nodes may be waiting for this part to end.
+        await ChangeAsync(state => NodeTrials.End(state, lease.Number, end));
+        var (name, coordinator) = (this.GetPrimaryKeyString(), lease.Nodes[0]);
+
+        // The trial ends with its coordinator, or with a part that ends although nobody stopped it. An end that is already known, for
+        // example of a node that was silent, may still be a result.
+        if (
+            (name != coordinator && end.Kind == TrialEndKind.Stopped)
+            || NodeTrials.Find(_state.Value, lease.Number) is not { Start.Experiment: { } experiment }
+        )
         {
-            await GrainFactory.GetGrain<IExperimentGrain>(experiment).RunEndedAsync(end);
+            return true;
         }
 
-        await ChangeAsync(state => NodeTrials.End(state, lease.Number, end));
+        var ends = new Dictionary<string, TrialEnd>(StringComparer.Ordinal) { [name] = end };
+        foreach (var others in lease.Nodes.Where(node => node != name).GroupBy(node => node == coordinator))
+        {
+            var stopped = await Task.WhenAll(
+                others.Select(async node => (node, End: await GrainFactory.GetGrain<IPoolNodeGrain>(node).StopAsync(lease)))
+            );
+            foreach (var (node, other) in stopped)
+            {
+                if (other is null)
+                {
+                    return false;
+                }
+
+                ends[node] = other;
+            }
+        }
+
+        var cause = ends[coordinator].Kind == TrialEndKind.Stopped ? ends.Values.FirstOrDefault(IsCause) : null;
+        await GrainFactory.GetGrain<IExperimentGrain>(experiment).RunEndedAsync(cause ?? ends[coordinator]);
+        return true;
+
+        static bool IsCause(TrialEnd end) => end.Kind != TrialEndKind.Stopped;
     }
 
     public Task LeaveAsync(string pool, long incarnation) =>

@@ -13,6 +13,9 @@ public sealed record WorkerLaunch(string FileName, IReadOnlyList<string> Argumen
         WorkerVariable = "CLIPTRAIN_WORKER",
         StartVariable = "CLIPTRAIN_START";
 
+    /// <summary>Folder to start in; null for this process's own.</summary>
+    public string? WorkingDirectory { get; init; }
+
     /// <summary>Variables that are set in addition to this process's own.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 }
@@ -68,6 +71,7 @@ internal sealed class LocalWorker : IDisposable
         var start = new ProcessStartInfo(launch.FileName, launch.Arguments)
         {
             UseShellExecute = false,
+            WorkingDirectory = launch.WorkingDirectory ?? "",
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             // Never written to: its end tells the worker that this process is gone (ParentWatch).

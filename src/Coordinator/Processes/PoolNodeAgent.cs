@@ -6,10 +6,10 @@ namespace ClipTrain.Coordinator.Processes;
 /// <summary>Runs trials on this machine.</summary>
 public interface ITrialHost
 {
-    /// <summary>Runs a trial on the devices of its lease. Does not throw.</summary>
+    /// <summary>Runs this machine's part of a trial on its devices of the lease. Does not throw.</summary>
     /// <param name="start">The trial.</param>
-    /// <param name="stop">Cancelled to stop it at a checkpoint.</param>
-    /// <returns>Its end, once none of its processes is left.</returns>
+    /// <param name="stop">Cancelled to stop it, at a checkpoint if this machine hosts its coordinator.</param>
+    /// <returns>Its end, once none of its processes is left on this machine.</returns>
     Task<TrialEnd> RunAsync(TrialStart start, CancellationToken stop);
 }
 
@@ -54,7 +54,7 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
-            await TryAsync(() => _node.LeaveAsync(options.Pool, options.Offer.Incarnation));
+            await TryAsync(LeaveAsync);
             throw;
         }
         finally
@@ -155,7 +155,7 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
             return new TrialEnd(start.Attempt, TrialEndKind.Stopped);
         }
 
-        options.Tell($"{start.Attempt.Run} starts on {string.Join(", ", start.Lease.Devices.Select(device => device.Name))}");
+        options.Tell($"{start.Attempt.Run} starts on {string.Join(", ", start.Lease.DevicesOf(options.Offer.Node))}");
         var began = time.GetTimestamp();
         var end = await host.RunAsync(start, stop);
         options.Tell($"{start.Attempt.Run} {end.Kind.ToString().ToLowerInvariant()}{(end.Text is null ? "" : $": {end.Text}")}");
@@ -180,12 +180,18 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
         }
     }
 
-    private static async Task<bool> TryAsync(Func<Task> call)
+    private async Task<bool> LeaveAsync()
+    {
+        await _node.LeaveAsync(options.Pool, options.Offer.Incarnation);
+        return true;
+    }
+
+    /// <returns>False also if the call fails.</returns>
+    private static async Task<bool> TryAsync(Func<Task<bool>> call)
     {
         try
         {
-            await call();
-            return true;
+            return await call();
         }
         catch (Exception error) when (error is not OutOfMemoryException)
         {

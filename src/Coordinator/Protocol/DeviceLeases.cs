@@ -23,8 +23,8 @@ public sealed record NodeOffer(string Node, string Host, long Incarnation, IRead
 /// <param name="Experiment">The experiment to notify.</param>
 public sealed record LeaseRequest(RunAttempt Attempt, string Experiment, int Devices)
 {
-    /// <summary>True if all devices must be on the same node.</summary>
-    public bool OnOneNode { get; init; }
+    /// <summary>Number of devices of each worker, which must be on the same node. A divisor of <see cref="Devices"/>.</summary>
+    public int DevicesPerWorker { get; init; } = 1;
 }
 
 /// <summary>Devices reserved for one attempt of a run.</summary>
@@ -40,6 +40,16 @@ public sealed record Lease([property: JsonPropertyName("epoch")] long Number, Le
 
     [JsonIgnore]
     public RunAttempt Attempt => Request.Attempt;
+
+    /// <summary>The nodes of the devices. The first one hosts the run's coordinator.</summary>
+    [JsonIgnore]
+    public IReadOnlyList<string> Nodes => [.. Devices.Select(device => device.Node).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>The devices by node, such as "a, cpu:0, cpu:1; b, cpu:0".</summary>
+    public string Describe() => string.Join("; ", Nodes.Select(node => $"{node}, {string.Join(", ", DevicesOf(node))}"));
+
+    /// <summary>Names of the devices on a node.</summary>
+    public IReadOnlyList<string> DevicesOf(string node) => [.. Devices.Where(device => device.Node == node).Select(device => device.Name)];
 }
 
 /// <summary>The result of a request: a lease, or the reason for waiting.</summary>
@@ -54,8 +64,8 @@ public sealed record TrialSpec(string Id, string RunFile, int Devices)
     /// <summary>Folder on the shared file system that relative paths of the run file start from.</summary>
     public string Directory { get; init; } = "";
 
-    /// <summary>True if all devices must be on the same node.</summary>
-    public bool OnOneNode { get; init; }
+    /// <summary>Number of devices of each worker, which must be on the same node. A divisor of <see cref="Devices"/>.</summary>
+    public int DevicesPerWorker { get; init; } = 1;
 
     /// <summary>Number of own failures after which the trial has failed.</summary>
     public int MaxAttempts { get; init; } = 1;

@@ -83,7 +83,7 @@ internal sealed class ExperimentTurn(ExperimentState state, DateTimeOffset now)
     private ExperimentEffect? Next(TrialState trial)
     {
         var attempt = new RunAttempt(trial.Run, trial.Attempt);
-        var request = new LeaseRequest(attempt, State.Spec!.Name, trial.Spec.Devices) { OnOneNode = trial.Spec.OnOneNode };
+        var request = new LeaseRequest(attempt, State.Spec!.Name, trial.Spec.Devices) { DevicesPerWorker = trial.Spec.DevicesPerWorker };
         return trial switch
         {
             { Status: TrialStatus.Queued } => trial.NotBefore > Now ? null : new ExperimentEffect.Acquire(request),

@@ -10,6 +10,8 @@ namespace ClipTrain.Coordinator.Rules;
 /// <para>The head of the queue is never overtaken, however many devices it wants. Backfill, small requests that pass a large
 /// one while it waits, would keep more devices busy, but since the length of runs is unknown, a stream of small runs could delay a large
 /// one forever.</para>
+/// <para>A run has all of its devices on one node if any node of the pool is large enough, and waits for that node. A larger run spans
+/// nodes, with all devices of a worker on one.</para>
 /// <para>When a device of a lease is lost, the whole lease is void. Its other devices become free once the experiment has stopped the
 /// run and returned the lease, since the run's workers may still use them until then.</para>
 /// </summary>
@@ -60,17 +62,20 @@ public static class PoolMachine
 
         var has = state.CountDevices();
         var why =
-            request.OnOneNode && has >= request.Devices && state.LargestNode < request.Devices ? $"its largest node has {state.LargestNode}"
-            : request.Devices > state.MostDevices
+            request.Devices > state.MostDevices
                 ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
             : request.Devices > has ? $"the pool currently has {has}"
+            : !state.HasRoom(request.Devices, request.DevicesPerWorker)
+                ? $"each worker needs {request.DevicesPerWorker} of one node, and the largest has {state.LargestNode}"
             : $"{state.FreeDevices().Sum(node => node.Count)} of {has} are free";
         var front = state.Queue[0].Request;
         return $"waits for {Count(request)}; {why}"
             + (place == 0 ? "" : $"; {place} ahead of it, first {front.Attempt.Run}, which waits for {Count(front)}");
 
-        static string Count(LeaseRequest request) =>
-            request.Devices == 1 ? "1 device" : $"{request.Devices} devices{(request.OnOneNode ? " of one node" : "")}";
+        string Count(LeaseRequest request) =>
+            request.Devices == 1 ? "1 device"
+            : state.Nodes.Count > 1 && state.LargestNode >= request.Devices ? $"{request.Devices} devices of one node"
+            : $"{request.Devices} devices";
     }
 
     private static PoolState Offer(PoolState state, NodeOffer offer, DateTimeOffset now)
@@ -218,7 +223,7 @@ public static class PoolMachine
     /// <summary>Grants requests from the head of the queue until one does not fit.</summary>
     private static PoolState Grant(PoolState state)
     {
-        while (state.Queue.Count > 0 && Allocate(state.FreeDevices(), state.Queue[0].Request) is { } devices)
+        while (state.Queue.Count > 0 && Allocate(state, state.Queue[0].Request) is { } devices)
         {
             var number = state.LastLease + 1;
             state = state with
@@ -232,11 +237,9 @@ public static class PoolMachine
         return state;
     }
 
-    /// <summary>
-    /// The devices for a request; null if there are not enough. A request for one node leaves nodes that are too small aside.
-    /// </summary>
-    private static IReadOnlyList<PoolDevice>? Allocate(IReadOnlyList<IReadOnlyList<PoolDevice>> free, LeaseRequest request) =>
-        Allocate(request.OnOneNode ? [.. free.Where(node => node.Count >= request.Devices)] : free, request.Devices);
+    /// <summary>The devices for a request; null if there are not enough.</summary>
+    private static IReadOnlyList<PoolDevice>? Allocate(PoolState state, LeaseRequest request) =>
+        Allocate(state.FreeDevices(), request.Devices, state.Together(request.Devices, request.DevicesPerWorker));
 
     /// <summary>
     /// Allocates devices on as few nodes as possible: whole nodes with the most free devices, and for the remainder the node that it
@@ -244,19 +247,22 @@ public static class PoolMachine
     /// </summary>
     /// <param name="free">Free devices by node.</param>
     /// <param name="wanted">Number of devices.</param>
+    /// <param name="together">Each node gives a multiple of this number, a divisor of <paramref name="wanted"/>.</param>
     /// <returns>The devices; null if there are not enough.</returns>
-    internal static IReadOnlyList<PoolDevice>? Allocate(IReadOnlyList<IReadOnlyList<PoolDevice>> free, int wanted)
+    internal static IReadOnlyList<PoolDevice>? Allocate(IReadOnlyList<IReadOnlyList<PoolDevice>> free, int wanted, int together = 1)
     {
         var nodes = free.ToList();
         var chosen = new List<PoolDevice>();
         while (chosen.Count < wanted && nodes.Count > 0)
         {
             var missing = wanted - chosen.Count;
-            var node = nodes.Where(node => node.Count >= missing).MinBy(node => node.Count) ?? nodes.MaxBy(node => node.Count)!;
+            var node = nodes.Where(node => node.Count >= missing).MinBy(node => node.Count) ?? nodes.MaxBy(Room)!;
             nodes.Remove(node);
-            chosen.AddRange(node.Take(missing));
+            chosen.AddRange(node.Take(Math.Min(missing, Room(node))));
         }
 
         return chosen.Count == wanted ? chosen : null;
+
+        int Room(IReadOnlyList<PoolDevice> node) => node.Count / together * together;
     }
 }

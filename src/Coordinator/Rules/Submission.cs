@@ -74,5 +74,14 @@ internal static class Submission
                 nameof(spec)
             );
         }
+
+        if (spec.Trials.FirstOrDefault(trial => trial.DevicesPerWorker < 1 || trial.Devices % trial.DevicesPerWorker != 0) is { } uneven)
+        {
+            throw new ArgumentException(
+                $"Trial {uneven.Id} of experiment {spec.Name} has {uneven.Devices} devices, which are not a multiple of the "
+                    + $"{uneven.DevicesPerWorker} of each worker.",
+                nameof(spec)
+            );
+        }
     }
 }

@@ -38,6 +38,19 @@ public sealed record PoolState
     [JsonIgnore]
     public int LargestNode => Nodes.Select(node => node.Offer.Devices.Count).DefaultIfEmpty(0).Max();
 
+    /// <summary>
+    /// Number of devices of a request that must be on the same node: all of them if a node of the pool has as many, otherwise those of
+    /// each worker.
+    /// </summary>
+    public int Together(int devices, int devicesPerWorker) => LargestNode >= devices ? devices : devicesPerWorker;
+
+    /// <summary>True if the pool has room for a request when nothing else runs.</summary>
+    public bool HasRoom(int devices, int devicesPerWorker)
+    {
+        var together = Together(devices, devicesPerWorker);
+        return Nodes.Sum(node => node.Offer.Devices.Count / together * together) >= devices;
+    }
+
     /// <summary>Free devices by node, in the order of the offers. Nodes without free devices are omitted.</summary>
     public IReadOnlyList<IReadOnlyList<PoolDevice>> FreeDevices()
     {

@@ -137,6 +137,13 @@ internal sealed class PoolCluster : IAsyncDisposable
         Assert.Fail($"It did not happen within an hour of the clock:\n{string.Join("\n", trials)}");
     }
 
+    /// <summary>Lets this much time pass.</summary>
+    public Task PassAsync(TimeSpan duration)
+    {
+        var since = _time.GetTimestamp();
+        return UntilAsync(() => Task.FromResult(_time.GetElapsedTime(since) >= duration));
+    }
+
     public Task UntilTrialsAsync(Func<IReadOnlyList<TrialState>, bool> condition) =>
         UntilAsync(async () => condition((await Experiment.StateAsync()).Trials));
 

@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.Grains;
-using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 
@@ -12,7 +11,7 @@ public sealed class PoolNodeTests
     public async Task A_node_runs_trials_side_by_side_and_their_figures_reach_the_experiment()
     {
         await using var cluster = await PoolCluster.DeployAsync(runsOnNodes: true);
-        await using var node = new Node(cluster, "a", cores: 2);
+        await using var node = new ServingNode(cluster, "a", cores: 2);
         await cluster.SubmitAsync(Trial("1"), Trial("2"), Trial("3"));
 
         await cluster.UntilAsync(() => Task.FromResult(node.Trials.Running.Count == 2));
@@ -31,11 +30,11 @@ public sealed class PoolNodeTests
     public async Task A_node_that_leaves_hands_its_trial_to_another_and_a_cancelled_experiment_stops_it_there()
     {
         await using var cluster = await PoolCluster.DeployAsync(runsOnNodes: true);
-        await using var first = new Node(cluster, "a", cores: 1);
+        await using var first = new ServingNode(cluster, "a", cores: 1);
         await cluster.SubmitAsync(Trial("1"));
         await cluster.UntilAsync(() => Task.FromResult(first.Trials.Running.Count == 1));
 
-        await using var second = new Node(cluster, "b", cores: 1);
+        await using var second = new ServingNode(cluster, "b", cores: 1);
         await first.LeaveAsync();
         await cluster.UntilAsync(() => Task.FromResult(second.Trials.Running.Count == 1));
         Assert.Equal([new RunAttempt("e/1", 2)], second.Trials.Started);
@@ -55,7 +54,7 @@ public sealed class PoolNodeTests
         var orders = await ReportAsync(silent, new TrialOrders(0, false, []));
         Assert.Equal(new RunAttempt("e/1", 1), Assert.Single(orders.Wanted).Attempt);
 
-        await using var other = new Node(cluster, "b", cores: 1);
+        await using var other = new ServingNode(cluster, "b", cores: 1);
         await cluster.UntilAsync(() => Task.FromResult(other.Trials.Running.Count == 1));
 
         Assert.Empty((await ReportAsync(silent, orders)).Wanted);
@@ -66,11 +65,11 @@ public sealed class PoolNodeTests
     public async Task A_restarted_node_gets_its_trial_again_at_once_and_its_earlier_process_is_sent_away()
     {
         await using var cluster = await PoolCluster.DeployAsync(runsOnNodes: true);
-        await using var before = new Node(cluster, "a", cores: 1);
+        await using var before = new ServingNode(cluster, "a", cores: 1);
         await cluster.SubmitAsync(Trial("1"));
         await cluster.UntilAsync(() => Task.FromResult(before.Trials.Running.Count == 1));
 
-        await using var after = new Node(cluster, "a", cores: 1, incarnation: 2);
+        await using var after = new ServingNode(cluster, "a", cores: 1, incarnation: 2);
         await cluster.UntilAsync(() => Task.FromResult(after.Trials.Running.Count == 1));
 
         Assert.Equal(2, Assert.Single(after.Trials.Started).Number);
@@ -87,7 +86,7 @@ public sealed class PoolNodeTests
     public async Task A_trial_neither_stops_nor_starts_twice_when_a_host_dies(string grain)
     {
         await using var cluster = await PoolCluster.DeployAsync(runsOnNodes: true);
-        await using var node = new Node(cluster, "a", cores: 1);
+        await using var node = new ServingNode(cluster, "a", cores: 1);
         await cluster.SubmitAsync(Trial("1"), Trial("2"));
         await cluster.UntilTrialsAsync(trials => trials[0].Status == TrialStatus.Running && node.Trials.Running.Count == 1);
 
@@ -106,7 +105,7 @@ public sealed class PoolNodeTests
         Assert.Empty(node.Trials.Faults);
     }
 
-    private static TrialSpec Trial(string id) => new(id, $"/shared/{id}.yaml", 1) { OnOneNode = true };
+    private static TrialSpec Trial(string id) => new(id, $"/shared/{id}.yaml", 1);
 
     private static Task<TrialOrders> ReportAsync(IPoolNodeGrain node, TrialOrders known) =>
         node.ExchangeAsync(
@@ -119,46 +118,10 @@ public sealed class PoolNodeTests
         );
 
     /// <summary>Completes what a node runs until all trials have completed.</summary>
-    private static Task CompleteAsync(PoolCluster cluster, Node node) =>
+    private static Task CompleteAsync(PoolCluster cluster, ServingNode node) =>
         cluster.UntilTrialsAsync(trials =>
         {
             node.Trials.CompleteAll(0.5);
             return trials.All(trial => trial is { Status: TrialStatus.Completed, HasClaim: false });
         });
-
-    /// <summary>A node's process.</summary>
-    private sealed class Node : IAsyncDisposable
-    {
-        private readonly CancellationTokenSource _leave = new();
-
-        public Node(PoolCluster cluster, string name, int cores, long incarnation = 1)
-        {
-            var offer = new NodeOffer(name, "host", incarnation, [.. Enumerable.Range(0, cores).Select(core => $"cpu:{core}")]);
-            var options = new PoolNodeOptions("gpus", offer, TimeSpan.FromHours(2), _ => { });
-            cluster.Serving.Add(name);
-            Served = new PoolNodeAgent(cluster.Grains, options, Trials, TimeProvider.System).RunAsync(_leave.Token);
-            (Cluster, Name) = (cluster, name);
-        }
-
-        public FakeTrials Trials { get; } = new();
-
-        public Task Served { get; }
-
-        private PoolCluster Cluster { get; }
-
-        private string Name { get; }
-
-        public async Task LeaveAsync()
-        {
-            Cluster.Serving.Remove(Name);
-            await _leave.CancelAsync();
-            await Served.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await LeaveAsync();
-            _leave.Dispose();
-        }
-    }
 }

@@ -12,14 +12,7 @@ public sealed class PoolMachineTests
     {
         foreach (var counts in Grid(nodes: 4, most: 4))
         {
-            var free = counts
-                .Select(
-                    (count, node) =>
-                        (IReadOnlyList<PoolDevice>)
-                            [.. Enumerable.Range(0, count).Select(index => new PoolDevice($"n{node}", $"cuda:{index}"))]
-                )
-                .Where(node => node.Count > 0)
-                .ToList();
+            var free = Free(counts);
             for (var wanted = 1; wanted <= 17; wanted++)
             {
                 var placed = PoolMachine.Allocate(free, wanted);
@@ -63,7 +56,7 @@ public sealed class PoolMachineTests
     }
 
     [Fact]
-    public void A_request_for_one_node_waits_for_it_though_the_pool_has_enough()
+    public void A_request_that_fits_on_one_node_waits_for_it_though_the_pool_has_enough()
     {
         var pool = new PoolScript();
         pool.Send(PoolScript.Offer("a", 2));
@@ -72,16 +65,48 @@ public sealed class PoolMachineTests
         pool.Acquire("x/2", 1);
         pool.Acquire("x/3", 1);
         pool.Release("x/2");
-        var request = PoolScript.Request("e/1", 2) with { OnOneNode = true };
 
-        pool.Send(new PoolMessage.Acquire([request]));
-        Assert.Equal("waits for 2 devices of one node; 2 of 4 are free", PoolMachine.Answer(pool.State, request).Waiting);
+        Assert.Equal("waits for 2 devices of one node; 2 of 4 are free", pool.Acquire("e/1", 2).Waiting);
         pool.Release("x/1");
-        Assert.Equal(["a", "a"], PoolMachine.Answer(pool.State, request).Lease!.Devices.Select(device => device.Node));
+        Assert.Equal(["a", "a"], pool.Acquire("e/1", 2).Lease!.Devices.Select(device => device.Node));
+    }
 
-        var large = PoolScript.Request("e/2", 3) with { OnOneNode = true };
-        pool.Send(new PoolMessage.Acquire([large]));
-        Assert.Equal("waits for 3 devices of one node; its largest node has 2", PoolMachine.Answer(pool.State, large).Waiting);
+    [Fact]
+    public void A_request_that_no_node_is_large_enough_for_spans_nodes_with_each_worker_on_one()
+    {
+        _pool.Send(PoolScript.Offer("a", 3));
+        _pool.Send(PoolScript.Offer("b", 3));
+        var fits = PoolScript.Request("e/1", 4) with { DevicesPerWorker = 2 };
+        var never = PoolScript.Request("e/2", 6) with { DevicesPerWorker = 2 };
+        _pool.Send(new PoolMessage.Acquire([fits, never]));
+
+        var lease = PoolMachine.Answer(_pool.State, fits).Lease!;
+        Assert.Equal("a, cuda:0, cuda:1; b, cuda:0, cuda:1", lease.Describe());
+        Assert.Equal(["a", "b"], lease.Nodes);
+        Assert.Equal(
+            "waits for 6 devices; each worker needs 2 of one node, and the largest has 3",
+            PoolMachine.Answer(_pool.State, never).Waiting
+        );
+
+        _pool.Send(PoolScript.Offer("c", 2));
+        Assert.Equal("a, cuda:0, cuda:1; b, cuda:0, cuda:1; c, cuda:0, cuda:1", Assert.Single(_pool.Release("e/1").Told).Describe());
+    }
+
+    [Fact]
+    public void A_lease_gives_each_worker_devices_of_one_node_whenever_there_is_room()
+    {
+        foreach (var counts in Grid(nodes: 3, most: 5))
+        {
+            var free = Free(counts);
+            for (var workers = 1; workers <= 6; workers++)
+            {
+                var placed = PoolMachine.Allocate(free, workers * 2, together: 2);
+
+                Assert.Equal(counts.Sum(count => count / 2) >= workers, placed is not null);
+                Assert.All(placed?.GroupBy(device => device.Node) ?? [], node => Assert.Equal(0, node.Count() % 2));
+                Assert.Equal(placed is null ? 0 : workers * 2, placed?.Distinct().Count() ?? 0);
+            }
+        }
     }
 
     [Fact]
@@ -337,6 +362,13 @@ public sealed class PoolMachineTests
 
         return served;
     }
+
+    private static IReadOnlyList<IReadOnlyList<PoolDevice>> Free(int[] counts) =>
+        [
+            .. counts
+                .Select((count, node) => Enumerable.Range(0, count).Select(index => new PoolDevice($"n{node}", $"cuda:{index}")).ToArray())
+                .Where(node => node.Length > 0),
+        ];
 
     private static IEnumerable<int[]> Grid(int nodes, int most) =>
         nodes == 0

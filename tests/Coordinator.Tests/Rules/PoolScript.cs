@@ -84,15 +84,18 @@ internal sealed class PoolScript
         Assert.Equal(state.Leases.OrderBy(lease => lease.Number), state.Leases);
         Assert.All(state.Leases, lease => Assert.InRange(lease.Number, 1, state.LastLease));
         Assert.True(
-            state.Queue.Count == 0 || Most(state, state.Queue[0].Request.OnOneNode) < state.Queue[0].Request.Devices,
+            state.Queue.Count == 0 || Most(state, state.Queue[0].Request) < state.Queue[0].Request.Devices,
             "The head of the queue waits for devices that are free."
         );
     }
 
-    private static int Most(PoolState state, bool onOneNode)
+    /// <summary>The most free devices that a request could get: of one node if any is large enough, otherwise whole workers of all.</summary>
+    private static int Most(PoolState state, LeaseRequest request)
     {
         var free = state.FreeDevices().Select(node => node.Count).DefaultIfEmpty(0);
-        return onOneNode ? free.Max() : free.Sum();
+        return state.Nodes.Any(node => node.Offer.Devices.Count >= request.Devices)
+            ? free.Max()
+            : free.Sum(count => count - count % request.DevicesPerWorker);
     }
 
     /// <summary>Requests are granted in queue order, except for cancelled ones.</summary>

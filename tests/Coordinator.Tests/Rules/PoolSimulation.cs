@@ -183,8 +183,10 @@ internal sealed class PoolSimulation
             return;
         }
 
-        var spec = new TrialSpec($"{state.Trials.Count}", "run.yaml", _random.Next(1, 4))
+        var devices = _random.Next(1, 4);
+        var spec = new TrialSpec($"{state.Trials.Count}", "run.yaml", devices)
         {
+            DevicesPerWorker = _random.Next(2) == 0 ? devices : 1,
             MaxAttempts = _random.Next(1, 3),
             MaxDeviceLosses = _random.Next(2, 30),
         };
