@@ -1,3 +1,4 @@
+using System.Globalization;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Overlap;
@@ -46,6 +47,51 @@ public sealed class OverlapTests : IDisposable
     }
 
     [Fact]
+    public void Searches_for_the_same_set_have_results_of_different_names()
+    {
+        var suite = Suite(Search());
+        suite = suite with { Overlaps = [Search(), Search() with { Name = "network", Model = "colours", Similarity = 0.999 }] };
+        var result = Run(suite);
+        Assert.Equal(
+            ["overlap", "overlap network"],
+            result.Rows.Where(row => row.Metric == "overlap_share").Select(row => row.Task),
+            StringComparer.Ordinal
+        );
+        Assert.Equal(result.Rows.Count, result.Rows.DistinctBy(row => (row.Set, row.Task, row.Metric)).Count());
+        ReportPage.Write(_folder.Place("report.html"), result);
+        Assert.Contains("set: network", File.ReadAllText(_folder.Place("report.html")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Searches_for_the_same_set_that_cannot_be_told_apart_are_refused()
+    {
+        Refused("two searches for the images of 'set' have no name", Search(), Search() with { Threshold = 3 });
+        Refused("two searches for the images of 'set' are named 'a'", Search() with { Name = "a" }, Search() with { Name = "a" });
+        Refused("overlaps.name is empty", Search() with { Name = "" });
+    }
+
+    [Fact]
+    public void Images_without_labels_and_captions_are_searched_for()
+    {
+        var path = _folder.Place("bare.parquet");
+        using (var writer = new CorpusWriter(path))
+        {
+            writer.Add(Bytes(Picture(0)), caption: null);
+            writer.Complete();
+        }
+
+        var suite = new SuiteOptions
+        {
+            Sets = [new SetOptions { Name = "set", Data = [path] }],
+            Overlaps = [Search() with { Model = "colours" }],
+            Cache = null,
+        };
+        SuiteRun.Check(suite, new DefaultColumns());
+        Assert.Equal(1, Share(Assert.Single(Run(suite).Overlaps)));
+        Assert.Throws<CorpusException>(() => SuiteRun.Check(suite with { Overlaps = [] }, new DefaultColumns()));
+    }
+
+    [Fact]
     public void The_report_shows_cosines()
     {
         var result = Run(Search() with { Model = "colours", Similarity = 0.999 });
@@ -77,21 +123,32 @@ public sealed class OverlapTests : IDisposable
     [Fact]
     public void Options_of_the_other_measure_and_thresholds_out_of_range_are_refused()
     {
-        Refused(Search() with { Model = "colours", Threshold = 3 }, "with overlaps.model, set overlaps.similarity");
-        Refused(Search() with { Similarity = 0.9 }, "overlaps.similarity needs overlaps.model");
-        Refused(Search() with { Threshold = 65 }, "overlaps.threshold is 65; it must be between 0 and 64 bits");
-        Refused(Search() with { Model = "colours", Similarity = 1.5 }, "overlaps.similarity is 1.5; it must be above -1 and at most 1");
-        Refused(Search() with { Model = "" }, "overlaps.model is empty");
+        Refused("with overlaps.model, set overlaps.similarity", Search() with { Model = "colours", Threshold = 3 });
+        Refused("overlaps.similarity needs overlaps.model", Search() with { Similarity = 0.9 });
+        Refused("overlaps.threshold is 65; it must be between 0 and 64 bits", Search() with { Threshold = 65 });
+        foreach (var cosine in new[] { 1.5, 2, -1, double.NaN })
+        {
+            Refused(
+                string.Create(CultureInfo.InvariantCulture, $"overlaps.similarity is {cosine}; it must be above -1 and at most 1"),
+                Search() with
+                {
+                    Model = "colours",
+                    Similarity = cosine,
+                }
+            );
+        }
+
+        Refused("overlaps.model is empty", Search() with { Model = "" });
     }
 
     private static double Share(OverlapResult result) => result.Rows.First(row => row.Metric == "overlap_share").Value;
 
-    private static void Refused(OverlapOptions options, string reason) =>
+    private static void Refused(string reason, params OverlapOptions[] searches) =>
         Assert.Contains(
             reason,
             Assert
                 .Throws<CorpusException>(() =>
-                    SuiteCheck.Check(new SuiteOptions { Sets = [new SetOptions { Name = "set", Data = ["x"] }], Overlaps = [options] })
+                    SuiteCheck.Check(new SuiteOptions { Sets = [new SetOptions { Name = "set", Data = ["x"] }], Overlaps = searches })
                 )
                 .Message,
             StringComparison.Ordinal

@@ -3,24 +3,44 @@ using ClipTrain.DataPipeline.Ordering;
 namespace ClipTrain.DataPipeline.Images;
 
 /// <summary>
-/// Training augmentation of a crop, in torchvision's order: flip, colour jitter, greyscale. Random choices come from the sample's own
-/// generator.
+/// Training augmentation of a crop, in this order: flip, rotation and border, colour jitter, greyscale, blur, JPEG compression. Random
+/// choices come from the sample's own generator; a change that is off draws nothing. Not thread-safe.
 /// </summary>
-internal static class Augmentation
+/// <param name="options">Side of the crops, probabilities and strengths.</param>
+internal sealed class Augmentation(ImageTransformOptions options) : IDisposable
 {
-    public static void Apply(Span<uint> square, ImageTransformOptions options, ref CounterRandom random)
+    private readonly WarpKernel _warp = new(options.Size);
+    private readonly BlurKernel _blur = new(options.Size);
+    private readonly JpegRoundTrip _jpeg = new(options.Size);
+
+    /// <param name="square">RGBX, changed in place.</param>
+    /// <param name="random">The sample's generator.</param>
+    public void Apply(Span<uint> square, ref CounterRandom random)
     {
         if (options.FlipProbability > 0 && random.NextDouble() < options.FlipProbability)
         {
             Mirror(square, options.Size);
         }
 
+        Frame(square, ref random);
         options.Jitter.Apply(square, ref random);
         if (options.GreyscaleProbability > 0 && random.NextDouble() < options.GreyscaleProbability)
         {
             ColourChange.Greyscale(square);
         }
+
+        if (options.Blur.Draw(ref random) is { } sigma)
+        {
+            _blur.Blur(square, sigma);
+        }
+
+        if (options.Compression.Draw(ref random) is { } quality)
+        {
+            _jpeg.Apply(square, quality);
+        }
     }
+
+    public void Dispose() => _jpeg.Dispose();
 
     internal static void Mirror(Span<uint> square, int side)
     {
@@ -29,54 +49,24 @@ internal static class Augmentation
             square.Slice(row * side, side).Reverse();
         }
     }
-}
 
-/// <summary>Strength of colour changes: torchvision's ColorJitter with its formulas on 8 bits, which are Pillow's.</summary>
-/// <param name="Probability">Share of samples whose colours are changed.</param>
-/// <param name="Brightness">The factor is uniform in 1 ± this, at least 0.</param>
-/// <param name="Contrast">The same for the distance from the mean grey.</param>
-/// <param name="Saturation">The same for the distance from each pixel's grey.</param>
-/// <param name="Hue">Hues are rotated by a share of the colour circle, uniform in ± this; at most one half.</param>
-public sealed record ColourJitter(double Probability, double Brightness, double Contrast, double Saturation, double Hue)
-{
-    /// <summary>No change.</summary>
-    public static ColourJitter None { get; } = new(0, 0, 0, 0, 0);
-
-    /// <summary>Draws whether and how much to change the colours, and applies the four changes in random order.</summary>
-    internal void Apply(Span<uint> rgbx, ref CounterRandom random)
+    /// <summary>Rotation and border in one pass, on a background of one colour.</summary>
+    private void Frame(Span<uint> square, ref CounterRandom random)
     {
-        if (Probability == 0 || random.NextDouble() >= Probability)
+        var degrees = options.Rotation.Draw(ref random);
+        var border = options.Border.Draw(ref random);
+        if (degrees is not null || border is not null)
         {
-            return;
-        }
-
-        Span<int> order = [0, 1, 2, 3];
-        random.Shuffle(order);
-
-        float brightness = Factor(Brightness, ref random),
-            contrast = Factor(Contrast, ref random),
-            saturation = Factor(Saturation, ref random);
-        var hue = random.NextDouble(-Hue, Hue);
-        foreach (var change in order)
-        {
-            if (change == 0 && Brightness > 0)
-            {
-                ColourChange.Brightness(rgbx, brightness);
-            }
-            else if (change == 1 && Contrast > 0)
-            {
-                ColourChange.Contrast(rgbx, contrast);
-            }
-            else if (change == 2 && Saturation > 0)
-            {
-                ColourChange.Saturation(rgbx, saturation);
-            }
-            else if (change == 3 && Hue > 0)
-            {
-                ColourChange.Hue(rgbx, hue);
-            }
+            _warp.Apply(square, degrees ?? 0, border ?? 0, Background(ref random));
         }
     }
 
-    private static float Factor(double range, ref CounterRandom random) => (float)random.NextDouble(Math.Max(0, 1 - range), 1 + range);
+    /// <summary>White, black or a uniformly drawn colour, equally often: most borders of real pictures are white or black.</summary>
+    private static uint Background(ref CounterRandom random) =>
+        random.NextInt64(3) switch
+        {
+            0 => 0xFFFFFF,
+            1 => 0,
+            _ => random.NextUInt32() & 0xFFFFFF,
+        };
 }

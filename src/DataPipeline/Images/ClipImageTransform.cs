@@ -13,6 +13,7 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     private const int Slack = 64;
 
     private readonly ImageTransformOptions _options;
+    private readonly Augmentation _augmentation;
     private readonly ChwWriter _writer;
     private readonly ImageDecoder _decoder;
     private readonly PlanarView _planar;
@@ -33,6 +34,7 @@ public sealed unsafe class ClipImageTransform : IImageTransform
     {
         ImageTransformOptions.Validate(options);
         _options = options;
+        _augmentation = new Augmentation(options);
         _evaluation = new PixelResampler(options.Filter);
         _writer = new ChwWriter(options.Type, options.Normalization);
         _decoder = new ImageDecoder(options.Limits);
@@ -54,7 +56,7 @@ public sealed unsafe class ClipImageTransform : IImageTransform
             _options.Jpeg != JpegDecode.Exact && _decoder.ReadPlanarHeader(encoded) is { } header
                 ? ReadPlanar(encoded, header, ref random)
                 : ReadExact(encoded, ref random);
-        Augmentation.Apply(Show(orientation), _options, ref random);
+        _augmentation.Apply(Show(orientation), ref random);
     }
 
     /// <summary>
@@ -101,6 +103,7 @@ public sealed unsafe class ClipImageTransform : IImageTransform
 
     public void Dispose()
     {
+        _augmentation.Dispose();
         _decoder.Dispose();
         _planar.Dispose();
         _image.Dispose();

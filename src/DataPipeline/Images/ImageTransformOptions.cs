@@ -26,11 +26,23 @@ public sealed record ImageTransformOptions(int Size)
     /// <summary>Share of training samples that are mirrored.</summary>
     public double FlipProbability { get; init; }
 
+    /// <summary>Rotation of training samples in degrees.</summary>
+    public RandomStrength Rotation { get; init; } = RandomStrength.None;
+
+    /// <summary>Border around training samples: its width on each side as a share of the result's side, below 0.5.</summary>
+    public RandomStrength Border { get; init; } = RandomStrength.None;
+
     /// <summary>Colour changes of training samples.</summary>
     public ColourJitter Jitter { get; init; } = ColourJitter.None;
 
     /// <summary>Share of training samples turned to greyscale.</summary>
     public double GreyscaleProbability { get; init; }
+
+    /// <summary>Gaussian blur of training samples: its standard deviation in pixels of the result.</summary>
+    public RandomStrength Blur { get; init; } = RandomStrength.None;
+
+    /// <summary>JPEG compression of training samples, at the result's size: its quality, 1 to 100.</summary>
+    public RandomStrength Compression { get; init; } = RandomStrength.None;
 
     /// <summary>JPEG decoding in training.</summary>
     public JpegDecode Jpeg { get; init; } = JpegDecode.Fast;
@@ -74,9 +86,24 @@ public sealed record ImageTransformOptions(int Size)
             );
         }
 
+        CheckRange(options, nameof(Rotation), options.Rotation, -180, 180);
+        CheckRange(options, nameof(Border), options.Border, 0, 0.45);
+        CheckRange(options, nameof(Blur), options.Blur, 0.01, 10);
+        CheckRange(options, nameof(Compression), options.Compression, 1, 100);
         if (options.Normalization is not { Mean.Count: 3, Std.Count: 3 } normalization || normalization.Std.Any(s => !(s > 0)))
         {
             throw new ArgumentException($"{nameof(Normalization)} needs three means and three deviations above 0", nameof(options));
+        }
+    }
+
+    private static void CheckRange(ImageTransformOptions options, string name, RandomStrength strength, double lowest, double highest)
+    {
+        if (strength.Probability != 0 && !(lowest <= strength.Low && strength.Low <= strength.High && strength.High <= highest))
+        {
+            throw new ArgumentException(
+                $"{name} is from {strength.Low} to {strength.High}; it must be a range within {lowest} to {highest}",
+                nameof(options)
+            );
         }
     }
 }

@@ -1,56 +1,84 @@
 namespace ClipTrain.DataPipeline.Images;
 
-/// <summary>JPEG encoding by libjpeg-turbo, or SkiaSharp where that is missing, without chroma subsampling.</summary>
-internal static unsafe class JpegEncoder
+/// <summary>
+/// JPEG encoding by libjpeg-turbo, or SkiaSharp where that is missing, without chroma subsampling. Not thread-safe.
+/// </summary>
+internal sealed unsafe class JpegEncoder : IDisposable
 {
-    /// <summary>Encodes a picture as JPEG.</summary>
-    /// <param name="image">The picture.</param>
-    /// <param name="quality">1 to 100.</param>
-    public static byte[] Encode(PixelBuffer image, int quality)
+    private nint _handle;
+    private byte[] _jpeg = [];
+
+    public JpegEncoder()
     {
         if (!NativeTurboJpeg.IsAvailable)
+        {
+            return;
+        }
+
+        _handle = NativeTurboJpeg.tjInitCompress();
+        if (_handle == 0)
+        {
+            throw new InvalidOperationException("libturbojpeg failed to create an encoder: " + NativeTurboJpeg.LastError(0));
+        }
+    }
+
+    /// <summary>Encodes one picture as JPEG.</summary>
+    /// <inheritdoc cref="Write"/>
+    public static byte[] Encode(PixelBuffer image, int quality)
+    {
+        using var encoder = new JpegEncoder();
+        return encoder.Write(image, quality).ToArray();
+    }
+
+    /// <summary>Encodes a picture as JPEG. The result is valid until the next call.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="quality">1 to 100.</param>
+    public ReadOnlySpan<byte> Write(PixelBuffer image, int quality)
+    {
+        if (_handle == 0)
         {
             return SkiaJpeg.Encode(image, quality);
         }
 
-        var handle = NativeTurboJpeg.tjInitCompress();
-        if (handle == 0)
+        var length = NativeTurboJpeg.tjBufSize(image.Width, image.Height, NativeTurboJpeg.Subsampling444);
+        if ((int)length.Value > _jpeg.Length)
         {
-            throw new InvalidOperationException("libturbojpeg failed to create an encoder: " + NativeTurboJpeg.LastError(0));
+            _jpeg = new byte[(int)length.Value];
         }
 
-        try
+        fixed (byte* start = _jpeg)
         {
-            var length = NativeTurboJpeg.tjBufSize(image.Width, image.Height, NativeTurboJpeg.Subsampling444);
-            var jpeg = new byte[(int)length.Value];
-            fixed (byte* start = jpeg)
+            var output = start;
+            if (
+                NativeTurboJpeg.tjCompress2(
+                    _handle,
+                    image.Pixels,
+                    image.Width,
+                    (int)image.Stride,
+                    image.Height,
+                    NativeTurboJpeg.PixelFormatRgbx,
+                    &output,
+                    &length,
+                    NativeTurboJpeg.Subsampling444,
+                    quality,
+                    NativeTurboJpeg.FlagNoReallocate
+                ) != 0
+            )
             {
-                var output = start;
-                if (
-                    NativeTurboJpeg.tjCompress2(
-                        handle,
-                        image.Pixels,
-                        image.Width,
-                        (int)image.Stride,
-                        image.Height,
-                        NativeTurboJpeg.PixelFormatRgbx,
-                        &output,
-                        &length,
-                        NativeTurboJpeg.Subsampling444,
-                        quality,
-                        NativeTurboJpeg.FlagNoReallocate
-                    ) != 0
-                )
-                {
-                    throw new InvalidOperationException("libturbojpeg failed to encode: " + NativeTurboJpeg.LastError(handle));
-                }
+                throw new InvalidOperationException("libturbojpeg failed to encode: " + NativeTurboJpeg.LastError(_handle));
             }
+        }
 
-            return jpeg[..(int)length.Value];
-        }
-        finally
+        return _jpeg.AsSpan(0, (int)length.Value);
+    }
+
+    public void Dispose()
+    {
+        if (_handle != 0)
         {
-            _ = NativeTurboJpeg.tjDestroy(handle);
+            _ = NativeTurboJpeg.tjDestroy(_handle);
         }
+
+        _handle = 0;
     }
 }

@@ -40,7 +40,7 @@ public static class OverlapEvaluation
     {
         var overlap = nearest.Where(pair => pair.Distance <= options.MaxDistance()).Select(pair => pair.Image).ToHashSet();
         ResultRow Row(string metric, double value, Interval interval, long n) =>
-            ResultRow.Of(options.Set, "overlap", metric, value, interval, n);
+            ResultRow.Of(options.Set, options.Task(), metric, value, interval, n);
         var rows = new List<ResultRow>
         {
             Row(
@@ -75,7 +75,7 @@ public static class OverlapEvaluation
                 rows.Add(
                     new ResultRow(
                         options.Set,
-                        "overlap",
+                        options.Task(),
                         "all_minus_clean",
                         Share(all) - Share(clean),
                         Low: null,
@@ -84,7 +84,7 @@ public static class OverlapEvaluation
                         Seed: null
                     )
                 );
-                rows.Add(new ResultRow(options.Set, "overlap", "p_value", p.Value, Low: null, High: null, inOverlap.Of, Seed: null));
+                rows.Add(new ResultRow(options.Set, options.Task(), "p_value", p.Value, Low: null, High: null, inOverlap.Of, Seed: null));
             }
         }
 

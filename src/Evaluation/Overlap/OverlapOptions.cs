@@ -9,6 +9,9 @@ public sealed record OverlapOptions
     [Description("The set whose images to search for.")]
     public required string Set { get; init; }
 
+    [Description("Name of the search in results, needed by all but one of several searches for the same set.")]
+    public string? Name { get; init; }
+
     [Description("The training corpus: Parquet files, folders of them or globs.")]
     public required IReadOnlyList<string> Corpus { get; init; }
 
@@ -39,6 +42,9 @@ public static class OverlapMeasure
     public static double MaxDistance(this OverlapOptions options) =>
         options.Model is null ? options.Threshold ?? DefaultBits : 1 - (options.Similarity ?? DefaultCosine);
 
+    /// <summary>Task of the search's result rows.</summary>
+    public static string Task(this OverlapOptions options) => options.Name is null ? "overlap" : $"overlap {options.Name}";
+
     /// <summary>A distance as readers know it.</summary>
     public static string Words(this OverlapOptions options, double distance) =>
         options.Model is null
@@ -49,6 +55,7 @@ public static class OverlapMeasure
     internal static string? Problem(this OverlapOptions options) =>
         options switch
         {
+            { Name: "" } => "overlaps.name is empty; give the search a name, or leave the key out.",
             { Model: "" } => "overlaps.model is empty; name a run, or leave it out to search by perceptual hash.",
             { Model: not null, Threshold: not null } =>
                 "overlaps.threshold counts bits of perceptual hashes; with overlaps.model, set overlaps.similarity.",

@@ -173,7 +173,7 @@ internal static class AnalysisSections
         return HtmlPage.Of(
             "div",
             "card wide",
-            new XElement("h2", overlap.Options.Set),
+            new XElement("h2", options.Name is null ? options.Set : $"{options.Set}: {options.Name}"),
             HtmlPage.Soft(
                 $"{Words.Count(found)} of {Words.Count(overlap.Nearest.Count)} test images have a near-duplicate in the corpus: "
                     + $"{measure}. The sheet shows pairs on both sides of that threshold; move it (overlaps.{key}) until what is above "

@@ -21,7 +21,7 @@ public static class FigureNames
     {
         var tasks = suite.Sets.ToDictionary(
             set => set.Name,
-            set => SuiteCheck.Tasks(set, ImageSets.Open(set, set.Data, columns)),
+            set => SuiteCheck.Tasks(suite, set, ImageSets.Open(set, set.Data, columns)),
             StringComparer.Ordinal
         );
         return

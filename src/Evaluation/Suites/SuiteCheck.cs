@@ -20,10 +20,7 @@ public static class SuiteCheck
             throw new CorpusException($"batch is {suite.Batch}; it must be 1 or more.");
         }
 
-        if (suite.Sets.GroupBy(set => set.Name, StringComparer.Ordinal).FirstOrDefault(group => group.Count() > 1) is { } twice)
-        {
-            throw new CorpusException($"Two sets are named '{twice.Key}'; give each a unique name.");
-        }
+        CheckNames(suite);
 
         foreach (var (set, task) in suite.Sets.SelectMany(set => set.Tasks.Select(task => (set, task))))
         {
@@ -61,8 +58,39 @@ public static class SuiteCheck
         }
     }
 
-    /// <summary>The tasks of a set: those it names, or by default those that its files support.</summary>
-    internal static IReadOnlyList<SetTask> Tasks(SetOptions set, IImageSet images)
+    /// <summary>Results are told apart by set, task and metric.</summary>
+    private static void CheckNames(SuiteOptions suite)
+    {
+        Unique(suite.Sets.Select(set => set.Name), name => $"Two sets are named '{name}'; give each a unique name.");
+        Unique(
+            suite.Robustness.Select(shift => shift.Name),
+            name => $"robustness: two shifts are named '{name}'; give each a unique name."
+        );
+        Unique(
+            suite.Overlaps.Select(overlap => (overlap.Set, overlap.Name)),
+            search =>
+                $"overlaps: two searches for the images of '{search.Set}' {(search.Name is { } name ? $"are named '{name}'" : "have no name")}"
+                + "; give each a unique name, which its results carry."
+        );
+        Unique(
+            suite.Audits.SelectMany(audit => audit.LabelSets.Select(labels => (audit.Set, labels.Name))),
+            labels => $"audits: two label sets for '{labels.Set}' are named '{labels.Name}'; give each a unique name."
+        );
+        Unique(suite.Humans.Select(humans => humans.Set), set => $"humans: '{set}' is compared twice; keep one file for each set.");
+
+        static void Unique<T>(IEnumerable<T> keys, Func<T, string> problem)
+        {
+            if (keys.GroupBy(key => key).FirstOrDefault(group => group.Count() > 1) is { } repeated)
+            {
+                throw new CorpusException(problem(repeated.Key));
+            }
+        }
+    }
+
+    /// <summary>
+    /// The tasks of a set: those it names, or by default those that its files support. None if it is only searched for or audited.
+    /// </summary>
+    internal static IReadOnlyList<SetTask> Tasks(SuiteOptions suite, SetOptions set, IImageSet images)
     {
         if (set.Tasks.Count > 0)
         {
@@ -85,7 +113,8 @@ public static class SuiteCheck
             tasks.AddRange([SetTask.Probe, SetTask.FewShot, SetTask.Knn]);
         }
 
-        return tasks.Count > 0
+        var needsNone = suite.Overlaps.Any(overlap => overlap.Set == set.Name) || suite.Audits.Any(audit => audit.Set == set.Name);
+        return tasks.Count > 0 || needsNone
             ? tasks
             : throw SetError.Of(set.Name, $"it has neither a column '{set.LabelColumn}' nor captions. Set label_column or caption_column.");
     }

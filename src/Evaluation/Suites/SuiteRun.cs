@@ -38,7 +38,7 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         SuiteCheck.Check(suite);
         foreach (var set in suite.Sets)
         {
-            SuiteCheck.Tasks(set, ImageSets.Open(set, set.Data, columns));
+            SuiteCheck.Tasks(suite, set, ImageSets.Open(set, set.Data, columns));
             if (set.Train.Count > 0)
             {
                 ImageSets.Open(set, set.Train, columns);
@@ -109,7 +109,7 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
     private SetResult? Run(SetOptions set, SuiteScope scope)
     {
         var images = ImageSets.Open(set, set.Data, columns);
-        var tasks = SuiteCheck.Tasks(set, images).Where(scope.Includes).ToList();
+        var tasks = SuiteCheck.Tasks(suite, set, images).Where(scope.Includes).ToList();
         if (tasks.Count == 0)
         {
             return null;

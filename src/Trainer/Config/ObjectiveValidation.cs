@@ -40,11 +40,28 @@ internal static class ObjectiveValidation
                     _ => null,
                 }
         );
+        foreach (
+            var (key, isGiven) in new (string, Func<DataOptions, bool>)[]
+            {
+                ("data.caption_mode", data => data.CaptionMode != CaptionMode.First),
+                ("data.long_captions", data => data.LongCaptions != LongCaptions.Cut),
+            }
+        )
+        {
+            rules.Add(
+                [key, "training.objective"],
+                () =>
+                    isGiven(run.Data) && !run.Training.Objective.ReadsCaptions()
+                        ? $"is given, but training.objective {Name(run.Training.Objective)} reads no captions"
+                        : null
+            );
+        }
+
         rules.Add(
-            ["data.caption_mode", "training.objective"],
+            ["training.global_batch", "training.objective"],
             () =>
-                run.Data.CaptionMode != CaptionMode.First && !run.Training.Objective.ReadsCaptions()
-                    ? $"is given, but training.objective {Name(run.Training.Objective)} reads no captions"
+                run.Training is { GlobalBatch: 1, Objective: Objective.Contrastive or Objective.TwoViews }
+                    ? $"is 1, but training.objective {Name(run.Training.Objective)} tells a sample from the others of its batch"
                     : null
         );
         rules.Add(

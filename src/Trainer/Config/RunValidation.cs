@@ -40,6 +40,7 @@ internal static class RunValidation
             ["data.crop.max_ratio", "data.crop.min_ratio"],
             () => Ordered("min_ratio", run.Data.Crop.MinRatio, run.Data.Crop.MaxRatio)
         );
+        AddAugmentation(rules, run);
         rules.Add(
             ["training.steps", "training.epochs"],
             () =>
@@ -149,6 +150,20 @@ internal static class RunValidation
 
         string? OfTrainAlone(bool given) =>
             given && data.Mixture.Count > 0 ? "is for data.train; with data.mixture each corpus names its own" : null;
+    }
+
+    private static void AddAugmentation(RuleList rules, RunOptions run)
+    {
+        const string Blur = "data.augmentation.blur.",
+            Jpeg = "data.augmentation.jpeg.";
+        rules.Add(
+            [Blur + "max_sigma", Blur + "min_sigma"],
+            () => Ordered("min_sigma", run.Data.Augmentation.Blur.MinSigma, run.Data.Augmentation.Blur.MaxSigma)
+        );
+        rules.Add(
+            [Jpeg + "max_quality", Jpeg + "min_quality"],
+            () => Ordered("min_quality", run.Data.Augmentation.Jpeg.MinQuality, run.Data.Augmentation.Jpeg.MaxQuality)
+        );
     }
 
     private static void AddUnlockedGroups(RuleList rules, RunOptions run)

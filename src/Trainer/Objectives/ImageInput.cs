@@ -20,7 +20,13 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
     {
         get
         {
-            var (crop, augmentation, jitter) = (data.Crop, data.Augmentation, data.Augmentation.ColorJitter);
+            var (crop, augmentation) = (data.Crop, data.Augmentation);
+            var (rotation, jitter, blur, compression) = (
+                augmentation.Rotation,
+                augmentation.ColorJitter,
+                augmentation.Blur,
+                augmentation.Jpeg
+            );
             return Evaluation with
             {
                 MinScale = crop.MinScale,
@@ -28,8 +34,12 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
                 MinRatio = crop.MinRatio,
                 MaxRatio = crop.MaxRatio,
                 FlipProbability = augmentation.Flip,
+                Rotation = new RandomStrength(rotation.Probability, -rotation.Degrees, rotation.Degrees),
+                Border = new RandomStrength(augmentation.Border.Probability, 0, augmentation.Border.MaxWidth),
                 Jitter = new ColourJitter(jitter.Probability, jitter.Brightness, jitter.Contrast, jitter.Saturation, jitter.Hue),
                 GreyscaleProbability = augmentation.Grayscale,
+                Blur = new RandomStrength(blur.Probability, blur.MinSigma, blur.MaxSigma),
+                Compression = new RandomStrength(compression.Probability, compression.MinQuality, compression.MaxQuality),
                 Jpeg = data.Jpeg,
             };
         }

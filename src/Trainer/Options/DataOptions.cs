@@ -223,24 +223,59 @@ public sealed record CropOptions
     public double MaxRatio { get; init; } = 4.0 / 3;
 }
 
-[Description("Augmentation with torchvision's formulas. Every random choice is a function of seed, epoch and sample.")]
+[Description(
+    "Augmentation of training crops, in this order. Flip, color_jitter and grayscale use torchvision's formulas. Every random choice is a "
+        + "function of seed, epoch and sample."
+)]
 public sealed record AugmentationOptions
 {
     [Description("Probability of mirroring an image."), Minimum(0), Maximum(1)]
     public double Flip { get; init; }
 
+    [Description("Random rotation about the centre.")]
+    public RotationOptions Rotation { get; init; } = new() { Probability = 0 };
+
+    [Description("Random border: the image shrinks and a background surrounds it.")]
+    public BorderOptions Border { get; init; } = new() { Probability = 0 };
+
     [Description("Random colour changes.")]
-    public ColorJitterOptions ColorJitter { get; init; } = new();
+    public ColorJitterOptions ColorJitter { get; init; } = new() { Probability = 0 };
 
     [Description("Probability of converting an image to greyscale."), Minimum(0), Maximum(1)]
     public double Grayscale { get; init; }
+
+    [Description("Random Gaussian blur.")]
+    public BlurOptions Blur { get; init; } = new() { Probability = 0 };
+
+    [Description("Random JPEG compression at the tower's size.")]
+    public JpegOptions Jpeg { get; init; } = new() { Probability = 0 };
+}
+
+[Description("Rotation. The corners that it leaves are white, black or of a random colour, each equally often.")]
+public sealed record RotationOptions
+{
+    [Description("Probability of rotating an image; 0 for none."), Minimum(0), Maximum(1)]
+    public required double Probability { get; init; }
+
+    [Description("The angle is uniform in ± this."), Minimum(0), Maximum(180)]
+    public double Degrees { get; init; } = 10;
+}
+
+[Description("A border in white, black or a random colour, each equally often; rotated corners have the same colour.")]
+public sealed record BorderOptions
+{
+    [Description("Probability of adding a border; 0 for none."), Minimum(0), Maximum(1)]
+    public required double Probability { get; init; }
+
+    [Description("The border's width on each side is uniform between 0 and this share of the result's side."), Minimum(0), Maximum(0.45)]
+    public double MaxWidth { get; init; } = 0.12;
 }
 
 [Description("torchvision's ColorJitter: brightness, contrast, saturation and hue in random order.")]
 public sealed record ColorJitterOptions
 {
-    [Description("Probability of changing an image's colours."), Minimum(0), Maximum(1)]
-    public double Probability { get; init; }
+    [Description("Probability of changing an image's colours; 0 for none."), Minimum(0), Maximum(1)]
+    public required double Probability { get; init; }
 
     [Description("The brightness factor is uniform in 1 ± this, and never below 0."), Minimum(0)]
     public double Brightness { get; init; }
@@ -253,4 +288,30 @@ public sealed record ColorJitterOptions
 
     [Description("The hue is shifted by a fraction of the colour circle that is uniform in ± this."), Minimum(0), Maximum(0.5)]
     public double Hue { get; init; }
+}
+
+[Description("Gaussian blur with mirrored edges. Its standard deviation is uniform between the two.")]
+public sealed record BlurOptions
+{
+    [Description("Probability of blurring an image; 0 for none."), Minimum(0), Maximum(1)]
+    public required double Probability { get; init; }
+
+    [Description("Smallest standard deviation, in pixels of the tower's input."), Minimum(0.01), Maximum(10)]
+    public double MinSigma { get; init; } = 0.1;
+
+    [Description("Largest standard deviation, in pixels of the tower's input."), Minimum(0.01), Maximum(10)]
+    public double MaxSigma { get; init; } = 2;
+}
+
+[Description("JPEG compression without chroma subsampling. Its quality is uniform between the two.")]
+public sealed record JpegOptions
+{
+    [Description("Probability of compressing an image; 0 for none."), Minimum(0), Maximum(1)]
+    public required double Probability { get; init; }
+
+    [Description("Lowest quality."), Minimum(1), Maximum(100)]
+    public int MinQuality { get; init; } = 30;
+
+    [Description("Highest quality."), Minimum(1), Maximum(100)]
+    public int MaxQuality { get; init; } = 95;
 }

@@ -11,6 +11,7 @@ public sealed class ConfigHashTests
     [InlineData("data.train=[other]")]
     [InlineData("data.caption_column=text")]
     [InlineData("data.crop.min_scale=0.5")]
+    [InlineData("data.augmentation.blur.probability=0.5")]
     [InlineData("data.shuffle_window=3")]
     [InlineData("training.global_batch=16")]
     [InlineData("training.learning_rate=0.1")]

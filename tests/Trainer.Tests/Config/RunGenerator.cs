@@ -215,7 +215,7 @@ internal static class RunGenerator
         };
 
     private static readonly Gen<TrainingOptions> s_training =
-        from batch in Gen.OneOf(Gen.Choose(1, 100), Gen.Choose(1, 1 << 24))
+        from batch in Gen.OneOf(Gen.Choose(2, 100), Gen.Choose(2, 1 << 24))
         from bySteps in Gen.Elements(true, false)
         from steps in ArbMap.Default.GeneratorFor<long>().Select(l => Math.Max(1, Math.Abs(l / 2)))
         from epochs in s_positive.Where(e => e >= 1e-6)

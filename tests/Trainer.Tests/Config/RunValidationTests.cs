@@ -11,6 +11,26 @@ public sealed class RunValidationTests
     [InlineData("model.text.width=17", "key 'model.text.width' is 17, not a multiple of heads, 2")]
     [InlineData("data.crop.max_scale=0.5", "key 'data.crop.max_scale' is 0.5, less than min_scale, 0.9")]
     [InlineData("data.crop.max_ratio=0.5", "key 'data.crop.max_ratio' is 0.5, less than min_ratio, 0.75")]
+    [InlineData(
+        "data.augmentation.blur={probability: 1, min_sigma: 3}",
+        "key 'data.augmentation.blur.max_sigma' is 2, less than min_sigma, 3"
+    )]
+    [InlineData(
+        "data.augmentation.jpeg={probability: 1, max_quality: 20}",
+        "key 'data.augmentation.jpeg.max_quality' is 20, less than min_quality, 30"
+    )]
+    [InlineData(
+        "data.augmentation.border={probability: 1, max_width: 0.5}",
+        "key 'data.augmentation.border.max_width' is 0.5 but must be from 0 to 0.45"
+    )]
+    [InlineData(
+        "data.augmentation.rotation={degrees: 5}",
+        "key 'data.augmentation.rotation.probability' is missing: Probability of rotating an image; 0 for none."
+    )]
+    [InlineData(
+        "data.augmentation.color_jitter={hue: 0.1}",
+        "key 'data.augmentation.color_jitter.probability' is missing: Probability of changing an image's colours; 0 for none."
+    )]
     [InlineData("data.caption_column=''", "key 'data.caption_column' names no column")]
     [InlineData("data.caption_weights=[1]", "key 'data.caption_weights' is only used with data.caption_mode random")]
     [InlineData(
@@ -165,6 +185,21 @@ public sealed class RunValidationTests
         "two_views",
         "data.caption_mode=random",
         "key 'data.caption_mode' is given, but training.objective two_views reads no captions"
+    )]
+    [InlineData(
+        "two_views",
+        "data.long_captions=window",
+        "key 'data.long_captions' is given, but training.objective two_views reads no captions"
+    )]
+    [InlineData(
+        "two_views",
+        "training.global_batch=1",
+        "key 'training.global_batch' is 1, but training.objective two_views tells a sample from the others of its batch"
+    )]
+    [InlineData(
+        "contrastive",
+        "training.global_batch=1",
+        "key 'training.global_batch' is 1, but training.objective contrastive tells a sample from the others of its batch"
     )]
     [InlineData(
         "two_views",

@@ -57,6 +57,20 @@ public sealed class ImageInputTests
             {
                 Flip = 0.1,
                 Grayscale = 0.3,
+                Rotation = new RotationOptions { Probability = 0.4, Degrees = 7 },
+                Border = new BorderOptions { Probability = 0.5, MaxWidth = 0.2 },
+                Blur = new BlurOptions
+                {
+                    Probability = 0.6,
+                    MinSigma = 0.5,
+                    MaxSigma = 1.5,
+                },
+                Jpeg = new JpegOptions
+                {
+                    Probability = 0.7,
+                    MinQuality = 11,
+                    MaxQuality = 88,
+                },
                 ColorJitter = new ColorJitterOptions
                 {
                     Probability = 0.8,
@@ -81,6 +95,10 @@ public sealed class ImageInputTests
             MaxRatio = 3,
             FlipProbability = 0.1,
             GreyscaleProbability = 0.3,
+            Rotation = new RandomStrength(0.4, -7, 7),
+            Border = new RandomStrength(0.5, 0, 0.2),
+            Blur = new RandomStrength(0.6, 0.5, 1.5),
+            Compression = new RandomStrength(0.7, 11, 88),
             Jitter = new ColourJitter(0.8, 1, 2, 3, 0.4),
             Jpeg = JpegDecode.Scaled,
             Orient = true,
