@@ -117,6 +117,9 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Kills the program.</summary>
     public void Kill() => _process.Kill();
 
+    /// <summary>True if it has a process with a given word among its arguments.</summary>
+    public bool Runs(string word) => _mark.Find(word).Count > 0;
+
     /// <summary>Kills one of the run's worker processes.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
 

@@ -18,6 +18,10 @@ internal sealed class PoolTrials : ITrialHost
     /// <summary>Name of a core as a pool's device.</summary>
     public static string DeviceOf(int core) => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}");
 
+    /// <summary>The cores of a lease on this machine.</summary>
+    public static IReadOnlyList<int> CoresOf(Lease lease) =>
+        [.. lease.Devices.Select(device => int.Parse(device.Name[Core.Length..], CultureInfo.InvariantCulture))];
+
     public async Task<Ended> RunAsync(TrialStart start, CancellationToken stop)
     {
         try
@@ -33,11 +37,7 @@ internal sealed class PoolTrials : ITrialHost
     }
 
     private static TrialProcess Process(TrialStart start) =>
-        new(
-            SweepFolder.OfConfig(start.Trial.RunFile),
-            start.Trial.Id,
-            [.. start.Lease.Devices.Select(device => int.Parse(device.Name[Core.Length..], CultureInfo.InvariantCulture))]
-        )
+        new(SweepFolder.OfConfig(start.Trial.RunFile), start.Trial.Id, CoresOf(start.Lease))
         {
             WorkingDirectory = start.Trial.Directory,
             IsManaged = true,

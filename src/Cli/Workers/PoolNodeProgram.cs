@@ -7,7 +7,7 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>A node that runs trials for a pool.</summary>
+/// <summary>A node that runs trials of sweeps and sets of suites for a pool.</summary>
 internal static class PoolNodeProgram
 {
     /// <summary>Time for which a node waits for a lost pool.</summary>
@@ -33,7 +33,7 @@ internal static class PoolNodeProgram
         await new PoolNodeAgent(
             grains,
             new PoolNodeOptions(PoolGrain.Usual, offer, Patience, Tell),
-            new PoolTrials(),
+            new PoolJobs(),
             TimeProvider.System
         ).RunAsync(leave);
         throw new InvalidOperationException("A node serves its pool until it leaves.");

@@ -1,0 +1,16 @@
+using ClipTrain.Cli.Evaluation.Pools;
+using ClipTrain.Cli.Sweeps;
+using ClipTrain.Coordinator.Processes;
+using ClipTrain.Coordinator.Protocol;
+
+namespace ClipTrain.Cli.Workers;
+
+/// <summary>Runs what a pool places on this machine, by the kind of its file: trials of sweeps and sets of suites.</summary>
+internal sealed class PoolJobs : ITrialHost
+{
+    private readonly PoolTrials _trials = new();
+    private readonly SetHost _sets = new();
+
+    public Task<TrialEnd> RunAsync(TrialStart start, CancellationToken stop) =>
+        SetJob.IsAt(start.Trial.RunFile) ? _sets.RunAsync(start, stop) : _trials.RunAsync(start, stop);
+}
