@@ -194,7 +194,7 @@ public sealed class PoolTests : IDisposable
     private ProgramRun Start(params string[] arguments) => ProgramRun.Start(_corpus.Folder, arguments);
 
     /// <summary>The options that a pool prints for machines.</summary>
-    private static string[] Address(ProgramRun pool)
+    internal static string[] Address(ProgramRun pool)
     {
         var line = pool.Output.Split('\n').First(line => line.Contains("Machines join with", StringComparison.Ordinal));
         return line[line.IndexOf("--coordinator", StringComparison.Ordinal)..].Trim().Split(' ');

@@ -23,6 +23,11 @@ public sealed class SuiteWorkersTests : IDisposable
 
         Assert.NotEmpty(Skipped(told));
         Assert.Contains("--workers is 0", Finish(2, "eval", "tiny", "--suite", "suite.yaml", "--workers", "0"), StringComparison.Ordinal);
+        Assert.Contains(
+            "from 1 to 1024",
+            Finish(2, "eval", "tiny", "--suite", "suite.yaml", "--workers", "2000000000"),
+            StringComparison.Ordinal
+        );
         Assert.Contains("for suites", Finish(2, "eval", "tiny", "--splits", "run.yaml", "--workers", "2"), StringComparison.Ordinal);
         Assert.Contains(
             "cuda",

@@ -364,6 +364,50 @@ public sealed class SuiteTests : IDisposable
     }
 
     [Fact]
+    public void Results_read_from_a_file_make_the_same_report_and_analyses()
+    {
+        var set = Set(_folder.Parquet("a.parquet", 60, i => SetFolder.Colours[i % 3], vendor: i => i < 30 ? "old" : "young")) with
+        {
+            Train = [_folder.Parquet("train.parquet", 60, i => SetFolder.Colours[i % 3])],
+            Tasks = ["zero_shot", "retrieval", "probe", "few_shot", "knn"],
+            GroupColumn = "vendor",
+        };
+        var suite = new SuiteOptions
+        {
+            Sets = [set],
+            Cache = null,
+            Robustness =
+            [
+                new()
+                {
+                    Name = "shift",
+                    Reference = set.Name,
+                    Shifted = set.Name,
+                    Slope = 1,
+                    Intercept = 0,
+                },
+            ],
+        };
+        var run = new SuiteRun(new ColourModel(), suite, new DefaultColumns(), new FeatureCache(null), new Silent());
+        var whole = run.Run(SuiteScope.All);
+        var path = _folder.Place("sets.json");
+
+        SetResultFile.Write(path, run.Run(new SuiteScope()).Sets);
+        var combined = run.Combine(SetResultFile.Read(path), SuiteScope.All);
+
+        Assert.NotEmpty(whole.Shifts);
+        Assert.Equal(whole.Rows, combined.Rows);
+        Assert.Equal(whole.Sets[0].Retrieval!.Ranks.ImageToText.Ranks, combined.Sets[0].Retrieval!.Ranks.ImageToText.Ranks);
+        Assert.Equal(Report(whole), Report(combined));
+
+        byte[] Report(SuiteResult result)
+        {
+            ReportPage.Write(_folder.Place("report.html"), result);
+            return File.ReadAllBytes(_folder.Place("report.html"));
+        }
+    }
+
+    [Fact]
     public void A_missing_column_file_or_task_is_told_before_anything_is_measured()
     {
         Refused(Set(_folder.Place("nowhere.parquet")), "nowhere.parquet");

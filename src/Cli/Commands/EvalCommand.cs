@@ -38,6 +38,7 @@ public static class EvalCommand
             output,
             EvalCompareCommand.Create(),
             EvalWorkerCommand.Create(),
+            EvalSetCommand.Create(),
             Part(
                 "probe",
                 _ => SuiteScope.Of(SetTask.Probe),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using ClipTrain.Cli.Config;
 using ClipTrain.Cli.Evaluation;
+using ClipTrain.Cli.Evaluation.Pools;
 using ClipTrain.Cli.Evaluation.Workers;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Evaluation.Statistics;
@@ -15,13 +16,18 @@ namespace ClipTrain.Cli.Commands;
 /// <summary>Options of the commands that evaluate models on a suite, and the evaluation itself.</summary>
 internal sealed class SuiteArguments
 {
+    /// <summary>The limit of data.threads.</summary>
+    private const int MostWorkers = 1024;
+
     private readonly Option<string?> _suite = new("--suite")
     {
         Description = "Suite file with evaluation sets and tasks (see docs/evaluation.md).",
     };
     private readonly Option<int> _workers = new("--workers")
     {
-        Description = "Number of processes on this machine that embed the suite's images and texts. The results do not depend on it.",
+        Description =
+            "Number of processes on this machine that embed the suite's images and texts; with --coordinator, on each set's node, with a "
+            + "core for each. The results do not depend on it.",
         DefaultValueFactory = _ => 1,
     };
     private readonly Option<string> _device = new("--device")
@@ -30,6 +36,8 @@ internal sealed class SuiteArguments
         DefaultValueFactory = _ => "cpu",
     };
 
+    private readonly RemoteArguments _pool = new();
+
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command, bool suiteRequired = false)
     {
@@ -37,24 +45,45 @@ internal sealed class SuiteArguments
         command.Add(_suite);
         command.Add(_workers);
         command.Add(_device);
+        _pool.AddTo(command);
     }
 
     /// <summary>The suite file; null if none is given.</summary>
     public string? Suite(ParseResult parsed) => parsed.GetValue(_suite);
 
-    /// <exception cref="UsageException">The number of workers is not positive.</exception>
-    public EncodingPlan Plan(ParseResult parsed) =>
-        parsed.GetValue(_workers) is >= 1 and var workers
-            ? new EncodingPlan(workers, parsed.GetRequiredValue(_device), EvalWorkerCommand.Launch)
-            : throw new UsageException($"{_workers.Name} is {parsed.GetValue(_workers)}; it must be at least 1");
+    /// <exception cref="UsageException">
+    /// The number of workers is out of range, or the options of a pool are incomplete or name a device.
+    /// </exception>
+    public EncodingPlan Plan(ParseResult parsed)
+    {
+        var (workers, device) = (parsed.GetValue(_workers), parsed.GetRequiredValue(_device));
+        if (workers is < 1 or > MostWorkers)
+        {
+            throw new UsageException($"{_workers.Name} is {workers}; it must be from 1 to {MostWorkers}.");
+        }
+
+        if (!_pool.IsGiven(parsed))
+        {
+            return new EncodingPlan(workers, device, EvalWorkerCommand.Launch);
+        }
+
+        return device == "cpu"
+            ? EncodingPlan.Alone with
+            {
+                Sets = new PoolSets(_pool.Of(parsed), workers),
+            }
+            : throw new UsageException($"{_device.Name} is for processes on this machine; a pool's nodes offer cores. Remove it.");
+    }
 
     /// <summary>Throws if the command line divides a suite where there is none.</summary>
-    /// <exception cref="UsageException">There are several workers, or another device than the CPU.</exception>
+    /// <exception cref="UsageException">There are several workers, another device than the CPU, or a pool.</exception>
     public void RequireNoPlan(ParseResult parsed)
     {
-        if (Plan(parsed) is not { Workers: 1, Device: "cpu" })
+        if (Plan(parsed) is not { Workers: 1, Device: "cpu", Sets: null })
         {
-            throw new UsageException($"{_workers.Name} and {_device.Name} are for suites; splits are evaluated by one process on the CPU.");
+            throw new UsageException(
+                $"{_workers.Name}, {_device.Name} and a pool are for suites; splits are evaluated by one process on the CPU."
+            );
         }
     }
 

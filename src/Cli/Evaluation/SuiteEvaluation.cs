@@ -29,16 +29,18 @@ public static class SuiteEvaluation
     /// <param name="model">The model.</param>
     /// <param name="suite">The suite.</param>
     /// <param name="scope">Parts of the suite to run.</param>
-    /// <param name="plan">Where images and texts are embedded.</param>
+    /// <param name="plan">Where sets are measured, and their images and texts embedded.</param>
     /// <param name="log">Receives the progress.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be evaluated.</exception>
     /// <exception cref="Trainer.Config.UsageException">A model that overlaps.model names cannot be used.</exception>
     /// <exception cref="EncodingWorkerException">A worker has failed.</exception>
+    /// <exception cref="SuiteStoppedException">A signal has ended the evaluation.</exception>
     public static SuiteResult Run(SuiteModel model, SuiteOptions suite, SuiteScope scope, EncodingPlan plan, ILogger log)
     {
         var columns = Columns(model.Opened.Run);
         SuiteRun.Check(suite, columns);
         using var detectors = new DuplicateDetectors(scope.Overlap ? suite : suite with { Overlaps = [] });
+        var elsewhere = plan.Sets?.Measure(model, suite, scope, log);
         using var torchThread = new TorchThread();
         return torchThread.Run(() =>
         {
@@ -47,7 +49,7 @@ public static class SuiteEvaluation
             var device = alone ? ComputeDevice.Open(plan.DeviceOf(0)) : CPU;
             using var clip = new EvaluatedClip(model.Opened, model.Name, device);
             using var workers = alone ? null : new EncodingProcesses(plan, model);
-            return new SuiteRun(
+            var run = new SuiteRun(
                 workers is null ? clip : new PooledModel(clip, workers.Pool),
                 suite,
                 columns,
@@ -56,7 +58,8 @@ public static class SuiteEvaluation
             )
             {
                 Detectors = detectors.Load(device),
-            }.Run(scope);
+            };
+            return elsewhere is null ? run.Run(scope) : run.Combine(elsewhere, scope);
         });
     }
 

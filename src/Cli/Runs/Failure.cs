@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using ClipTrain.Cli.Evaluation;
 using ClipTrain.Cli.Evaluation.Workers;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
@@ -73,6 +74,7 @@ public static class Failure
             WeightsException => ExitCodes.StorageFailed,
             CoordinatorStartException => ExitCodes.Usage,
             EncodingWorkerException worker => worker.ExitCode,
+            SuiteStoppedException stopped => stopped.ExitCode,
             CoordinatorLostException or CoordinatorRefusedException => ExitCodes.WorkerLost,
             _ => null,
         };

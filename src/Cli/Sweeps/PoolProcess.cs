@@ -45,6 +45,7 @@ internal sealed class PoolProcess(PoolOptions pool, HostingOptions hosting, Stop
         var address = $"--coordinator {silo.Endpoint.Gateway} --token-file {hosting.TokenFile ?? tokenFile}";
         log.Information("Machines join with: cliptrain node {Address:l}", address);
         log.Information("Sweeps run on them with: cliptrain sweep run SWEEP {Address:l}", address);
+        log.Information("Suites are evaluated on them with: cliptrain eval MODEL --suite SUITE {Address:l}", address);
         await signals.First;
         log.Information("The pool's process ends. Trials go on; nodes wait for it for {Patience:l}.", "10 minutes");
         return signals.ExitCode;

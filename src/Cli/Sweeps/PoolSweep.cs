@@ -18,7 +18,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     private readonly Dictionary<string, TrialState> _seen = new(StringComparer.Ordinal);
-    private string? _waiting;
+    private readonly WaitingNotice _waiting = new(tell);
 
     /// <summary>Runs trials. Returns true if all of them ended with a result.</summary>
     /// <param name="trials">The trials to run; settled ones are skipped.</param>
@@ -47,7 +47,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         while (!leave.IsCancellationRequested)
         {
             newest = await SyncAsync();
-            TellWaiting(newest);
+            _waiting.Look(newest);
             if (newest is null || missing.All(trial => newest.Trials.Any(state => state.Spec.Id == trial.Id && state.IsOver)))
             {
                 break;
@@ -168,18 +168,5 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
                 tell($"{trial.Id} stopped {of}");
                 break;
         }
-    }
-
-    /// <summary>Tells why nothing runs.</summary>
-    private void TellWaiting(ExperimentState? state)
-    {
-        var waiting = state?.Trials.FirstOrDefault(trial => trial.Status == TrialStatus.Queued && trial.Attempt == 1);
-        var text = state?.Trials.Any(trial => trial.IsStarted) == true ? null : waiting?.Text;
-        if (text is not null && text != _waiting)
-        {
-            tell($"{waiting!.Spec.Id} {text}");
-        }
-
-        _waiting = text;
     }
 }

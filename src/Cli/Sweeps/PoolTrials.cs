@@ -21,6 +21,10 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
     /// <summary>Name of a core as a pool's device.</summary>
     public static string DeviceOf(int core) => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}");
 
+    /// <summary>A node's cores of a lease.</summary>
+    public static IReadOnlyList<int> CoresOf(Lease lease, string node) =>
+        [.. lease.DevicesOf(node).Select(device => int.Parse(device[Core.Length..], CultureInfo.InvariantCulture))];
+
     public async Task<Ended> RunAsync(TrialStart start, CancellationToken stop)
     {
         try
@@ -36,7 +40,7 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
     }
 
     private TrialProcess Process(TrialStart start) =>
-        new(SweepFolder.OfConfig(start.Trial.RunFile), start.Trial.Id, Cores(start.Lease))
+        new(SweepFolder.OfConfig(start.Trial.RunFile), start.Trial.Id, CoresOf(start.Lease, node.Name))
         {
             WorkingDirectory = start.Trial.Directory,
             IsManaged = true,
@@ -47,7 +51,7 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
     private async Task<TrialEnd> RunPartAsync(TrialStart start, CancellationToken stop)
     {
         var run = new RunFiles(Path.Combine(SweepFolder.OfConfig(start.Trial.RunFile).Trials, start.Trial.Id));
-        await using var workers = TrialWorkers.Of(start, Cores(start.Lease), run, node, tell);
+        await using var workers = TrialWorkers.Of(start, CoresOf(start.Lease, node.Name), run, node, tell);
         workers.Start();
         if (start.Lease.Nodes[0] == node.Name)
         {
@@ -57,10 +61,6 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
         await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return new TrialEnd.Stopped();
     }
-
-    /// <summary>This node's cores of a lease.</summary>
-    private IReadOnlyList<int> Cores(Lease lease) =>
-        [.. lease.DevicesOf(node.Name).Select(device => int.Parse(device[Core.Length..], CultureInfo.InvariantCulture))];
 
     /// <summary>Why a trial cannot start here; null if it can.</summary>
     private static string? Problem(TrialSpec trial)

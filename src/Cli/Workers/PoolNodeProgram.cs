@@ -8,7 +8,7 @@ using ClipTrain.Trainer.Config;
 
 namespace ClipTrain.Cli.Workers;
 
-/// <summary>A node that runs trials for a pool.</summary>
+/// <summary>A node that runs trials of sweeps and sets of suites for a pool.</summary>
 internal static class PoolNodeProgram
 {
     /// <summary>Time for which a node waits for a lost pool.</summary>
@@ -40,7 +40,7 @@ internal static class PoolNodeProgram
         await new PoolNodeAgent(
             cluster.Client.Grains,
             new PoolNodeOptions(PoolGrain.Usual, offer, Patience, Tell),
-            new PoolTrials(self, Tell),
+            new PoolJobs(self, Tell),
             TimeProvider.System
         ).RunAsync(leave);
         throw new InvalidOperationException("A node serves its pool until it leaves.");

@@ -15,6 +15,11 @@ public static class SuiteCheck
             throw new CorpusException("The suite has no sets: add some under sets, each with name and data.");
         }
 
+        if (suite.Sets.Any(set => string.IsNullOrWhiteSpace(set.Name)))
+        {
+            throw new CorpusException("A set has no name: give each one, as its figures are named after it.");
+        }
+
         if (suite.Batch < 1)
         {
             throw new CorpusException($"batch is {suite.Batch}; it must be 1 or more.");

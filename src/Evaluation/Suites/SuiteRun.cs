@@ -48,9 +48,15 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
 
     /// <param name="scope">Parts of the suite to run.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured. The message names it.</exception>
-    public SuiteResult Run(SuiteScope scope)
+    public SuiteResult Run(SuiteScope scope) =>
+        Combine([.. suite.Sets.Where(set => scope.Includes(set.Name)).Select(set => Run(set, scope)).OfType<SetResult>()], scope);
+
+    /// <summary>Analyses measurements on the suite's sets.</summary>
+    /// <param name="sets">The measurements, in the suite's order.</param>
+    /// <param name="scope">Parts of the suite to run.</param>
+    /// <exception cref="DataPipeline.Corpus.CorpusException">An analysis is impossible. The message names the set.</exception>
+    public SuiteResult Combine(IReadOnlyList<SetResult> sets, SuiteScope scope)
     {
-        var sets = suite.Sets.Where(set => scope.Includes(set.Name)).Select(set => Run(set, scope)).OfType<SetResult>().ToList();
         var overlaps = scope.Overlap ? suite.Overlaps.Select(overlap => Overlap(overlap, sets)).ToList() : [];
         var adjusted = BinomialTest.Bonferroni([.. overlaps.Select(overlap => overlap.P).OfType<double>()]);
         var next = 0;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Processes;
 
 namespace ClipTrain.Cli.Evaluation.Workers;
@@ -8,8 +7,6 @@ namespace ClipTrain.Cli.Evaluation.Workers;
 /// <summary>Processes of this program that embed images and texts. They end with their input, and so with this process.</summary>
 internal sealed class EncodingProcesses : IDisposable
 {
-    private const int FirstSignal = 128;
-
     private readonly IReadOnlyList<Process> _processes;
 
     /// <param name="plan">Number, devices and command lines of the processes.</param>
@@ -42,15 +39,11 @@ internal sealed class EncodingProcesses : IDisposable
             () =>
             {
                 process.WaitForExit();
-                var (exit, message) = (process.ExitCode, said.GetAwaiter().GetResult().Trim());
-                return exit is > ExitCodes.Ok and < FirstSignal && message.Length > 0
-                    ? new EncodingWorkerException(message, exit)
-                    : new EncodingWorkerException(
-                        $"Evaluation worker {number + 1} of {_processes.Count} ended unexpectedly with exit code {exit}"
-                            + $"{(exit > FirstSignal ? $" (signal {exit - FirstSignal})" : "")}. If memory ran out, use fewer --workers. "
-                            + "Run the command again: sets that are finished come from the cache.",
-                        ExitCodes.WorkerLost
-                    );
+                return EncodingWorkerException.Of(
+                    $"Evaluation worker {number + 1} of {_processes.Count}",
+                    process.ExitCode,
+                    said.GetAwaiter().GetResult()
+                );
             }
         );
     }

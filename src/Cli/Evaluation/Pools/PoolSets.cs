@@ -1,0 +1,175 @@
+using System.Security.Cryptography;
+using ClipTrain.Cli.Evaluation.Workers;
+using ClipTrain.Cli.Runs;
+using ClipTrain.Cli.Sweeps;
+using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Grains;
+using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.State;
+using ClipTrain.Evaluation.Datasets;
+using ClipTrain.Evaluation.Suites;
+using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Runs;
+using ClipTrain.Weights.Tensors;
+using Serilog;
+
+namespace ClipTrain.Cli.Evaluation.Pools;
+
+/// <summary>
+/// Measures the sets of a suite on a pool: an experiment with a trial for each set. Jobs and results are in a folder under the current
+/// one, which is deleted at the end.
+/// </summary>
+/// <param name="pool">The pool.</param>
+/// <param name="workers">Cores for each set, and processes that embed on them.</param>
+internal sealed class PoolSets(RemoteOptions pool, int workers) : ISetSource
+{
+    private const int RandomBytes = 4;
+
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+
+    public IReadOnlyList<SetResult> Measure(SuiteModel model, SuiteOptions suite, SuiteScope scope, ILogger log)
+    {
+        SetOptions[] sets = [.. suite.Sets.Where(set => scope.Includes(set.Name))];
+        return sets.Length == 0 ? [] : MeasureAsync(model, suite, sets, scope, log).GetAwaiter().GetResult();
+    }
+
+    private async Task<IReadOnlyList<SetResult>> MeasureAsync(
+        SuiteModel model,
+        SuiteOptions suite,
+        IReadOnlyList<SetOptions> sets,
+        SuiteScope scope,
+        ILogger log
+    )
+    {
+        await using var cluster = await RemoteCluster.ToPoolAsync(pool);
+        CheckSize(await RemoteCluster.AskAsync(cluster.Client.Grains.GetGrain<IPoolGrain>(PoolGrain.Usual).StateAsync));
+        var name = $"eval-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes))}";
+        var folder = Directory.CreateDirectory(name).FullName;
+        try
+        {
+            var job = new SetJob(
+                Path.GetFullPath(Path.Exists(model.Path) ? model.Path : RunFiles.Find(model.Path).Directory),
+                model.Architecture,
+                WeightHash.Of(model.Opened.Weights),
+                suite with
+                {
+                    Robustness = [],
+                    Audits = [],
+                    Overlaps = [],
+                    Humans = [],
+                },
+                scope.Tasks,
+                workers
+            );
+            foreach (var (number, set) in sets.Index())
+            {
+                (job with { Suite = job.Suite with { Sets = [set] } }).Write(SetJob.FileOf(folder, number));
+            }
+
+            await RunAsync(
+                cluster.Client.Grains.GetGrain<IExperimentGrain>(name),
+                new ExperimentSpec(name, PoolGrain.Usual, [.. sets.Select((set, number) => Trial(set, SetJob.FileOf(folder, number)))])
+                {
+                    FailFast = true,
+                },
+                log
+            );
+            return [.. sets.SelectMany((_, number) => SetResultFile.Read(SetJob.ResultOf(SetJob.FileOf(folder, number))))];
+        }
+        finally
+        {
+            Delete(folder, log);
+        }
+    }
+
+    private static void Delete(string folder, ILogger log)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (IOException error)
+        {
+            // A process whose node the pool has lost may still write to it.
+            log.Warning("{Folder:l} could not be deleted: {Reason:l}", folder, error.Message);
+        }
+    }
+
+    private TrialSpec Trial(SetOptions set, string job) =>
+        new(set.Name, job, workers) { Directory = Environment.CurrentDirectory, DevicesPerWorker = workers };
+
+    private void CheckSize(PoolState state)
+    {
+        if (state.Nodes.Count > 0 && workers > state.LargestNode)
+        {
+            throw new UsageException(
+                $"--workers is {workers}: each set needs as many cores of one machine, but the largest node of the pool offers "
+                    + $"{state.LargestNode}. Lower --workers, or start a node with more."
+            );
+        }
+    }
+
+    /// <summary>Runs all trials; a signal withdraws them. On return the pool has none left.</summary>
+    private static async Task RunAsync(IExperimentGrain experiment, ExperimentSpec spec, ILogger log)
+    {
+        var followers = spec
+            .Trials.Select(trial => LogFollower.Start(SetJob.LogOf(trial.RunFile), Console.Out, TimeProvider.System))
+            .ToList();
+        using var signals = new StopSignals();
+        using var stop = new CancellationTokenSource();
+        signals.Attach(by =>
+        {
+            log.Information("Stopping ({By:l}): the pool ends the sets.", by);
+            stop.Cancel();
+        });
+        try
+        {
+            await AskAsync(() => experiment.SubmitAsync(spec));
+            var watch = new SetWatch(log);
+            ExperimentState state;
+            var isWithdrawn = false;
+            while (!watch.Look(state = await RemoteCluster.AskAsync(experiment.StateAsync)).IsSettled)
+            {
+                if (stop.IsCancellationRequested && !isWithdrawn)
+                {
+                    await AskAsync(() => experiment.CancelAsync("cliptrain eval"));
+                    isWithdrawn = true;
+                }
+
+                await Task.Delay(Poll, isWithdrawn ? CancellationToken.None : stop.Token)
+                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+
+            Require(state, signals);
+        }
+        finally
+        {
+            foreach (var follower in followers)
+            {
+                await follower.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>Throws unless every trial has completed.</summary>
+    private static void Require(ExperimentState state, StopSignals signals)
+    {
+        if (state.Trials.FirstOrDefault(trial => trial.Status == TrialStatus.Failed) is { } failed)
+        {
+            var exit = failed.Figures?.TryGetValue(SetHost.ExitCode, out var code) == true ? (int)code : ExitCodes.WorkerLost;
+            throw new EncodingWorkerException(failed.Text!, exit);
+        }
+
+        if (state.Trials.Any(trial => trial.Status != TrialStatus.Completed))
+        {
+            throw new SuiteStoppedException(signals.ExitCode);
+        }
+    }
+
+    private static Task<bool> AskAsync(Func<Task> call) =>
+        RemoteCluster.AskAsync(async () =>
+        {
+            await call();
+            return true;
+        });
+}

@@ -1,0 +1,141 @@
+using System.Runtime.InteropServices;
+
+namespace ClipTrain.EndToEnd.Tests;
+
+/// <summary><c>eval --suite --coordinator</c>: suites on a pool of machines, here several nodes of one machine.</summary>
+public sealed class SuitePoolTests : IDisposable
+{
+    private static readonly string[] s_results = ["results.json", "results.csv", "report.html"];
+
+    private readonly TinyCorpus _corpus = new();
+
+    public SuitePoolTests()
+    {
+        Finish(0, "train", _corpus.RunFile, "--set", "evaluation={}", "--set", "cluster.workers=1");
+        _corpus.Write("test.parquet", 50, i => i % 7 == 3 ? [1, 2, 3] : TinyCorpus.Picture(i), TinyCorpus.Caption);
+        _corpus.Write("bad.parquet", 4, _ => [1, 2, 3], TinyCorpus.Caption);
+        WriteSuite("alone");
+        WriteSuite("pooled");
+    }
+
+    public void Dispose() => _corpus.Dispose();
+
+    [Fact]
+    public async Task Nodes_of_a_pool_yield_the_files_and_the_failures_of_one_process()
+    {
+        using var pool = Start("pool");
+        await pool.Printed("Machines join with");
+        var address = PoolTests.Address(pool);
+        using var first = Start(["node", .. address, "--cores", "1", "--name", "first"]);
+        using var second = Start(["node", .. address, "--cores", "1", "--name", "second"]);
+        await first.Printed("has joined the pool");
+        await second.Printed("has joined the pool");
+
+        using var pooled = Evaluate("pooled", address);
+        pooled.AssertExit(0);
+        AssertEqualToOneProcess();
+        Assert.Contains("starts on first", pooled.Output, StringComparison.Ordinal);
+        Assert.Contains("starts on second", pooled.Output, StringComparison.Ordinal);
+        Assert.Contains("captions: 50 images embedded", pooled.Output, StringComparison.Ordinal);
+
+        File.WriteAllText(_corpus.PathOf("bad.yaml"), "sets: [{ name: bad, data: [bad.parquet], tasks: [retrieval] }]");
+        var message = Finish(4, "eval", "tiny", "--suite", "bad.yaml").Split('\n').Last(line => line.Length > 0 && line[0] != '(');
+        Assert.Contains("'bad'", message, StringComparison.Ordinal);
+        Assert.Contains($"{message} (on node ", Finish(4, ["eval", "tiny", "--suite", "bad.yaml", .. address]), StringComparison.Ordinal);
+        Assert.Contains(
+            "the largest node of the pool offers 1",
+            Finish(2, ["eval", "tiny", "--suite", "pooled.yaml", "--workers", "2", .. address]),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "--device is for processes on this machine",
+            Finish(2, ["eval", "tiny", "--suite", "pooled.yaml", "--device", "cuda:0", .. address]),
+            StringComparison.Ordinal
+        );
+        Assert.Empty(Directory.GetDirectories(_corpus.Folder, "eval-*"));
+    }
+
+    [Fact]
+    public async Task The_set_of_a_killed_node_is_evaluated_on_another()
+    {
+        using var pool = Start("pool");
+        await pool.Printed("Machines join with");
+        var address = PoolTests.Address(pool);
+        using var first = Start(["node", .. address, "--cores", "1", "--name", "first"]);
+        await first.Printed("has joined the pool");
+        using var pooled = Evaluate("pooled", address);
+        await pooled.Printed("starts on first");
+        first.Kill();
+        using var second = Start(["node", .. address, "--cores", "1", "--name", "second"]);
+
+        pooled.AssertExit(0);
+        AssertEqualToOneProcess();
+        Assert.Contains("returns to the queue: lost first/cpu:0", pooled.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Ctrl_C_withdraws_the_sets_from_the_pool_and_leaves_no_process()
+    {
+        using var pool = Start("pool");
+        await pool.Printed("Machines join with");
+        var address = PoolTests.Address(pool);
+        using var node = Start(["node", .. address, "--cores", "1", "--name", "one"]);
+        await node.Printed("has joined the pool");
+        using var pooled = Evaluate("pooled", address);
+        await node.Printed("starts on cpu:0");
+
+        pooled.Signal(PosixSignal.SIGINT);
+
+        pooled.AssertExit(130);
+        Assert.Empty(node.Find("set"));
+        Assert.Empty(Directory.GetDirectories(_corpus.Folder, "eval-*"));
+        Assert.Empty(Directory.GetFiles(_corpus.PathOf("pooled")));
+        Assert.DoesNotContain("   at ", pooled.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Starts an evaluation that writes to the folder of the suite's name.</summary>
+    private ProgramRun Evaluate(string suite, params string[] address) =>
+        // One core for a process, as on the nodes: with more, the number of threads might change the last bits.
+        ProgramRun.StartBy(
+            ["env", "DOTNET_PROCESSOR_COUNT=1"],
+            _corpus.Folder,
+            ["eval", "tiny", "--suite", $"{suite}.yaml", "-o", suite, .. address]
+        );
+
+    private void AssertEqualToOneProcess()
+    {
+        using var alone = Evaluate("alone");
+        alone.AssertExit(0);
+        foreach (var file in s_results)
+        {
+            Assert.True(
+                File.ReadAllBytes(_corpus.PathOf("alone", file)).SequenceEqual(File.ReadAllBytes(_corpus.PathOf("pooled", file))),
+                $"{file} differs from that of one process."
+            );
+        }
+    }
+
+    /// <summary>A suite of two labelled sets, a shift between them, and a set of captions, with a cache of its own.</summary>
+    private void WriteSuite(string name) =>
+        File.WriteAllText(
+            _corpus.PathOf($"{name}.yaml"),
+            $$"""
+            batch: 8
+            cache: {{name}}-features
+            sets:
+            - { name: labelled, data: [test.parquet], train: [train.parquet], templates: ["a {} square", "{}"], tasks: [zero_shot, probe, few_shot, knn] }
+            - { name: captions, data: [test.parquet], tasks: [retrieval] }
+            - { name: shifted, data: [train.parquet], templates: ["{}"], tasks: [zero_shot] }
+            robustness: [{ name: shift, reference: labelled, shifted: shifted, slope: 1, intercept: 0 }]
+            """
+        );
+
+    private ProgramRun Start(params string[] arguments) => ProgramRun.Start(_corpus.Folder, arguments);
+
+    private string Finish(int expected, params string[] arguments)
+    {
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, arguments);
+        Assert.True(exit == expected, output);
+        return output;
+    }
+}
