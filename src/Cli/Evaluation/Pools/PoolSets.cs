@@ -154,6 +154,14 @@ internal sealed class PoolSets(RemoteOptions pool, int workers) : ISetSource
     /// <summary>Throws unless every trial has completed.</summary>
     private static void Require(ExperimentState state, StopSignals signals)
     {
+        if (state.Spec is null)
+        {
+            throw new EncodingWorkerException(
+                "The pool has lost its state, and with it this evaluation: start it with its former --directory, and run the command again.",
+                ExitCodes.WorkerLost
+            );
+        }
+
         if (state.Trials.FirstOrDefault(trial => trial.Status == TrialStatus.Failed) is { } failed)
         {
             var exit = failed.Figures?.TryGetValue(SetHost.ExitCode, out var code) == true ? (int)code : ExitCodes.WorkerLost;

@@ -42,7 +42,7 @@ internal sealed class SetHost : ITrialHost
             }
 
             var error = EncodingWorkerException.Of($"The process of set '{start.Trial.Id}'", exit, said);
-            return Failed($"{error.Message} (on node {node})", error.ExitCode);
+            return Failed($"Node {node}: {error.Message}", error.ExitCode);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or Win32Exception)
         {
