@@ -73,13 +73,9 @@ public sealed class OverlapTests : IDisposable
     [Fact]
     public void Images_without_labels_and_captions_are_searched_for()
     {
-        var path = _folder.Place("bare.parquet");
-        using (var writer = new CorpusWriter(path))
-        {
-            writer.Add(Bytes(Picture(0)), caption: null);
-            writer.Complete();
-        }
-
+        var path = _folder.Place("bare.csv");
+        File.WriteAllBytes(_folder.Place("picture.png"), Bytes(Picture(0)));
+        File.WriteAllText(path, "image\npicture.png\n");
         var suite = new SuiteOptions
         {
             Sets = [new SetOptions { Name = "set", Data = [path] }],
