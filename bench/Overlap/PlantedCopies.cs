@@ -11,7 +11,7 @@ internal static class PlantedCopies
     /// <summary>Quality of copies that are not about encoding.</summary>
     private const int GoodQuality = 90;
 
-    public static IReadOnlyList<string> Kinds { get; } = ["crop", "colours", "re-encoded", "rotated", "border"];
+    public static IReadOnlyList<string> Kinds { get; } = ["crop", "colours", "re-encoded", "rotated", "border", "blurred", "mirrored"];
 
     public static byte[] Copy(byte[] file, string kind, Random random)
     {
@@ -42,6 +42,14 @@ internal static class PlantedCopies
                 picture.Mutate(on => on.Rotate((float)degrees).BackgroundColor(Color.White));
                 var inside = new Rectangle(new Point((picture.Width - size.Width) / 2, (picture.Height - size.Height) / 2), size);
                 picture.Mutate(on => on.Crop(inside));
+                break;
+            case "blurred":
+                // A standard deviation of 1 to 3% of the side.
+                var sigma = picture.Width * Draw(0.01, 0.03);
+                picture.Mutate(on => on.GaussianBlur((float)sigma));
+                break;
+            case "mirrored":
+                picture.Mutate(on => on.Flip(FlipMode.Horizontal));
                 break;
             default:
                 // 5 to 15% of the side, all round, in a random colour.

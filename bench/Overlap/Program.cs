@@ -8,7 +8,7 @@ using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Interop;
 
 // Plants altered copies of half of the test images in a corpus, and searches for them by perceptual hash and by models:
-//   dotnet run -c Release --project bench/Overlap -- RUN [RUN …] [--images 1000]
+//   dotnet run -c Release --project bench/Overlap -- RUN [RUN …] [--images 1400]
 var models = new Argument<string[]>("MODEL") { Description = "Models to search with, in any form that overlaps.model accepts." };
 var data = new Option<string>("--data")
 {
@@ -20,7 +20,7 @@ var corpus = new Option<string>("--corpus")
     DefaultValueFactory = _ => "corpora/demo/train.parquet",
     Description = "The corpus in which their copies are planted.",
 };
-var images = new Option<int>("--images") { DefaultValueFactory = _ => 1000, Description = "Number of test images." };
+var images = new Option<int>("--images") { DefaultValueFactory = _ => 1400, Description = "Number of test images, at most." };
 var seed = new Option<int>("--seed") { Description = "Seed of the copies." };
 var root = new RootCommand("Search for planted near-duplicates.") { models, data, corpus, images, seed };
 root.SetAction(parsed =>
@@ -32,14 +32,14 @@ root.SetAction(parsed =>
         var random = new Random(parsed.GetValue(seed));
         var set = new SetOptions { Name = "test", Data = [Path.Combine(folder, "test.parquet")] };
         var copies = Path.Combine(folder, "copies.parquet");
-        var planted = Plant(parsed, set.Data[0], copies, random);
+        var (tested, planted) = Plant(parsed, set.Data[0], copies, random);
         var manifest = CorpusManifest.Create([parsed.GetRequiredValue(corpus), copies], captionRequired: false);
         var bySample = Enumerable
             .Range(0, (int)manifest.SampleCount)
             .Where(sample => Path.GetFullPath(manifest.Locate(sample).File) == copies)
             .Zip(planted)
             .ToDictionary(copy => (long)copy.First, copy => copy.Second);
-        Console.WriteLine($"{parsed.GetValue(images)} test images, {planted.Count} copies among {manifest.SampleCount} images");
+        Console.WriteLine($"{tested} test images, {planted.Count} copies among {manifest.SampleCount} images");
         foreach (var path in parsed.GetRequiredValue(models))
         {
             using var opened = ModelFolder.Open(path);
@@ -91,8 +91,8 @@ root.SetAction(parsed =>
 });
 return root.Parse(args).Invoke();
 
-// Spreads the test images over the data, and copies every second one. Returns the image and kind of each copy.
-List<(int Image, string Kind)> Plant(ParseResult parsed, string test, string copies, Random random)
+// Spreads the test images over the data, and copies every second one. Returns their number, and the image and kind of each copy.
+(int Tested, List<(int Image, string Kind)> Planted) Plant(ParseResult parsed, string test, string copies, Random random)
 {
     var source = new SetOptions { Name = "data", Data = [parsed.GetRequiredValue(data)] };
     var rows = ImageSets.Open(source, source.Data, new DefaultColumns()).Rows().ToList();
@@ -114,5 +114,5 @@ List<(int Image, string Kind)> Plant(ParseResult parsed, string test, string cop
 
     tests.Complete();
     copied.Complete();
-    return planted;
+    return (count, planted);
 }

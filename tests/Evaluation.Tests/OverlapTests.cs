@@ -73,13 +73,9 @@ public sealed class OverlapTests : IDisposable
     [Fact]
     public void Images_without_labels_and_captions_are_searched_for()
     {
-        var path = _folder.Place("bare.parquet");
-        using (var writer = new CorpusWriter(path))
-        {
-            writer.Add(Bytes(Picture(0)), caption: null);
-            writer.Complete();
-        }
-
+        var path = _folder.Place("bare.csv");
+        File.WriteAllBytes(_folder.Place("picture.png"), Bytes(Picture(0)));
+        File.WriteAllText(path, "image\npicture.png\n");
         var suite = new SuiteOptions
         {
             Sets = [new SetOptions { Name = "set", Data = [path] }],
@@ -89,6 +85,25 @@ public sealed class OverlapTests : IDisposable
         SuiteRun.Check(suite, new DefaultColumns());
         Assert.Equal(1, Share(Assert.Single(Run(suite).Overlaps)));
         Assert.Throws<CorpusException>(() => SuiteRun.Check(suite with { Overlaps = [] }, new DefaultColumns()));
+    }
+
+    [Fact]
+    public void A_model_without_texts_is_enough_for_a_search_of_labelled_images()
+    {
+        var labelled = _folder.Parquet("labelled.parquet", 6, i => SetFolder.Colours[i % 3]);
+        var suite = new SuiteOptions
+        {
+            Sets = [new SetOptions { Name = "set", Data = [labelled] }],
+            Overlaps = [Search()],
+            Cache = null,
+        };
+        var result = Run(suite, SuiteScope.OverlapOf(suite));
+        Assert.Equal(["overlap_share"], result.Rows.Select(row => row.Metric), StringComparer.Ordinal);
+        Assert.Contains(
+            "embeds no texts",
+            Assert.Throws<CorpusException>(() => Run(suite, SuiteScope.All)).Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -179,13 +194,16 @@ public sealed class OverlapTests : IDisposable
 
     private SuiteResult Run(OverlapOptions search) => Run(Suite(search));
 
-    private SuiteResult Run(SuiteOptions suite)
+    private SuiteResult Run(SuiteOptions suite) =>
+        Run(suite, new SuiteScope { Overlap = true, Sets = new HashSet<string>(StringComparer.Ordinal) });
+
+    private SuiteResult Run(SuiteOptions suite, SuiteScope scope)
     {
         var run = new SuiteRun(_model, suite, new DefaultColumns(), new FeatureCache(suite.Cache), new Silent())
         {
             Detectors = new Dictionary<string, IEvaluatedModel>(StringComparer.Ordinal) { ["colours"] = _model },
         };
-        return run.Run(new SuiteScope { Overlap = true, Sets = new HashSet<string>(StringComparer.Ordinal) });
+        return run.Run(scope);
     }
 
     /// <summary>A picture of another colour than the set's, then the left halves of every second one of the set.</summary>

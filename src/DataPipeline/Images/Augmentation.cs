@@ -61,7 +61,7 @@ internal sealed class Augmentation(ImageTransformOptions options) : IDisposable
         }
     }
 
-    /// <summary>White, black or a uniformly drawn colour, equally often: most borders of real pictures are white or black.</summary>
+    /// <summary>White, black or a uniformly drawn colour, equally often.</summary>
     private static uint Background(ref CounterRandom random) =>
         random.NextInt64(3) switch
         {

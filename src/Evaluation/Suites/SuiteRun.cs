@@ -116,6 +116,11 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
     {
         var images = ImageSets.Open(set, set.Data, columns);
         var tasks = SuiteCheck.Tasks(suite, set, images).Where(scope.Includes).ToList();
+        if (scope.ZeroShotIsOptional && !model.HasTexts)
+        {
+            tasks.Remove(SetTask.ZeroShot);
+        }
+
         if (tasks.Count == 0)
         {
             return null;

@@ -30,6 +30,9 @@ public sealed record SuiteScope
 
     public bool Overlap { get; init; }
 
+    /// <summary>True to leave zero-shot out, rather than fail, if the model embeds no texts.</summary>
+    public bool ZeroShotIsOptional { get; init; }
+
     public bool Humans { get; init; }
 
     public bool Includes(string set) => Sets is null || Sets.Contains(set);
@@ -51,11 +54,12 @@ public sealed record SuiteScope
     /// <summary>Only the audits.</summary>
     public static SuiteScope AuditOf() => new() { Audit = true, Sets = new HashSet<string>(StringComparer.Ordinal) };
 
-    /// <summary>Only the searches for overlap, with zero-shot on their sets.</summary>
+    /// <summary>Only the searches for overlap, with zero-shot on their sets if the model embeds texts.</summary>
     public static SuiteScope OverlapOf(SuiteOptions suite) =>
         new()
         {
             Overlap = true,
+            ZeroShotIsOptional = true,
             Tasks = [SetTask.ZeroShot],
             Sets = suite.Overlaps.Select(overlap => overlap.Set).ToHashSet(StringComparer.Ordinal),
         };
