@@ -31,7 +31,10 @@ public sealed record ClusterIdentity(string ClusterId, string Directory, Cluster
     {
         if (kind != ClusteringKind.File && string.IsNullOrWhiteSpace(connectionString))
         {
-            throw new CoordinatorStartException($"Clustering by {kind} needs a connection string.");
+            throw new CoordinatorStartException(
+                $"Clustering by {kind} needs a connection string: give cluster.clustering_connection in the run file, or "
+                    + "--clustering-connection for a pool, or set CLIPTRAIN_CLUSTERING_CONNECTION."
+            );
         }
 
         var directory = Path.Combine(Path.GetFullPath(runDirectory), "cluster");
