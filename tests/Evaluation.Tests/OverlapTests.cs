@@ -99,6 +99,9 @@ public sealed class OverlapTests : IDisposable
         };
         var result = Run(suite, SuiteScope.OverlapOf(suite));
         Assert.Equal(["overlap_share"], result.Rows.Select(row => row.Metric), StringComparer.Ordinal);
+        ReportPage.Write(_folder.Place("report.html"), result);
+        Assert.DoesNotContain("0 sets", File.ReadAllText(_folder.Place("report.html")), StringComparison.Ordinal);
+        Assert.DoesNotContain("<h2>Sets</h2>", File.ReadAllText(_folder.Place("report.html")), StringComparison.Ordinal);
         Assert.Contains(
             "embeds no texts",
             Assert.Throws<CorpusException>(() => Run(suite, SuiteScope.All)).Message,

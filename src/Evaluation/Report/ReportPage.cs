@@ -17,8 +17,14 @@ public static class ReportPage
         HtmlPage.Write(
             path,
             $"Evaluation of {result.Model}",
-            $"{result.Suite.Name} · {Count(result.Sets.Count, "set")}, {Words.Count(images)} images · figures with 95% intervals",
-            [Overview(result), .. result.Sets.Select(SetSection.Draw), .. AnalysisSections.Draw(result), All(result.Rows)]
+            $"{result.Suite.Name} · {(result.Sets.Count == 0 ? "" : $"{Count(result.Sets.Count, "set")}, {Words.Count(images)} images · ")}"
+                + "figures with 95% intervals",
+            [
+                .. result.Sets.Count == 0 ? Array.Empty<XElement>() : [Overview(result)],
+                .. result.Sets.Select(SetSection.Draw),
+                .. AnalysisSections.Draw(result),
+                All(result.Rows),
+            ]
         );
     }
 
