@@ -116,7 +116,7 @@ public sealed class PoolTests : IDisposable
         await sweep.Printed("starts on one, cpu:0; two, cpu:0");
         var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "lost", "configs")));
         var run = _corpus.PathOf("sweeps", "lost", "trials", Path.GetFileNameWithoutExtension(trial));
-        await sweep.Writes(Path.Combine(run, "checkpoints", "step-00000005"));
+        await sweep.WritesCheckpoint(run);
 
         // Every process of the machine is gone at once, as after a power loss.
         var (lost, stays) = dies == "one" ? (one, two) : (two, one);
@@ -151,7 +151,7 @@ public sealed class PoolTests : IDisposable
         await sweep.Printed("starts on one, cpu:0; two, cpu:0");
         var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "stopped", "configs")));
         var run = _corpus.PathOf("sweeps", "stopped", "trials", Path.GetFileNameWithoutExtension(trial));
-        await sweep.Writes(Path.Combine(run, "checkpoints", "step-00000005"));
+        await sweep.WritesCheckpoint(run);
 
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "stop", "stopped", .. address]);
         Assert.True(exit == 0, output);

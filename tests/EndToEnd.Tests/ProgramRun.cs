@@ -176,12 +176,14 @@ internal sealed partial class ProgramRun : IDisposable
         }
     }
 
-    /// <summary>Completes when a process has written a file or folder.</summary>
-    public async Task Writes(string path)
+    /// <summary>Completes when a run has a checkpoint, of any step: on a crowded machine the first ones may be gone already.</summary>
+    public async Task WritesCheckpoint(string runDirectory)
     {
-        for (var start = TimeProvider.System.GetTimestamp(); !Path.Exists(path); await Task.Delay(Pause))
+        var checkpoints = Path.Combine(runDirectory, "checkpoints");
+        bool Exists() => Directory.Exists(checkpoints) && Directory.EnumerateDirectories(checkpoints, "step-????????").Any();
+        for (var start = TimeProvider.System.GetTimestamp(); !Exists(); await Task.Delay(Pause))
         {
-            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"{path} was not written.\n{Output}");
+            Assert.True(TimeProvider.System.GetElapsedTime(start) < Limit, $"{checkpoints} has no checkpoint.\n{Output}");
         }
     }
 
