@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
+using ClipTrain.DataPipeline.Corpus;
 
 namespace ClipTrain.EndToEnd.Tests;
 
@@ -15,6 +16,7 @@ public sealed class SuitePoolTests : IDisposable
         Finish(0, "train", _corpus.RunFile, "--set", "evaluation={}", "--set", "cluster.workers=1");
         _corpus.Write("test.parquet", 50, i => i % 7 == 3 ? [1, 2, 3] : TinyCorpus.Picture(i), TinyCorpus.Caption);
         _corpus.Write("bad.parquet", 4, _ => [1, 2, 3], TinyCorpus.Caption);
+        WriteUnlabelled("unlabelled.parquet", 8);
         WriteSuite("alone");
         WriteSuite("pooled");
     }
@@ -116,7 +118,21 @@ public sealed class SuitePoolTests : IDisposable
         }
     }
 
-    /// <summary>A suite of two labelled sets, a shift between them, and a set of captions, with a cache of its own.</summary>
+    /// <summary>Images without a label, and with captions only in a column that suites do not read by default.</summary>
+    private void WriteUnlabelled(string file, int rows)
+    {
+        using var writer = new CorpusWriter(_corpus.PathOf(file), captionColumn: "note");
+        for (var i = 0; i < rows; i++)
+        {
+            writer.Add(TinyCorpus.Picture(i), null, []);
+        }
+
+        writer.Complete();
+    }
+
+    /// <summary>
+    /// A suite of two labelled sets, a shift between them, a set of captions, and one that is only searched for, with a cache of its own.
+    /// </summary>
     private void WriteSuite(string name) =>
         File.WriteAllText(
             _corpus.PathOf($"{name}.yaml"),
@@ -127,6 +143,8 @@ public sealed class SuitePoolTests : IDisposable
             - { name: labelled, data: [test.parquet], train: [train.parquet], templates: ["a {} square", "{}"], tasks: [zero_shot, probe, few_shot, knn] }
             - { name: captions, data: [test.parquet], tasks: [retrieval] }
             - { name: shifted, data: [train.parquet], templates: ["{}"], tasks: [zero_shot] }
+            - { name: searched, data: [unlabelled.parquet] }
+            overlaps: [{ set: searched, corpus: [train.parquet] }]
             robustness: [{ name: shift, reference: labelled, shifted: shifted, slope: 1, intercept: 0 }]
             """
         );

@@ -39,7 +39,7 @@ internal static class EvalSetCommand
         var result = SuiteEvaluation.Run(
             new SuiteModel(opened, job.Model, job.Architecture),
             job.Suite,
-            new SuiteScope { Tasks = job.Tasks },
+            new SuiteScope { Tasks = job.Tasks, ZeroShotIsOptional = job.ZeroShotIsOptional },
             new EncodingPlan(job.Workers, "cpu", EvalWorkerCommand.Launch),
             log
         );

@@ -51,19 +51,25 @@ internal sealed class PoolSets(RemoteOptions pool, int workers) : ISetSource
                 Path.GetFullPath(Path.Exists(model.Path) ? model.Path : RunFiles.Find(model.Path).Directory),
                 model.Architecture,
                 WeightHash.Of(model.Opened.Weights),
-                suite with
-                {
-                    Robustness = [],
-                    Audits = [],
-                    Overlaps = [],
-                    Humans = [],
-                },
+                suite,
                 scope.Tasks,
                 workers
-            );
+            )
+            {
+                ZeroShotIsOptional = scope.ZeroShotIsOptional,
+            };
             foreach (var (number, set) in sets.Index())
             {
-                (job with { Suite = job.Suite with { Sets = [set] } }).Write(SetJob.FileOf(folder, number));
+                // A set that is only searched for or audited needs no labels or captions, so the node must know of it.
+                var part = suite with
+                {
+                    Robustness = [],
+                    Humans = [],
+                    Sets = [set],
+                    Audits = [.. suite.Audits.Where(audit => audit.Set == set.Name)],
+                    Overlaps = [.. suite.Overlaps.Where(overlap => overlap.Set == set.Name)],
+                };
+                (job with { Suite = part }).Write(SetJob.FileOf(folder, number));
             }
 
             await RunAsync(

@@ -9,7 +9,7 @@ namespace ClipTrain.Cli.Evaluation.Pools;
 /// <param name="Model">Full path of the model.</param>
 /// <param name="Architecture">Architecture of a bare weights file; null for others.</param>
 /// <param name="Weights">Hash of the model's weights: the newest checkpoint of a run may change meanwhile.</param>
-/// <param name="Suite">The suite with only this set.</param>
+/// <param name="Suite">The suite with only this set, and the searches and audits of it.</param>
 /// <param name="Tasks">The tasks to run; null for all.</param>
 /// <param name="Workers">Number of processes that embed.</param>
 internal sealed record SetJob(
@@ -25,6 +25,9 @@ internal sealed record SetJob(
     public const string Command = "set";
 
     private const string Extension = ".job";
+
+    /// <summary>True to leave zero-shot out, rather than fail, if the model embeds no texts.</summary>
+    public bool ZeroShotIsOptional { get; init; }
 
     /// <summary>The job of a set in a folder.</summary>
     public static string FileOf(string folder, int set) => Path.Combine(folder, $"set-{set}{Extension}");

@@ -23,12 +23,7 @@ internal sealed class SetWatch(ILogger log)
 
             if (now is { IsStarted: true, Lease: { } lease } && was?.Lease?.Number != lease.Number)
             {
-                log.Information(
-                    "{Set:l} starts on {Node:l}, {Devices:l}",
-                    set,
-                    lease.Devices[0].Node,
-                    string.Join(", ", lease.Devices.Select(device => device.Name))
-                );
+                log.Information("{Set:l} starts on {Devices:l}", set, lease.Describe());
             }
 
             if (now.Status == TrialStatus.Completed && was?.Status != TrialStatus.Completed)
