@@ -165,8 +165,8 @@ public sealed class OverlapTests : IDisposable
         Assert.Contains(
             reason,
             Assert
-                .Throws<CorpusException>(() =>
-                    SuiteCheck.Check(new SuiteOptions { Sets = [new SetOptions { Name = "set", Data = ["x"] }], Overlaps = searches })
+                .Single(
+                    SuiteCheck.Problems(new SuiteOptions { Sets = [new SetOptions { Name = "set", Data = ["x"] }], Overlaps = searches })
                 )
                 .Message,
             StringComparison.Ordinal

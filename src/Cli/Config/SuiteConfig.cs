@@ -11,6 +11,11 @@ public static class SuiteConfig
     {
         var binder = new OptionBinder(OptionSection.Of(typeof(SuiteOptions)));
         var suite = (SuiteOptions)binder.Bind(YamlTree.ReadFile(path));
-        return binder.Errors.Count == 0 ? suite : throw new ConfigException(binder.Errors);
+        // Keys that could not be read may be missing from the options.
+        var errors =
+            binder.Errors.Count > 0
+                ? binder.Errors
+                : SuiteCheck.Problems(suite).Select(problem => new ConfigError(binder.PositionOf(problem.Key), problem.Message)).ToList();
+        return errors.Count == 0 ? suite : throw new ConfigException(errors);
     }
 }

@@ -34,14 +34,18 @@ public static class Prompts
 
         if (templates.FirstOrDefault(template => !HasPlace(template)) is { } without)
         {
-            throw SetError.Of(set.Name, $"the template '{without}' has no {{}} for the class name.");
+            throw SetError.Of(set.Name, NoPlace(without));
         }
 
         return [.. classes.Names.Select(name => templates.Select(template => Fill(template, name)).ToList())];
     }
 
-    private static bool HasPlace(string template) =>
+    /// <summary>True if a template has a place for the class name.</summary>
+    public static bool HasPlace(string template) =>
         template.Contains("{}", StringComparison.Ordinal) || template.Contains("{c}", StringComparison.Ordinal);
+
+    /// <summary>The error of a template without one.</summary>
+    public static string NoPlace(string template) => $"the template '{template}' has no {{}} for the class name.";
 
     /// <summary>Fills in a class name. The placeholder is {} in open_clip and the paper, {c} in CLIP_benchmark.</summary>
     private static string Fill(string template, string name) =>

@@ -109,5 +109,8 @@ public sealed record SetOptions
 /// <summary>Creates errors that name the set.</summary>
 internal static class SetError
 {
-    public static CorpusException Of(string set, string message) => new($"Evaluation set '{set}': {message}");
+    public static CorpusException Of(string set, string message) => new(Words(set, message));
+
+    /// <summary>The error's message.</summary>
+    public static string Words(string set, string message) => $"Evaluation set '{set}': {message}";
 }

@@ -32,10 +32,11 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         new Dictionary<string, IEvaluatedModel>(StringComparer.Ordinal);
 
     /// <summary>Opens every set, so that a wrong path is reported before the first measurement.</summary>
+    /// <param name="suite">A suite in which <see cref="SuiteCheck.Problems"/> finds none.</param>
+    /// <param name="columns">Columns of sets that do not name their own.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set is missing or invalid.</exception>
     public static void Check(SuiteOptions suite, DefaultColumns columns)
     {
-        SuiteCheck.Check(suite);
         foreach (var set in suite.Sets)
         {
             SuiteCheck.Tasks(suite, set, ImageSets.Open(set, set.Data, columns));
