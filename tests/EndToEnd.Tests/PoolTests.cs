@@ -13,13 +13,9 @@ public sealed class PoolTests : IDisposable
     public async Task Trials_run_on_a_node_with_the_records_of_a_local_sweep_and_none_runs_twice()
     {
         Write("pooled", steps: 6, "0.001", "0.002", "0.003", "0.004");
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = Address(pool);
-        using var node = Start(["node", .. address, "--name", "one"]);
-        await node.Printed("has joined the pool");
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one");
 
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "pooled.yaml", .. address]);
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "pooled.yaml", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.Contains("4 of 4 trials have ended", output, StringComparison.Ordinal);
         foreach (var file in Directory.GetFiles(_corpus.PathOf("sweeps", "pooled", "records")))
@@ -32,10 +28,10 @@ public sealed class PoolTests : IDisposable
         }
 
         Assert.Equal(5, File.ReadAllLines(_corpus.PathOf("sweeps", "pooled", "results.csv")).Length);
-        (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "pooled.yaml", .. address]);
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "pooled.yaml", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.DoesNotContain(" on one", output, StringComparison.Ordinal);
-        (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "status", "pooled", .. address]);
+        (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "status", "pooled", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.Contains("The pool has nothing left to do for this sweep.", output, StringComparison.Ordinal);
     }
@@ -44,17 +40,14 @@ public sealed class PoolTests : IDisposable
     public async Task A_trial_of_a_killed_node_continues_on_another_with_each_step_once_while_its_sweep_is_killed_too()
     {
         Write("killed", steps: 2000, "0.001");
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = Address(pool);
-        using var first = Start(["node", .. address, "--cores", "1", "--name", "first"]);
-        using var sweep = Start(["sweep", "run", "killed.yaml", .. address]);
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "first");
+        using var sweep = Start(["sweep", "run", "killed.yaml", .. pool.Address]);
         await sweep.Printed("starts on first");
         sweep.Kill();
-        first.Kill();
+        pool[0].Kill();
 
-        using var second = Start(["node", .. address, "--cores", "1", "--name", "second"]);
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "killed.yaml", .. address]);
+        pool.Start("second");
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "killed.yaml", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.Contains("on second", output, StringComparison.Ordinal);
 
@@ -70,15 +63,10 @@ public sealed class PoolTests : IDisposable
     public async Task A_trial_larger_than_any_node_runs_on_two_with_the_weights_of_one_machine_and_leaves_no_process()
     {
         Write("wide", steps: 30, cores: 2, "0.001");
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = Address(pool);
-        using var one = Start(["node", .. address, "--cores", "1", "--name", "one"]);
-        using var two = Start(["node", .. address, "--cores", "1", "--name", "two"]);
-        await one.Printed("has joined the pool");
-        await two.Printed("has joined the pool");
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one", "two");
+        var (one, two) = (pool[0], pool[1]);
 
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "wide.yaml", .. address]);
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "wide.yaml", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.Contains("starts on one, cpu:0; two, cpu:0", output, StringComparison.Ordinal);
         Assert.Empty(one.Find("worker").Concat(two.Find("worker")));
@@ -105,14 +93,9 @@ public sealed class PoolTests : IDisposable
     public async Task A_trial_over_two_nodes_continues_when_either_dies_with_each_step_once(string dies)
     {
         Write("lost", steps: 1000, cores: 2, "0.001");
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = Address(pool);
-        using var one = Start(["node", .. address, "--cores", "1", "--name", "one"]);
-        using var two = Start(["node", .. address, "--cores", "1", "--name", "two"]);
-        await one.Printed("has joined the pool");
-        await two.Printed("has joined the pool");
-        using var sweep = Start(["sweep", "run", "lost.yaml", .. address]);
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one", "two");
+        var (one, two) = (pool[0], pool[1]);
+        using var sweep = Start(["sweep", "run", "lost.yaml", .. pool.Address]);
         await sweep.Printed("starts on one, cpu:0; two, cpu:0");
         var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "lost", "configs")));
         var run = _corpus.PathOf("sweeps", "lost", "trials", Path.GetFileNameWithoutExtension(trial));
@@ -124,7 +107,7 @@ public sealed class PoolTests : IDisposable
         await sweep.Printed("returns to the queue");
         Assert.Empty(stays.Find("worker").Concat(stays.Find("coordinator")));
 
-        using var three = Start(["node", .. address, "--cores", "1", "--name", "three"]);
+        var three = pool.Start("three");
         await sweep.Printed("resumes on");
         sweep.AssertExit(0);
         Assert.Contains("three, cpu:0", sweep.Output, StringComparison.Ordinal);
@@ -140,20 +123,15 @@ public sealed class PoolTests : IDisposable
     public async Task A_stopped_sweep_stops_a_trial_over_two_nodes_at_a_checkpoint_and_leaves_no_process()
     {
         Write("stopped", steps: 100_000, cores: 2, "0.001");
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = Address(pool);
-        using var one = Start(["node", .. address, "--cores", "1", "--name", "one"]);
-        using var two = Start(["node", .. address, "--cores", "1", "--name", "two"]);
-        await one.Printed("has joined the pool");
-        await two.Printed("has joined the pool");
-        using var sweep = Start(["sweep", "run", "stopped.yaml", .. address]);
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one", "two");
+        var (one, two) = (pool[0], pool[1]);
+        using var sweep = Start(["sweep", "run", "stopped.yaml", .. pool.Address]);
         await sweep.Printed("starts on one, cpu:0; two, cpu:0");
         var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "stopped", "configs")));
         var run = _corpus.PathOf("sweeps", "stopped", "trials", Path.GetFileNameWithoutExtension(trial));
         await sweep.WritesCheckpoint(run);
 
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "stop", "stopped", .. address]);
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "stop", "stopped", .. pool.Address]);
         Assert.True(exit == 0, output);
         await sweep.Printed(" stopped (");
         Assert.Empty(one.Find("worker").Concat(two.Find("worker")).Concat(one.Find("coordinator")));
@@ -166,20 +144,26 @@ public sealed class PoolTests : IDisposable
     {
         Write("large", steps: 6, cores: 2, "0.001");
         Write("command", steps: 6, "0.001");
+        Write("gpu", steps: 6, "0.001");
         var text = File.ReadAllText(_corpus.PathOf("command.yaml"));
         File.WriteAllText(
             _corpus.PathOf("command.yaml"),
             text.Replace("set: {", "set: { alerts.command: /bin/true,", StringComparison.Ordinal)
         );
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = Address(pool);
-        using var node = Start(["node", .. address, "--cores", "1"]);
-        await node.Printed("has joined the pool");
+        text = File.ReadAllText(_corpus.PathOf("gpu.yaml"));
+        File.WriteAllText(_corpus.PathOf("gpu.yaml"), text.Replace("cluster: {", "cluster: { device: cuda,", StringComparison.Ordinal));
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one");
 
-        AssertRefused(["sweep", "run", "large.yaml", .. address], "but the pool has 1, its largest node 1");
-        AssertRefused(["sweep", "run", "command.yaml", .. address], "alerts.command is /bin/true");
-        AssertRefused(["sweep", "run", "large.yaml", "--cores", "1", .. address], "--cores is for trials of this machine");
+        AssertRefused(["sweep", "run", "large.yaml", .. pool.Address], "but the pool has 1, its largest node 1");
+        AssertRefused(["sweep", "run", "command.yaml", .. pool.Address], "alerts.command is /bin/true");
+        AssertRefused(
+            ["sweep", "run", "large.yaml", "--cores", "1", .. pool.Address],
+            "--cores and --device are for trials of this machine"
+        );
+        AssertRefused(["sweep", "run", "gpu.yaml"], "name those that they share with --device");
+        AssertRefused(["sweep", "run", "large.yaml", "--device", "cuda:0"], "--device is for trials on GPUs");
+        AssertRefused(["node", .. pool.Address, "--cores", "1", "--device", "cuda:0"], "A node offers a pool cores or GPUs");
+        AssertRefused(["node", .. pool.Address, "--device", "gpu"], "--device is 'gpu', which is not a GPU");
         Assert.False(Directory.Exists(_corpus.PathOf("sweeps", "large", "trials")));
     }
 
@@ -192,13 +176,6 @@ public sealed class PoolTests : IDisposable
     }
 
     private ProgramRun Start(params string[] arguments) => ProgramRun.Start(_corpus.Folder, arguments);
-
-    /// <summary>The options that a pool prints for machines.</summary>
-    internal static string[] Address(ProgramRun pool)
-    {
-        var line = pool.Output.Split('\n').First(line => line.Contains("Machines join with", StringComparison.Ordinal));
-        return line[line.IndexOf("--coordinator", StringComparison.Ordinal)..].Trim().Split(' ');
-    }
 
     private void Write(string name, int steps, params string[] rates) => Write(name, steps, cores: 1, rates);
 

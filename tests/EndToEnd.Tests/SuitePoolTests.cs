@@ -26,33 +26,31 @@ public sealed class SuitePoolTests : IDisposable
     [Fact]
     public async Task Nodes_of_a_pool_yield_the_files_and_the_failures_of_one_process()
     {
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = PoolTests.Address(pool);
-        using var first = Start(["node", .. address, "--cores", "1", "--name", "first"]);
-        using var second = Start(["node", .. address, "--cores", "1", "--name", "second"]);
-        await first.Printed("has joined the pool");
-        await second.Printed("has joined the pool");
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "first", "second");
 
-        using var pooled = Evaluate("pooled", address);
+        using var pooled = Evaluate("pooled", pool);
         pooled.AssertExit(0);
         AssertEqualToOneProcess();
         Assert.Contains("starts on first", pooled.Output, StringComparison.Ordinal);
         Assert.Contains("starts on second", pooled.Output, StringComparison.Ordinal);
         Assert.Contains("captions: 50 images embedded", pooled.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("searched starts on", pooled.Output, StringComparison.Ordinal);
 
         File.WriteAllText(_corpus.PathOf("bad.yaml"), "sets: [{ name: bad, data: [bad.parquet], tasks: [retrieval] }]");
         var message = Finish(4, "eval", "tiny", "--suite", "bad.yaml").Split('\n').Last(line => line.Length > 0 && line[0] != '(');
         Assert.Contains("'bad'", message, StringComparison.Ordinal);
-        Assert.Matches($"Node (first|second): {Regex.Escape(message)}", Finish(4, ["eval", "tiny", "--suite", "bad.yaml", .. address]));
+        Assert.Matches(
+            $"Node (first|second): {Regex.Escape(message)}",
+            Finish(4, ["eval", "tiny", "--suite", "bad.yaml", .. pool.Address])
+        );
         Assert.Contains(
             "the largest node of the pool offers 1",
-            Finish(2, ["eval", "tiny", "--suite", "pooled.yaml", "--workers", "2", .. address]),
+            Finish(2, ["eval", "tiny", "--suite", "pooled.yaml", "--workers", "2", .. pool.Address]),
             StringComparison.Ordinal
         );
         Assert.Contains(
-            "--device is for processes on this machine",
-            Finish(2, ["eval", "tiny", "--suite", "pooled.yaml", "--device", "cuda:0", .. address]),
+            "a pool chooses the device: give cpu or cuda",
+            Finish(2, ["eval", "tiny", "--suite", "pooled.yaml", "--device", "cuda:0", .. pool.Address]),
             StringComparison.Ordinal
         );
         Assert.Empty(Directory.GetDirectories(_corpus.Folder, "eval-*"));
@@ -61,15 +59,11 @@ public sealed class SuitePoolTests : IDisposable
     [Fact]
     public async Task The_set_of_a_killed_node_is_evaluated_on_another()
     {
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = PoolTests.Address(pool);
-        using var first = Start(["node", .. address, "--cores", "1", "--name", "first"]);
-        await first.Printed("has joined the pool");
-        using var pooled = Evaluate("pooled", address);
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "first");
+        using var pooled = Evaluate("pooled", pool);
         await pooled.Printed("starts on first");
-        first.Kill();
-        using var second = Start(["node", .. address, "--cores", "1", "--name", "second"]);
+        pool[0].Kill();
+        pool.Start("second");
 
         pooled.AssertExit(0);
         AssertEqualToOneProcess();
@@ -79,30 +73,26 @@ public sealed class SuitePoolTests : IDisposable
     [Fact]
     public async Task Ctrl_C_withdraws_the_sets_from_the_pool_and_leaves_no_process()
     {
-        using var pool = Start("pool");
-        await pool.Printed("Machines join with");
-        var address = PoolTests.Address(pool);
-        using var node = Start(["node", .. address, "--cores", "1", "--name", "one"]);
-        await node.Printed("has joined the pool");
-        using var pooled = Evaluate("pooled", address);
-        await node.Printed("starts on cpu:0");
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one");
+        using var pooled = Evaluate("pooled", pool);
+        await pool[0].Printed("starts on cpu:0");
 
         pooled.Signal(PosixSignal.SIGINT);
 
         pooled.AssertExit(130);
-        Assert.Empty(node.Find("set"));
+        Assert.Empty(pool[0].Find("set"));
         Assert.Empty(Directory.GetDirectories(_corpus.Folder, "eval-*"));
         Assert.Empty(Directory.GetFiles(_corpus.PathOf("pooled")));
         Assert.DoesNotContain("   at ", pooled.Output, StringComparison.Ordinal);
     }
 
     /// <summary>Starts an evaluation that writes to the folder of the suite's name.</summary>
-    private ProgramRun Evaluate(string suite, params string[] address) =>
+    private ProgramRun Evaluate(string suite, ProgramPool? pool = null) =>
         // One core for a process, as on the nodes: with more, the number of threads might change the last bits.
         ProgramRun.StartBy(
             ["env", "DOTNET_PROCESSOR_COUNT=1"],
             _corpus.Folder,
-            ["eval", "tiny", "--suite", $"{suite}.yaml", "-o", suite, .. address]
+            ["eval", "tiny", "--suite", $"{suite}.yaml", "-o", suite, .. pool?.Address ?? []]
         );
 
     private void AssertEqualToOneProcess()
@@ -148,8 +138,6 @@ public sealed class SuitePoolTests : IDisposable
             robustness: [{ name: shift, reference: labelled, shifted: shifted, slope: 1, intercept: 0 }]
             """
         );
-
-    private ProgramRun Start(params string[] arguments) => ProgramRun.Start(_corpus.Folder, arguments);
 
     private string Finish(int expected, params string[] arguments)
     {

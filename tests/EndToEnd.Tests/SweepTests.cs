@@ -18,12 +18,12 @@ public sealed class SweepTests : IDisposable
         Assert.True(exit == 0, output);
 
         using var first = ProgramRun.Start(_corpus.Folder, "sweep", "run", "killed.yaml", "--cores", "1");
-        await first.Printed("starts on core 0");
+        await first.Printed("starts on cpu:0");
         first.Kill();
         first.WaitForExit();
         (exit, output) = ProgramRun.Finish(_corpus.Folder, "sweep", "run", "killed.yaml", "--cores", "1");
         Assert.True(exit == 0, output);
-        Assert.Contains("resumes on core 0", output, StringComparison.Ordinal);
+        Assert.Contains("resumes on cpu:0", output, StringComparison.Ordinal);
         Assert.Contains("2 of 2 trials have ended", output, StringComparison.Ordinal);
 
         var trials = Trials("whole");

@@ -83,6 +83,7 @@ public sealed class OverlapTests : IDisposable
             Cache = null,
         };
         SuiteRun.Check(suite, new DefaultColumns());
+        Assert.Empty(SuiteRun.Measured(suite, new DefaultColumns(), SuiteScope.All, hasTexts: true));
         Assert.Equal(1, Share(Assert.Single(Run(suite).Overlaps)));
         Assert.Throws<CorpusException>(() => SuiteRun.Check(suite with { Overlaps = [] }, new DefaultColumns()));
     }
@@ -97,7 +98,10 @@ public sealed class OverlapTests : IDisposable
             Overlaps = [Search()],
             Cache = null,
         };
-        var result = Run(suite, SuiteScope.OverlapOf(suite));
+        var (scope, columns) = (SuiteScope.OverlapOf(suite), new DefaultColumns());
+        Assert.Empty(SuiteRun.Measured(suite, columns, scope, hasTexts: false));
+        Assert.Equal(["set"], SuiteRun.Measured(suite, columns, scope, hasTexts: true).Select(set => set.Name), StringComparer.Ordinal);
+        var result = Run(suite, scope);
         Assert.Equal(["overlap_share"], result.Rows.Select(row => row.Metric), StringComparer.Ordinal);
         ReportPage.Write(_folder.Place("report.html"), result);
         Assert.DoesNotContain("0 sets", File.ReadAllText(_folder.Place("report.html")), StringComparison.Ordinal);

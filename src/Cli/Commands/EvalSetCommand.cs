@@ -39,8 +39,8 @@ internal static class EvalSetCommand
         var result = SuiteEvaluation.Run(
             new SuiteModel(opened, job.Model, job.Architecture),
             job.Suite,
-            new SuiteScope { Tasks = job.Tasks, ZeroShotIsOptional = job.ZeroShotIsOptional },
-            new EncodingPlan(job.Workers, "cpu", EvalWorkerCommand.Launch),
+            new SuiteScope { Tasks = job.Tasks },
+            new EncodingPlan(job.Encoding.Workers, job.Encoding.Device, EvalWorkerCommand.Launch),
             log
         );
         SetResultFile.Write(SetJob.ResultOf(path), result.Sets);

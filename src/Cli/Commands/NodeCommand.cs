@@ -25,7 +25,7 @@ public static class NodeCommand
         };
         var devices = new Option<string[]>("--device")
         {
-            Description = "Device for a worker, e.g. cuda:0. Repeatable.",
+            Description = "Device for a worker, or GPU to offer to a pool instead of cores, e.g. cuda:0. Repeatable.",
             DefaultValueFactory = _ => [],
         };
         var name = new Option<string?>("--name") { Description = "Node name in the run. Default: the host name." };

@@ -27,12 +27,12 @@ internal sealed class SuiteArguments
     {
         Description =
             "Number of processes on this machine that embed the suite's images and texts; with --coordinator, on each set's node, with a "
-            + "core for each. The results do not depend on it.",
+            + "core or GPU for each. The results do not depend on it.",
         DefaultValueFactory = _ => 1,
     };
     private readonly Option<string> _device = new("--device")
     {
-        Description = "cpu, cuda:N, or cuda (worker i uses device i).",
+        Description = "cpu, cuda:N, or cuda (worker i uses device i; on a pool, GPUs of its nodes).",
         DefaultValueFactory = _ => "cpu",
     };
 
@@ -67,12 +67,12 @@ internal sealed class SuiteArguments
             return new EncodingPlan(workers, device, EvalWorkerCommand.Launch);
         }
 
-        return device == "cpu"
+        return device is "cpu" or "cuda"
             ? EncodingPlan.Alone with
             {
-                Sets = new PoolSets(_pool.Of(parsed), workers),
+                Sets = new PoolSets(_pool.Of(parsed), new SetEncoding(workers, device)),
             }
-            : throw new UsageException($"{_device.Name} is for processes on this machine; a pool's nodes offer cores. Remove it.");
+            : throw new UsageException($"{_device.Name} is {device}, but a pool chooses the device: give cpu or cuda.");
     }
 
     /// <summary>Throws if the command line divides a suite where there is none.</summary>

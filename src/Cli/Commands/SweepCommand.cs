@@ -42,6 +42,11 @@ public static class SweepCommand
     {
         var sweep = SweepArgument();
         var cores = new Option<int?>("--cores") { Description = "Number of cores shared by the trials of this machine. Default: all." };
+        var devices = new Option<string[]>("--device")
+        {
+            Description = "GPU shared by the trials of this machine if they compute on GPUs, e.g. cuda:0. Repeatable.",
+            DefaultValueFactory = _ => [],
+        };
         var pool = new RemoteArguments();
         var command = new Command(
             "run",
@@ -50,21 +55,52 @@ public static class SweepCommand
         {
             sweep,
             cores,
+            devices,
         };
         pool.AddTo(command);
         command.SetAction(async parsed =>
         {
-            var given = parsed.GetValue(cores);
+            var (opened, count, gpus) = (
+                OpenedSweep.Open(parsed.GetRequiredValue(sweep)),
+                parsed.GetValue(cores),
+                parsed.GetRequiredValue(devices)
+            );
             if (!pool.IsGiven(parsed))
             {
-                return await RunHereAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), Available(given));
+                return await RunHereAsync(opened, DevicesHere(opened, count, gpus));
             }
 
-            return given is null
-                ? await RunOnPoolAsync(OpenedSweep.Open(parsed.GetRequiredValue(sweep)), pool.Of(parsed))
-                : throw new UsageException("--cores is for trials of this machine; a pool's nodes offer their own. Remove it.");
+            return count is null && gpus.Length == 0
+                ? await RunOnPoolAsync(opened, pool.Of(parsed))
+                : throw new UsageException(
+                    "--cores and --device are for trials of this machine; a pool's nodes offer their own. Remove them."
+                );
         });
         return command;
+    }
+
+    /// <summary>The devices of this machine that a sweep's trials share.</summary>
+    private static IReadOnlyList<string> DevicesHere(OpenedSweep opened, int? cores, IReadOnlyList<string> gpus)
+    {
+        if (!opened.OnGpus)
+        {
+            return gpus.Count == 0
+                ? TrialDevices.Cores(Available(cores))
+                : throw new UsageException(
+                    $"--device is for trials on GPUs, and those of {opened.Sweep.Path} compute on cores: remove it, or set cluster.device: cuda."
+                );
+        }
+
+        if (cores is not null || gpus.Count == 0)
+        {
+            throw new UsageException(
+                $"The trials of {opened.Sweep.Path} compute on GPUs (cluster.device): name those that they share with --device, e.g. "
+                    + "--device cuda:0 --device cuda:1, instead of --cores."
+            );
+        }
+
+        TrialDevices.RequireGpus(gpus);
+        return gpus;
     }
 
     private static int Available(int? cores) =>
@@ -90,7 +126,7 @@ public static class SweepCommand
             var experiment = new PoolExperiment(opened, cluster.Client.Grains);
             var state = await new PoolSweep(opened, experiment, _ => { }).SyncAsync();
             SweepTables.Trials(opened.Trials, opened.Folder);
-            SweepTables.Pool(await experiment.PoolAsync(), state);
+            SweepTables.Pool(await experiment.PoolAsync(), opened.OnGpus, state);
             return ExitCodes.Ok;
         });
         return command;
@@ -137,7 +173,7 @@ public static class SweepCommand
         return ExitCodes.Ok;
     }
 
-    private static Task<int> RunHereAsync(OpenedSweep opened, int cores) =>
+    private static Task<int> RunHereAsync(OpenedSweep opened, IReadOnlyList<string> devices) =>
         RunAsync(
             opened,
             "running trials stop at a checkpoint. Run the same command again to continue.",
@@ -145,10 +181,10 @@ public static class SweepCommand
                 opened.Sweep,
                 opened.Folder,
                 new LocalTrials(opened.Folder),
-                new SweepPool(cores, Tell),
+                new SweepPool(devices, Tell),
                 TimeProvider.System
             ).RunAsync,
-            (spent, wall) => $"the pool was busy for {Readable.Percent(spent / (wall * cores))} of {Duration(wall)}"
+            (spent, wall) => $"the pool was busy for {Readable.Percent(spent / (wall * devices.Count))} of {Duration(wall)}"
         );
 
     private static async Task<int> RunOnPoolAsync(OpenedSweep opened, RemoteOptions pool)
@@ -159,7 +195,8 @@ public static class SweepCommand
             opened,
             "the pool continues the trials. Run the same command again to watch; `cliptrain sweep stop` stops them.",
             sweep.RunAsync,
-            (spent, wall) => $"they used {Readable.Number(spent / 3600)} core hours of the pool in {Duration(wall)}"
+            (spent, wall) =>
+                $"they used {Readable.Number(spent / 3600)} {TrialDevices.Noun(opened.OnGpus)} hours of the pool in {Duration(wall)}"
         );
     }
 

@@ -83,7 +83,7 @@ public static class WorkerCommand
             );
         var files = new RunFiles(runDirectory);
         var options = RunConfig.Load(files.Config, []).Options;
-        var device = options.Cluster.Device == "cpu" ? "cpu" : $"cuda:{WorkerIds.SlotOf(workerId)}";
+        var device = options.Cluster.Device == "cpu" ? "cpu" : $"cuda:{OfNode(WorkerLaunch.SlotVariable)}";
         var identity = new WorkerIdentity(
             workerId,
             ofTrial?.Address ?? IPAddress.Loopback.ToString(),
@@ -91,7 +91,7 @@ public static class WorkerCommand
             ofTrial?.Cores ?? RunPlan.CoresOfLocalWorker(options.Cluster)
         )
         {
-            Start = StartOfNode(),
+            Start = OfNode(WorkerLaunch.StartVariable),
         };
         var manifest = CorpusManifest.Load(files.Manifest);
         await using var connection = ofTrial is null
@@ -139,7 +139,7 @@ public static class WorkerCommand
             worker.Cores ?? Environment.ProcessorCount
         )
         {
-            Start = worker.IsManaged ? StartOfNode() : null,
+            Start = worker.IsManaged ? OfNode(WorkerLaunch.StartVariable) : null,
         };
         var files = new RunFiles(Path.Combine(options.Output.Directory, options.Name));
         return await new WorkerProgram(files, options, manifest, identity, connection).RunAsync();
@@ -153,14 +153,10 @@ public static class WorkerCommand
             difference => $"This machine's corpus differs from the run's: {difference}. Give every worker the same files."
         );
 
-    private static int? StartOfNode() =>
-        int.TryParse(
-            Environment.GetEnvironmentVariable(WorkerLaunch.StartVariable),
-            NumberStyles.None,
-            CultureInfo.InvariantCulture,
-            out var start
-        )
-            ? start
+    /// <summary>A number that the node has set; null if none started this process.</summary>
+    private static int? OfNode(string variable) =>
+        int.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
             : null;
 
     /// <summary>Options of a worker of a trial that spans nodes.</summary>

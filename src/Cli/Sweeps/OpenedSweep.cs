@@ -6,6 +6,9 @@ namespace ClipTrain.Cli.Sweeps;
 /// <summary>A sweep with its trials and its folder.</summary>
 internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyList<Trial> Trials)
 {
+    /// <summary>True if the trials compute on GPUs.</summary>
+    public bool OnGpus => Trials.Any(trial => trial.Resolved.Gpus > 0);
+
     /// <summary>Number of trials above which a sweep is probably a mistake.</summary>
     public const int Many = 10_000;
 
@@ -43,6 +46,19 @@ internal sealed record OpenedSweep(Sweep Sweep, SweepFolder Folder, IReadOnlyLis
     /// <summary>Path of the file that a sweep was run from.</summary>
     private static string FileOf(SweepFolder folder) => File.ReadAllText(folder.Source).Trim();
 
-    private static OpenedSweep Plan(Sweep sweep, SweepFolder folder) =>
-        new(sweep, folder, TrialPlanner.Plan(sweep, new RunResolver(sweep)));
+    private static OpenedSweep Plan(Sweep sweep, SweepFolder folder)
+    {
+        var trials = TrialPlanner.Plan(sweep, new RunResolver(sweep));
+        var onGpus = trials.Count(trial => trial.Resolved.Gpus > 0);
+        return onGpus switch
+        {
+            > 0 when onGpus < trials.Count => throw new ExperimentException(
+                $"{sweep.Path}: cluster.device is cpu in some trials and cuda in others; make one sweep for each."
+            ),
+            > 0 when sweep.Cores != 1 => throw new ExperimentException(
+                $"{sweep.Path}: cores is {sweep.Cores}, but the trials compute on GPUs, one for each of cluster.workers. Remove cores."
+            ),
+            _ => new OpenedSweep(sweep, folder, trials),
+        };
+    }
 }

@@ -19,7 +19,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
 {
     private const int RandomBytes = 4;
 
-    private IPoolGrain Pool => grains.GetGrain<IPoolGrain>(PoolGrain.Usual);
+    private IPoolGrain Pool => grains.GetGrain<IPoolGrain>(TrialDevices.PoolOf(opened.OnGpus));
 
     private IExperimentGrain? Experiment =>
         File.Exists(opened.Folder.Experiment) ? grains.GetGrain<IExperimentGrain>(File.ReadAllText(opened.Folder.Experiment).Trim()) : null;
@@ -79,7 +79,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
         }
 
         var experiment = Experiment!;
-        var spec = new ExperimentSpec(experiment.GetPrimaryKeyString(), PoolGrain.Usual, [.. added.Select(Spec)])
+        var spec = new ExperimentSpec(experiment.GetPrimaryKeyString(), TrialDevices.PoolOf(opened.OnGpus), [.. added.Select(Spec)])
         {
             FailFast = newest is not null && !isNew ? newest.Spec!.FailFast : opened.Sweep.FailFast,
         };
@@ -91,18 +91,22 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
     }
 
     private TrialSpec Spec(Trial trial) =>
-        new(trial.Id, Path.GetFullPath(opened.Folder.Config(trial.Id)), opened.Sweep.Cores)
+        new(trial.Id, Path.GetFullPath(opened.Folder.Config(trial.Id)), opened.Sweep.DevicesOf(trial))
         {
             Directory = Environment.CurrentDirectory,
-            DevicesPerWorker = CoresPerWorker(Options(trial)),
+            DevicesPerWorker = DevicesPerWorker(Options(trial)),
             MaxAttempts = opened.Sweep.Retries + 1,
         };
 
     private RunOptions Options(Trial trial) => RunConfig.Parse($"{opened.Sweep.Path}: trial {trial.Id}", trial.Resolved.Config).Options;
 
-    /// <summary>Cores of each worker, which are on one node: all of the trial's if its workers cannot share them evenly.</summary>
-    private int CoresPerWorker(RunOptions options) =>
-        opened.Sweep.Cores % options.Cluster.Workers == 0 ? opened.Sweep.Cores / options.Cluster.Workers : opened.Sweep.Cores;
+    /// <summary>
+    /// Devices of each worker, which are on one node: a GPU, or cores, all of the trial's if its workers cannot share them evenly.
+    /// </summary>
+    private int DevicesPerWorker(RunOptions options) =>
+        opened.OnGpus ? 1
+        : opened.Sweep.Cores % options.Cluster.Workers == 0 ? opened.Sweep.Cores / options.Cluster.Workers
+        : opened.Sweep.Cores;
 
     private void Check(IReadOnlyList<Trial> trials, PoolState pool)
     {
@@ -110,22 +114,17 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
         foreach (var trial in trials)
         {
             var options = Options(trial);
-            var perWorker = CoresPerWorker(options);
-            if (pool.Nodes.Count > 0 && !pool.HasRoom(sweep.Cores, perWorker))
+            var perWorker = DevicesPerWorker(options);
+            if (pool.Nodes.Count > 0 && !pool.HasRoom(sweep.DevicesOf(trial), perWorker))
             {
                 throw new ExperimentException(
-                    $"{sweep.Path}: a trial needs {sweep.Cores} cores"
-                        + (perWorker == sweep.Cores ? " of one machine" : $", {perWorker} of one machine for each worker")
-                        + $", but the pool has {pool.CountDevices()}, its largest node {pool.LargestNode}. Lower cores, start more nodes, or "
-                        + $"let trials use several: set cluster.workers to a divisor of {sweep.Cores}."
-                );
-            }
-
-            if (options.Cluster.Device != "cpu")
-            {
-                throw new ExperimentException(
-                    $"{sweep.Path}: cluster.device is {options.Cluster.Device} in ({trial.Describe()}), but nodes offer cores to a pool. "
-                        + "Set it to cpu, or run the sweep without --coordinator on the machine with the devices."
+                    opened.OnGpus
+                        ? $"{sweep.Path}: a trial needs {trial.Resolved.Gpus} GPUs, one for each worker, but the pool has "
+                            + $"{pool.CountDevices()}. Lower cluster.workers, or start more nodes with --device."
+                        : $"{sweep.Path}: a trial needs {sweep.Cores} cores"
+                            + (perWorker == sweep.Cores ? " of one machine" : $", {perWorker} of one machine for each worker")
+                            + $", but the pool has {pool.CountDevices()}, its largest node {pool.LargestNode}. Lower cores, start more "
+                            + $"nodes, or let trials use several: set cluster.workers to a divisor of {sweep.Cores}."
                 );
             }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Experiments.Sweeps;
@@ -16,15 +15,6 @@ namespace ClipTrain.Cli.Sweeps;
 /// <param name="tell">Receives the lines that nodes' processes print.</param>
 internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHost
 {
-    private const string Core = "cpu:";
-
-    /// <summary>Name of a core as a pool's device.</summary>
-    public static string DeviceOf(int core) => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}");
-
-    /// <summary>A node's cores of a lease.</summary>
-    public static IReadOnlyList<int> CoresOf(Lease lease, string node) =>
-        [.. lease.DevicesOf(node).Select(device => int.Parse(device[Core.Length..], CultureInfo.InvariantCulture))];
-
     public async Task<Ended> RunAsync(TrialStart start, CancellationToken stop)
     {
         try
@@ -40,7 +30,7 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
     }
 
     private TrialProcess Process(TrialStart start) =>
-        new(SweepFolder.OfConfig(start.Trial.RunFile), start.Trial.Id, CoresOf(start.Lease, node.Name))
+        new(SweepFolder.OfConfig(start.Trial.RunFile), start.Trial.Id, DevicesOf(start))
         {
             WorkingDirectory = start.Trial.Directory,
             IsManaged = true,
@@ -51,7 +41,7 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
     private async Task<TrialEnd> RunPartAsync(TrialStart start, CancellationToken stop)
     {
         var run = new RunFiles(Path.Combine(SweepFolder.OfConfig(start.Trial.RunFile).Trials, start.Trial.Id));
-        await using var workers = TrialWorkers.Of(start, CoresOf(start.Lease, node.Name), run, node, tell);
+        await using var workers = TrialWorkers.Of(start, DevicesOf(start), run, node, tell);
         workers.Start();
         if (start.Lease.Nodes[0] == node.Name)
         {
@@ -61,6 +51,8 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
         await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return new TrialEnd.Stopped();
     }
+
+    private TrialDevices DevicesOf(TrialStart start) => new(start.Lease.DevicesOf(node.Name));
 
     /// <summary>Why a trial cannot start here; null if it can.</summary>
     private static string? Problem(TrialSpec trial)

@@ -51,6 +51,7 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
                 Steps = options.Training.Steps ?? (unique is { } samples ? RunPlan.TotalSteps(options.Training, samples) : null),
                 Unique = unique,
                 DiskBytes = parameters * BytesOfParameter * CopiesInCheckpoint * options.Checkpoint.Keep,
+                Gpus = options.Cluster.Device == "cpu" ? 0 : options.Cluster.Workers,
             };
         }
         catch (ConfigException e)

@@ -54,7 +54,7 @@ internal static class SweepTables
     }
 
     /// <summary>What the pool has, and where a sweep's unfinished trials are or why they wait.</summary>
-    public static void Pool(PoolState pool, ExperimentState? experiment)
+    public static void Pool(PoolState pool, bool ofGpus, ExperimentState? experiment)
     {
         foreach (var trial in experiment?.Trials.Where(trial => !trial.IsOver).Take(MostRows) ?? [])
         {
@@ -65,7 +65,7 @@ internal static class SweepTables
         }
 
         Console.WriteLine(
-            $"The pool has {Readable.Count(pool.CountDevices(), "core")} on {Readable.Count(pool.Nodes.Count, "node")}, "
+            $"The pool has {Readable.Count(pool.CountDevices(), TrialDevices.Noun(ofGpus))} on {Readable.Count(pool.Nodes.Count, "node")}, "
                 + $"{pool.FreeDevices().Sum(node => node.Count)} of them free; trials of all sweeps: {pool.Leases.Count} running, "
                 + $"{pool.Queue.Count} waiting."
         );
@@ -85,7 +85,7 @@ internal static class SweepTables
             $"{of}: {Readable.Count(cost.Trials)} trials, {Readable.Number(cost.Samples)} samples, {Readable.Number(cost.Flops)} FLOPs, "
                 + (
                     cost.CoreSeconds is { } seconds
-                        ? $"{Readable.Number(seconds / 3600)} core hours at the speed of finished trials, "
+                        ? $"{Readable.Number(seconds / 3600)} device hours at the speed of finished trials, "
                         : "hours unknown until a trial finishes, "
                 )
                 + $"{Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"

@@ -11,18 +11,18 @@ namespace ClipTrain.Cli.Sweeps;
 /// <summary>Runner of a sweep's trials in processes of this machine.</summary>
 internal sealed class LocalTrials(SweepFolder folder) : ITrialRunner
 {
-    public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop)
+    public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<string> devices, CancellationToken stop)
     {
         folder.WriteConfig(trial);
-        return new TrialProcess(folder, trial.Id, cores).RunAsync(stop);
+        return new TrialProcess(folder, trial.Id, new TrialDevices(devices)).RunAsync(stop);
     }
 }
 
 /// <summary>
-/// A trial in a process of this program, pinned to its cores. The process logs to a file and runs in a separate session, so that
+/// A trial in a process of this program, on its cores or GPUs. The process logs to a file and runs in a separate session, so that
 /// it survives a killed sweep; the next sweep waits for it instead of restarting the trial.
 /// </summary>
-internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<int> cores)
+internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices devices)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),
         TakeoverPatience = TimeSpan.FromSeconds(10);
@@ -133,9 +133,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
                     "-c",
                     "exec \"$@\" >>\"$TRIAL_LOG\" 2>&1" + (IsManaged ? "" : " </dev/null"),
                     "sh",
-                    "taskset",
-                    "-c",
-                    string.Join(',', cores),
+                    .. devices.Binding,
                     "setsid",
                     launch.FileName,
                     .. launch.Arguments,
@@ -143,6 +141,11 @@ internal sealed class TrialProcess(SweepFolder folder, string id, IReadOnlyList<
         )
         {
             start.ArgumentList.Add(argument);
+        }
+
+        foreach (var (name, value) in devices.Environment)
+        {
+            start.Environment[name] = value;
         }
 
         start.Environment["TRIAL_LOG"] = folder.Log(id);

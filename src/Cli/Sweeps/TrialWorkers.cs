@@ -12,13 +12,13 @@ internal static class TrialWorkers
 {
     /// <summary>The process that joins the trial's run with this node's workers, whenever a coordinator hosts it.</summary>
     /// <param name="start">The trial.</param>
-    /// <param name="cores">This node's cores of the lease.</param>
+    /// <param name="devices">This node's part of the lease.</param>
     /// <param name="run">The trial's run.</param>
     /// <param name="node">This node.</param>
     /// <param name="tell">Receives the lines that the process prints.</param>
-    public static Companion Of(TrialStart start, IReadOnlyList<int> cores, RunFiles run, TrialNode node, Action<string> tell)
+    public static Companion Of(TrialStart start, TrialDevices devices, RunFiles run, TrialNode node, Action<string> tell)
     {
-        var workers = cores.Count / start.Trial.DevicesPerWorker;
+        var workers = devices.Count / start.Trial.DevicesPerWorker;
         var launch = RunProgram.Launch([
             "node",
             run.Directory,
@@ -33,10 +33,13 @@ internal static class TrialWorkers
         ]);
         return new Companion(
             "workers",
-            new WorkerLaunch("taskset", ["-c", string.Join(',', cores), "setsid", launch.FileName, .. launch.Arguments])
+            new WorkerLaunch("env", [.. devices.Binding, "setsid", launch.FileName, .. launch.Arguments])
             {
                 WorkingDirectory = start.Trial.Directory,
-                Environment = new Dictionary<string, string>(StringComparer.Ordinal) { [AccessToken.Variable] = node.Token },
+                Environment = new Dictionary<string, string>(devices.Environment, StringComparer.Ordinal)
+                {
+                    [AccessToken.Variable] = node.Token,
+                },
             },
             () => RunLock.IsHeld(run.CoordinatorLock),
             line => tell($"{start.Attempt.Run}: {line.Text}"),

@@ -53,7 +53,7 @@ public static class NodeProgram
         var options = new NodeOptions(
             Node.Local,
             cluster.Workers,
-            (workerId, start) => Launch(["worker", runDirectory], workerId, start, threads, connection.Token),
+            start => Launch(["worker", runDirectory], start, threads, connection.Token),
             Grace
         );
         var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
@@ -95,12 +95,7 @@ public static class NodeProgram
                     cores.ToString(CultureInfo.InvariantCulture),
                     .. node.Tls.Arguments,
                 ];
-                var options = new NodeOptions(
-                    node.Name,
-                    workers,
-                    (workerId, start) => Launch(arguments, workerId, start, threads, connection.Token),
-                    Grace
-                );
+                var options = new NodeOptions(node.Name, workers, start => Launch(arguments, start, threads, connection.Token), Grace);
                 var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
                 await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(leave);
 
@@ -156,7 +151,7 @@ public static class NodeProgram
         var options = new NodeOptions(
             node.Name ?? Environment.MachineName,
             slots,
-            (workerId, start) => Launch(Arguments(node, workerId, cores), workerId, start, cores, connection.Token),
+            start => Launch(Arguments(node, start, cores), start, cores, connection.Token),
             Grace
         );
         var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(leave);
@@ -165,10 +160,10 @@ public static class NodeProgram
         return exit;
     }
 
-    private static string[] Arguments(RemoteNodeOptions node, string workerId, int cores)
+    private static string[] Arguments(RemoteNodeOptions node, WorkerStart start, int cores)
     {
         string[] Given(string option, string? value) => value is null ? [] : [option, value];
-        var device = node.Devices.Count == 0 ? null : node.Devices[WorkerIds.SlotOf(workerId) % node.Devices.Count];
+        var device = node.Devices.Count == 0 ? null : node.Devices[start.Slot % node.Devices.Count];
         return
         [
             "worker",
@@ -176,7 +171,7 @@ public static class NodeProgram
             "--coordinator",
             node.Connection.Coordinator,
             "--name",
-            workerId,
+            start.WorkerId,
             "--cores",
             cores.ToString(CultureInfo.InvariantCulture),
             .. Given("--device", device),
@@ -185,15 +180,16 @@ public static class NodeProgram
         ];
     }
 
-    private static WorkerLaunch Launch(string[] arguments, string workerId, int start, int threads, string token) =>
+    private static WorkerLaunch Launch(string[] arguments, WorkerStart start, int threads, string token) =>
         RunProgram.Launch(arguments) with
         {
             Environment = new Dictionary<string, string>(StringComparer.Ordinal)
             {
                 ["OMP_NUM_THREADS"] = threads.ToString(CultureInfo.InvariantCulture),
                 [WorkerLaunch.TokenVariable] = token,
-                [WorkerLaunch.WorkerVariable] = workerId,
-                [WorkerLaunch.StartVariable] = start.ToString(CultureInfo.InvariantCulture),
+                [WorkerLaunch.WorkerVariable] = start.WorkerId,
+                [WorkerLaunch.StartVariable] = start.Number.ToString(CultureInfo.InvariantCulture),
+                [WorkerLaunch.SlotVariable] = start.Slot.ToString(CultureInfo.InvariantCulture),
             },
         };
 }

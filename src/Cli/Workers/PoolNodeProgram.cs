@@ -1,7 +1,6 @@
 using System.Globalization;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Sweeps;
-using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Trainer.Config;
@@ -20,10 +19,20 @@ internal static class PoolNodeProgram
     /// <exception cref="CoordinatorRefusedException">Another node of the same name has joined.</exception>
     public static async Task<int> ServeAsync(RemoteCluster cluster, RemoteNodeOptions node, CancellationToken leave)
     {
-        if (node.Devices.Count > 0 || node.Workers is not null)
+        if (node.Workers is not null)
         {
-            throw new UsageException("--device and --workers are for a run, and this coordinator hosts a pool: give --cores.");
+            throw new UsageException("--workers is for a run, and this coordinator hosts a pool: give --cores or --device.");
         }
+
+        var offersGpus = node.Devices.Count > 0;
+        if (offersGpus && node.Cores is not null)
+        {
+            throw new UsageException(
+                "A node offers a pool cores or GPUs. For both, start two nodes, one with --cores and one with --device, each with its --name."
+            );
+        }
+
+        TrialDevices.RequireGpus(node.Devices);
 
         var self = new TrialNode(
             node.Name ?? Environment.MachineName,
@@ -35,11 +44,11 @@ internal static class PoolNodeProgram
             self.Name,
             Environment.MachineName,
             TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(),
-            [.. Enumerable.Range(0, node.Cores ?? Environment.ProcessorCount).Select(PoolTrials.DeviceOf)]
+            offersGpus ? node.Devices : TrialDevices.Cores(node.Cores ?? Environment.ProcessorCount)
         );
         await new PoolNodeAgent(
             cluster.Client.Grains,
-            new PoolNodeOptions(PoolGrain.Usual, offer, Patience, Tell),
+            new PoolNodeOptions(TrialDevices.PoolOf(offersGpus), offer, Patience, Tell),
             new PoolJobs(self, Tell),
             TimeProvider.System
         ).RunAsync(leave);

@@ -37,8 +37,11 @@ public sealed class PoolGrain(
     TimeProvider time
 ) : Grain, IPoolGrain
 {
-    /// <summary>Name of the pool that <c>cliptrain pool</c> hosts.</summary>
-    public const string Usual = "pool";
+    /// <summary>Name of the pool of cores that <c>cliptrain pool</c> hosts.</summary>
+    public const string Cores = "pool";
+
+    /// <summary>Name of the pool of GPUs that it hosts.</summary>
+    public const string Gpus = "gpus";
 
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);
     private FencedState<PoolState> _state = null!;

@@ -11,7 +11,8 @@ public sealed record WorkerLaunch(string FileName, IReadOnlyList<string> Argumen
 {
     public const string TokenVariable = "CLIPTRAIN_TOKEN",
         WorkerVariable = "CLIPTRAIN_WORKER",
-        StartVariable = "CLIPTRAIN_START";
+        StartVariable = "CLIPTRAIN_START",
+        SlotVariable = "CLIPTRAIN_SLOT";
 
     /// <summary>Folder to start in; null for this process's own.</summary>
     public string? WorkingDirectory { get; init; }
@@ -19,6 +20,12 @@ public sealed record WorkerLaunch(string FileName, IReadOnlyList<string> Argumen
     /// <summary>Variables that are set in addition to this process's own.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 }
+
+/// <summary>A worker's process to start.</summary>
+/// <param name="WorkerId">The worker.</param>
+/// <param name="Number">Number of the worker's process.</param>
+/// <param name="Slot">The lowest number that no other process of this machine has: it selects a device.</param>
+public readonly record struct WorkerStart(string WorkerId, int Number, int Slot);
 
 /// <summary>Exit of a worker process.</summary>
 public sealed record ProcessExit(int Code, IReadOnlyList<string> LastLines);

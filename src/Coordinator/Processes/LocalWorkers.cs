@@ -6,13 +6,13 @@ namespace ClipTrain.Coordinator.Processes;
 /// <summary>
 /// The worker processes on this machine. None outlives this object or, thanks to <see cref="ParentWatch"/>, this process.
 /// </summary>
-/// <param name="launchOf">Command line of a worker, given its id and process number.</param>
+/// <param name="launchOf">Command line of a process.</param>
 /// <param name="onLine">Receives every line that a worker prints, from several threads.</param>
 /// <param name="onExit">Receives every exit after the last line: the worker, its process number, and its exit.</param>
 /// <param name="grace">Time for a worker to exit on its own.</param>
 /// <param name="time">Measures the grace period.</param>
 public sealed class LocalWorkers(
-    Func<string, int, WorkerLaunch> launchOf,
+    Func<WorkerStart, WorkerLaunch> launchOf,
     Action<WorkerLine> onLine,
     Func<string, int, ProcessExit, Task> onExit,
     TimeSpan grace,
@@ -24,6 +24,7 @@ public sealed class LocalWorkers(
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, LocalWorker> _workers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _slots = new(StringComparer.Ordinal);
     private readonly List<Task> _exits = [];
 
     /// <summary>Process numbers of workers that wait for their earlier process to end.</summary>
@@ -59,8 +60,10 @@ public sealed class LocalWorkers(
             _workers.Remove(workerId);
             try
             {
-                var worker = LocalWorker.Start(launchOf(workerId, start), workerId, onLine, time);
+                var slot = FreeSlot();
+                var worker = LocalWorker.Start(launchOf(new WorkerStart(workerId, start, slot)), workerId, onLine, time);
                 _workers.Add(workerId, worker);
+                _slots[workerId] = slot;
                 _exits.Add(TellExitAsync(workerId, start, worker.Exit));
             }
             catch (Win32Exception error)
@@ -109,6 +112,12 @@ public sealed class LocalWorkers(
         }
 
         _workers.Clear();
+    }
+
+    private int FreeSlot()
+    {
+        var used = _workers.Where(worker => !worker.Value.Exit.IsCompleted).Select(worker => _slots[worker.Key]).ToHashSet();
+        return Enumerable.Range(0, used.Count + 1).First(slot => !used.Contains(slot));
     }
 
     private IReadOnlyList<LocalWorker> Close()

@@ -6,9 +6,9 @@ namespace ClipTrain.Coordinator.Processes;
 /// <summary>Options of a node.</summary>
 /// <param name="NodeId">Its name in the run.</param>
 /// <param name="Slots">Number of workers that it can run at once.</param>
-/// <param name="LaunchOf">Command line of a worker, given its id and process number.</param>
+/// <param name="LaunchOf">Command line of a worker's process.</param>
 /// <param name="Grace">Time for a worker to exit on its own before it gets SIGTERM and then SIGKILL.</param>
-public sealed record NodeOptions(string NodeId, int Slots, Func<string, int, WorkerLaunch> LaunchOf, TimeSpan Grace);
+public sealed record NodeOptions(string NodeId, int Slots, Func<WorkerStart, WorkerLaunch> LaunchOf, TimeSpan Grace);
 
 /// <summary>
 /// Represents this machine in a run: asks the run for orders and carries them out on worker processes, which do not outlive this object.

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ClipTrain.Coordinator.Processes;
 
-/// <summary>A silo that hosts a pool and its experiments. Several in one cluster stand by for each other.</summary>
+/// <summary>A silo that hosts the pools of cores and of GPUs, and their experiments. Several in one cluster stand by for each other.</summary>
 public sealed class PoolSilo : IAsyncDisposable
 {
     private readonly HostedSilo _silo;
@@ -37,7 +37,11 @@ public sealed class PoolSilo : IAsyncDisposable
         );
 
         // What an earlier process has stored goes on without waiting for a node or a sweep to call.
-        await GrainCalls.RepeatAsync(silo.Grains.GetGrain<IPoolGrain>(PoolGrain.Usual).StateAsync, StartPatience, time);
+        foreach (var pool in new[] { PoolGrain.Cores, PoolGrain.Gpus })
+        {
+            await GrainCalls.RepeatAsync(silo.Grains.GetGrain<IPoolGrain>(pool).StateAsync, StartPatience, time);
+        }
+
         return new PoolSilo(silo);
     }
 

@@ -17,9 +17,6 @@ public static class WorkerIds
         return string.Create(CultureInfo.InvariantCulture, $"{Prefix}{slot}");
     }
 
-    /// <summary>The slot number in a managed worker's id.</summary>
-    public static int SlotOf(string workerId) => int.Parse(workerId.AsSpan(Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture);
-
     /// <summary>
     /// Natural order, in which numbers compare as numbers: worker-2 comes before worker-10. Only equal ids compare as equal.
     /// </summary>

@@ -47,6 +47,19 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
         }
     }
 
+    /// <summary>The sets of a suite that have a task to run.</summary>
+    /// <param name="suite">The suite.</param>
+    /// <param name="columns">Columns of sets that do not name their own.</param>
+    /// <param name="scope">Parts of the suite to run.</param>
+    /// <param name="hasTexts">True if the model embeds texts.</param>
+    public static IReadOnlyList<SetOptions> Measured(SuiteOptions suite, DefaultColumns columns, SuiteScope scope, bool hasTexts) =>
+        [
+            .. suite.Sets.Where(set =>
+                scope.Includes(set.Name)
+                && scope.Select(SuiteCheck.Tasks(suite, set, ImageSets.Open(set, set.Data, columns)), hasTexts).Count > 0
+            ),
+        ];
+
     /// <param name="scope">Parts of the suite to run.</param>
     /// <exception cref="DataPipeline.Corpus.CorpusException">A set cannot be measured. The message names it.</exception>
     public SuiteResult Run(SuiteScope scope) =>
@@ -116,12 +129,7 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
     private SetResult? Run(SetOptions set, SuiteScope scope)
     {
         var images = ImageSets.Open(set, set.Data, columns);
-        var tasks = SuiteCheck.Tasks(suite, set, images).Where(scope.Includes).ToList();
-        if (scope.ZeroShotIsOptional && !model.HasTexts)
-        {
-            tasks.Remove(SetTask.ZeroShot);
-        }
-
+        var tasks = scope.Select(SuiteCheck.Tasks(suite, set, images), model.HasTexts);
         if (tasks.Count == 0)
         {
             return null;
@@ -129,7 +137,7 @@ public sealed class SuiteRun(IEvaluatedModel model, SuiteOptions suite, DefaultC
 
         var embedded = cache.Get(model, set, images, suite.Batch, observer);
         var result = new SetResult(set, embedded.Images, embedded.LeftOut);
-        var classes = tasks.Exists(task => task != SetTask.Retrieval) ? ClassList.Of(set, images, embedded.Images) : null;
+        var classes = tasks.Any(task => task != SetTask.Retrieval) ? ClassList.Of(set, images, embedded.Images) : null;
         var shown = new List<int>();
         foreach (var task in tasks)
         {

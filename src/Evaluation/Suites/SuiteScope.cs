@@ -37,7 +37,11 @@ public sealed record SuiteScope
 
     public bool Includes(string set) => Sets is null || Sets.Contains(set);
 
-    public bool Includes(SetTask task) => Tasks is null || Tasks.Contains(task);
+    /// <summary>Those of a set's tasks to run.</summary>
+    /// <param name="tasks">The set's tasks.</param>
+    /// <param name="hasTexts">True if the model embeds texts.</param>
+    public IReadOnlyList<SetTask> Select(IReadOnlyList<SetTask> tasks, bool hasTexts) =>
+        [.. tasks.Where(task => (Tasks is null || Tasks.Contains(task)) && (hasTexts || !ZeroShotIsOptional || task != SetTask.ZeroShot))];
 
     /// <summary>Only one task.</summary>
     public static SuiteScope Of(SetTask task) => new() { Tasks = [task] };

@@ -79,7 +79,7 @@ public sealed record Sweep
     /// <summary>True if every evaluated step of a trial is a result, not only its end.</summary>
     public bool Curve { get; init; }
 
-    /// <summary>Number of cores per trial.</summary>
+    /// <summary>Number of cores of a trial that computes on cores.</summary>
     public int Cores { get; init; } = 1;
 
     /// <summary>Number of retries of a failed trial.</summary>
@@ -97,6 +97,9 @@ public sealed record Sweep
 
     /// <summary>True if the metric itself is the error.</summary>
     public bool IsLoss => Metric == TrainingLoss || Metric.EndsWith(".loss", StringComparison.Ordinal);
+
+    /// <summary>Number of cores or GPUs that a trial needs.</summary>
+    public int DevicesOf(Trial trial) => trial.Resolved.Gpus > 0 ? trial.Resolved.Gpus : Cores;
 
     /// <summary>The sweep's folder.</summary>
     public string Folder { get; init; } = "";

@@ -4,9 +4,9 @@ namespace ClipTrain.Experiments.Sweeps;
 public interface ITrialRunner
 {
     /// <param name="trial">The trial.</param>
-    /// <param name="cores">Indices of the cores it may use.</param>
+    /// <param name="devices">Names of the cores or GPUs it may use.</param>
     /// <param name="stop">Cancelled to stop the trial at a checkpoint.</param>
-    Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop);
+    Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<string> devices, CancellationToken stop);
 }
 
 /// <summary>Outcome of an attempt at a trial.</summary>
@@ -26,25 +26,29 @@ public abstract record TrialEnd
 }
 
 /// <summary>Resources of a sweep.</summary>
-/// <param name="Cores">Number of cores.</param>
+/// <param name="Devices">Names of its cores, or of its GPUs.</param>
 /// <param name="Tell">Receives a line per event.</param>
-public sealed record SweepPool(int Cores, Action<string> Tell);
+public sealed record SweepPool(IReadOnlyList<string> Devices, Action<string> Tell);
 
 /// <summary>Runs the trials of a sweep that have no results yet, in parallel.</summary>
 public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner runner, SweepPool pool, TimeProvider time)
 {
-    private readonly SortedSet<int> _free = [.. Enumerable.Range(0, pool.Cores)];
-    private readonly List<(Task<TrialEnd> Task, Trial Trial, int[] Cores, DateTimeOffset Began)> _running = [];
+    /// <summary>Indices of the devices that no trial uses.</summary>
+    private readonly SortedSet<int> _free = [.. Enumerable.Range(0, pool.Devices.Count)];
+    private readonly List<(Task<TrialEnd> Task, Trial Trial, int[] Devices, DateTimeOffset Began)> _running = [];
 
     /// <summary>Runs trials. Returns true if all of them ended with a result.</summary>
     /// <param name="trials">The trials to run; settled ones are skipped.</param>
     /// <param name="stop">Cancelled by Ctrl-C: running trials stop at a checkpoint, and no others start.</param>
     public async Task<bool> RunAsync(IEnumerable<Trial> trials, CancellationToken stop)
     {
-        if (sweep.Cores > pool.Cores)
+        if (trials.FirstOrDefault(trial => sweep.DevicesOf(trial) > pool.Devices.Count) is { } large)
         {
             throw new ExperimentException(
-                $"{sweep.Path}: a trial needs {sweep.Cores} cores, but the pool has {pool.Cores}. Lower cores, or raise --cores."
+                large.Resolved.Gpus > 0
+                    ? $"{sweep.Path}: a trial needs {large.Resolved.Gpus} GPUs, one for each worker, but --device names "
+                        + $"{pool.Devices.Count}. Lower cluster.workers, or name more."
+                    : $"{sweep.Path}: a trial needs {sweep.Cores} cores, but the pool has {pool.Devices.Count}. Lower cores, or raise --cores."
             );
         }
 
@@ -53,7 +57,7 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
         var (attempts, isWhole) = (new Dictionary<string, int>(StringComparer.Ordinal), true);
         while (_running.Count > 0 || (waiting.Count > 0 && !ending.IsCancellationRequested))
         {
-            while (waiting.Count > 0 && _free.Count >= sweep.Cores && !ending.IsCancellationRequested)
+            while (waiting.Count > 0 && _free.Count >= sweep.DevicesOf(waiting.Peek()) && !ending.IsCancellationRequested)
             {
                 Begin(waiting.Dequeue(), ending.Token);
             }
@@ -62,7 +66,7 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
             foreach (var ended in _running.FindAll(one => one.Task.IsCompleted))
             {
                 _running.Remove(ended);
-                _free.UnionWith(ended.Cores);
+                _free.UnionWith(ended.Devices);
                 switch (await ended.Task)
                 {
                     case TrialEnd.Failed failed
@@ -103,8 +107,9 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
 
     private void Begin(Trial trial, CancellationToken stop)
     {
-        int[] cores = [.. _free.Take(sweep.Cores)];
-        _free.ExceptWith(cores);
+        int[] devices = [.. _free.Take(sweep.DevicesOf(trial))];
+        string[] names = [.. devices.Select(device => pool.Devices[device])];
+        _free.ExceptWith(devices);
         var (was, now) = (folder.Read(trial.Id), time.GetUtcNow());
         folder.Write(
             was with
@@ -117,13 +122,13 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
             }
         );
         pool.Tell(
-            $"{trial.Id} {(was.State == TrialState.Missing ? "starts" : "resumes")} on core {string.Join(", ", cores)} ({trial.Describe()})"
+            $"{trial.Id} {(was.State == TrialState.Missing ? "starts" : "resumes")} on {string.Join(", ", names)} ({trial.Describe()})"
         );
-        _running.Add((runner.RunAsync(trial, cores, stop), trial, cores, now));
+        _running.Add((runner.RunAsync(trial, names, stop), trial, devices, now));
     }
 
     private void Settle(
-        (Task<TrialEnd> Task, Trial Trial, int[] Cores, DateTimeOffset Began) ended,
+        (Task<TrialEnd> Task, Trial Trial, int[] Devices, DateTimeOffset Began) ended,
         TrialState state,
         string? reason,
         IReadOnlyDictionary<string, double>? figures = null
@@ -136,7 +141,7 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
                 State = state,
                 Reason = reason,
                 Ended = state == TrialState.Begun ? null : now,
-                CoreSeconds = was.CoreSeconds + (ended.Cores.Length * (now - ended.Began).TotalSeconds),
+                CoreSeconds = was.CoreSeconds + (ended.Devices.Length * (now - ended.Began).TotalSeconds),
                 Figures = figures ?? was.Figures,
             }
         );

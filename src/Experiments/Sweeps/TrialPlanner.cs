@@ -35,6 +35,9 @@ public sealed record ResolvedTrial(string Config, string Changed)
     /// <summary>Size of the kept checkpoints, in bytes.</summary>
     public required long DiskBytes { get; init; }
 
+    /// <summary>Number of GPUs that it computes on; 0 if it computes on cores.</summary>
+    public int Gpus { get; init; }
+
     /// <summary>Number of samples that the trial sees.</summary>
     public long? Samples => Steps * GlobalBatch;
 

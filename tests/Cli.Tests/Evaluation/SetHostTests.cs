@@ -71,7 +71,7 @@ public sealed class SetHostTests : IDisposable
                 ],
             },
             [SetTask.Knn, SetTask.Retrieval],
-            Workers: 2
+            new SetEncoding(2, "cuda")
         );
 
     private static async Task AssertFails(string job, int exit, params string[] words)

@@ -58,7 +58,30 @@ public sealed class OpenedSweepTests : IDisposable
             StringComparison.Ordinal
         );
 
-    private OpenedSweep Open(string metric)
+    [Fact]
+    public void Trials_on_GPUs_need_one_for_each_worker()
+    {
+        var sweep = Open("loss", "set: { cluster: { device: cuda, workers: 4 } }");
+        Assert.True(sweep.OnGpus);
+        Assert.Equal(4, sweep.Sweep.DevicesOf(sweep.Trials[0]));
+        Assert.False(Open("loss").OnGpus);
+    }
+
+    [Theory]
+    [InlineData("cores: 4\nset: { cluster.device: cuda }", "cores is 4, but the trials compute on GPUs")]
+    [InlineData("seeds: [1, 2]\nset: { cluster.device: gpu }", "cluster.device")]
+    public void What_does_not_fit_GPUs_is_refused(string more, string message) =>
+        Assert.Contains(message, Assert.Throws<ExperimentException>(() => Open("loss", more)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Trials_on_both_kinds_of_device_are_refused() =>
+        Assert.Contains(
+            "cluster.device is cpu in some trials and cuda in others",
+            Assert.Throws<ExperimentException>(() => Open("loss", axis: "training.steps: [10, 20], cluster.device: [cpu, cuda]")).Message,
+            StringComparison.Ordinal
+        );
+
+    private OpenedSweep Open(string metric, string more = "", string axis = "training.steps: [10]")
     {
         var file = _folder.File("sweep.yaml");
         File.WriteAllText(
@@ -66,8 +89,9 @@ public sealed class OpenedSweepTests : IDisposable
             $$"""
             name: widths
             base: {{Path.Combine(Repository.Configs, "quickstart.yaml")}}
-            axes: [{ training.steps: [10] }]
+            axes: [{ {{axis}} }]
             metric: {{metric}}
+            {{more}}
             """
         );
         return OpenedSweep.Open(file);

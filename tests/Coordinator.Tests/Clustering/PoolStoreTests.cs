@@ -34,7 +34,7 @@ public sealed class PoolStoreTests : IDisposable
         var first = await StartAsync(identity, "first");
         await using var second = await StartAsync(identity, "second");
         await using var client = await ClusterClient.ConnectAsync(identity, TestSiloOptions.Client, CancellationToken.None);
-        var pool = client.Grains.GetGrain<IPoolGrain>(PoolGrain.Usual);
+        var pool = client.Grains.GetGrain<IPoolGrain>(PoolGrain.Cores);
         await pool.OfferAsync(new NodeOffer("a", "host", 1, ["cpu:0", "cpu:1"]));
 
         await first.DisposeAsync();

@@ -11,6 +11,7 @@ public sealed class LocalWorkersTests
     private readonly ManualTimeProvider _time = new();
     private readonly RecordingObserver _observer = new();
     private readonly ConcurrentQueue<ProcessExit> _exits = [];
+    private readonly List<(string Worker, int Slot)> _slots = [];
     private readonly TaskCompletionSource<ProcessExit> _exit = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [Fact]
@@ -193,6 +194,19 @@ public sealed class LocalWorkersTests
         Assert.Single(_observer.Lines);
     }
 
+    [Fact]
+    public async Task A_process_gets_the_lowest_slot_that_no_other_has()
+    {
+        await using var workers = Workers(new WorkerLaunch("/bin/sh", ["-c", "while read x; do :; done"]));
+        workers.Start("worker-3", 1);
+        workers.Start("worker-8", 1);
+        workers.Kill("worker-3");
+        await _exit.Task;
+        workers.Start("worker-4", 1);
+        workers.Start("worker-2", 1);
+        Assert.Equal([("worker-3", 0), ("worker-8", 1), ("worker-4", 0), ("worker-2", 2)], _slots);
+    }
+
     private LocalWorkers Start(string script, IReadOnlyDictionary<string, string>? environment = null)
     {
         var launch = new WorkerLaunch("/bin/sh", ["-c", script]);
@@ -201,7 +215,14 @@ public sealed class LocalWorkersTests
         return workers;
     }
 
-    private LocalWorkers Workers(WorkerLaunch launch) => new((_, _) => launch, _observer.OnWorkerLine, Exited, Grace, _time);
+    private LocalWorkers Workers(WorkerLaunch launch) => new(Launch(launch), _observer.OnWorkerLine, Exited, Grace, _time);
+
+    private Func<WorkerStart, WorkerLaunch> Launch(WorkerLaunch launch) =>
+        start =>
+        {
+            _slots.Add((start.WorkerId, start.Slot));
+            return launch;
+        };
 
     private Task ReadyAsync() => _observer.WhenAsync(() => !_observer.Lines.IsEmpty);
 

@@ -246,9 +246,9 @@ public sealed class NodeAgentTests : IDisposable
         var options = new NodeOptions("a", 2, Launch, Grace);
         return Task.Run(() => new NodeAgent(client, options, _time).RunAsync(_leave.Token));
 
-        WorkerLaunch Launch(string workerId, int start)
+        WorkerLaunch Launch(WorkerStart start)
         {
-            _launched.Enqueue((workerId, start));
+            _launched.Enqueue((start.WorkerId, start.Number));
             return launch;
         }
     }

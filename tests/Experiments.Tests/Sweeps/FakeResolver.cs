@@ -15,6 +15,7 @@ internal sealed class FakeResolver : ITrialResolver
         "training.learning_rate",
         "training.global_batch",
         "kind",
+        "gpus",
     ];
 
     public ResolvedTrial Resolve(IReadOnlyList<KeyValuePair<string, string>> values)
@@ -42,6 +43,7 @@ internal sealed class FakeResolver : ITrialResolver
             Steps = long.Parse(keys["training.steps"], System.Globalization.CultureInfo.InvariantCulture),
             Unique = 100,
             DiskBytes = 12 * width * width,
+            Gpus = int.Parse(keys.GetValueOrDefault("gpus", "0"), System.Globalization.CultureInfo.InvariantCulture),
         };
     }
 }

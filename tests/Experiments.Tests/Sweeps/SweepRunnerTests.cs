@@ -26,7 +26,7 @@ public sealed class SweepRunnerTests : IDisposable
             }
 
             Assert.Equal(Math.Min(2, 6 - ended), runner.Running.Count);
-            Assert.Equal(runner.Running.Count, runner.Running.SelectMany(running => running.Cores).Distinct().Count());
+            Assert.Equal(runner.Running.Count, runner.Running.SelectMany(running => running.Devices).Distinct().Count());
             runner.EndFirst(Done(0.5));
         }
 
@@ -100,6 +100,35 @@ public sealed class SweepRunnerTests : IDisposable
             RunAsync("axes: [{ width: [8] }]\ncores: 3\n", new FakeRunner(), cores: 2)
         );
         Assert.Contains("a trial needs 3 cores, but the pool has 2", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Trials_on_GPUs_have_as_many_as_each_needs_and_none_is_shared()
+    {
+        const string body = "axes: [{ gpus: [2, 1, 3] }]\nmetric: accuracy\n";
+        var runner = new FakeRunner();
+        var run = RunAsync(body, runner, ["cuda:0", "cuda:1", "cuda:4"]);
+        await runner.BeganAsync();
+        await runner.BeganAsync();
+        Assert.Equal(
+            [
+                ["cuda:0", "cuda:1"],
+                ["cuda:4"],
+            ],
+            runner.Running.Select(running => running.Devices)
+        );
+        runner.EndFirst(Done(0.5));
+        runner.EndFirst(Done(0.5));
+        await runner.BeganAsync();
+        Assert.Equal(["cuda:0", "cuda:1", "cuda:4"], Assert.Single(runner.Running).Devices);
+        runner.EndFirst(Done(0.5));
+        Assert.True(await run);
+        Assert.Contains(_told, line => line.Contains("starts on cuda:0, cuda:1 (gpus: 2)", StringComparison.Ordinal));
+
+        var error = await Assert.ThrowsAsync<ExperimentException>(() =>
+            RunAsync(body.Replace('3', '4'), new FakeRunner(), ["cuda:0", "cuda:1", "cuda:4"])
+        );
+        Assert.Contains("a trial needs 4 GPUs, one for each worker, but --device names 3", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -207,7 +236,7 @@ public sealed class SweepRunnerTests : IDisposable
         const string body =
             "axes: [{ width: [8, 16, 32, 64, 128] }]\npredict: { law: power, trials: [{ width: 128 }] }\nmetric: accuracy\n";
         var (sweep, trials, folder) = (_text.Read(body), _text.Plan(body), _text.Folder);
-        await new SweepRunner(sweep, folder, new LawfulRunner(), new SweepPool(1, _told.Add), TimeProvider.System).RunAsync(
+        await new SweepRunner(sweep, folder, new LawfulRunner(), new SweepPool(["cpu:0"], _told.Add), TimeProvider.System).RunAsync(
             [.. trials.Where(trial => !trial.IsHeldOut)],
             default
         );
@@ -221,10 +250,13 @@ public sealed class SweepRunnerTests : IDisposable
         Assert.Contains("was changed after it was written", error.Message, StringComparison.Ordinal);
     }
 
-    private Task<bool> RunAsync(string body, ITrialRunner runner, int cores, CancellationToken stop = default)
+    private Task<bool> RunAsync(string body, ITrialRunner runner, int cores, CancellationToken stop = default) =>
+        RunAsync(body, runner, [.. Enumerable.Range(0, cores).Select(core => $"cpu:{core}")], stop);
+
+    private Task<bool> RunAsync(string body, ITrialRunner runner, string[] devices, CancellationToken stop = default)
     {
         var sweep = _text.Read(body);
-        return new SweepRunner(sweep, _text.Folder, runner, new SweepPool(cores, _told.Add), TimeProvider.System).RunAsync(
+        return new SweepRunner(sweep, _text.Folder, runner, new SweepPool(devices, _told.Add), TimeProvider.System).RunAsync(
             TrialPlanner.Plan(sweep, new FakeResolver()),
             stop
         );
@@ -244,9 +276,9 @@ public sealed class SweepRunnerTests : IDisposable
 
         public List<string> Started { get; } = [];
 
-        public List<(IReadOnlyList<int> Cores, TaskCompletionSource<TrialEnd> End)> Running { get; } = [];
+        public List<(IReadOnlyList<string> Devices, TaskCompletionSource<TrialEnd> End)> Running { get; } = [];
 
-        public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop)
+        public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<string> devices, CancellationToken stop)
         {
             Started.Add(trial.Id);
             if (Answer is not null)
@@ -255,7 +287,7 @@ public sealed class SweepRunnerTests : IDisposable
             }
 
             var end = new TaskCompletionSource<TrialEnd>();
-            Running.Add((cores, end));
+            Running.Add((devices, end));
             _began.Release();
             return end.Task;
         }
@@ -274,7 +306,7 @@ public sealed class SweepRunnerTests : IDisposable
     /// <summary>Errors by a power law of compute.</summary>
     private sealed class LawfulRunner : ITrialRunner
     {
-        public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<int> cores, CancellationToken stop) =>
+        public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<string> devices, CancellationToken stop) =>
             Task.FromResult(Done(1 - Math.Pow(trial.Resolved.Flops!.Value, -0.1)));
     }
 }

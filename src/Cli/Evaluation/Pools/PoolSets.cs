@@ -20,17 +20,19 @@ namespace ClipTrain.Cli.Evaluation.Pools;
 /// one, which is deleted at the end.
 /// </summary>
 /// <param name="pool">The pool.</param>
-/// <param name="workers">Cores for each set, and processes that embed on them.</param>
-internal sealed class PoolSets(RemoteOptions pool, int workers) : ISetSource
+/// <param name="encoding">The processes that embed each set.</param>
+internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetSource
 {
     private const int RandomBytes = 4;
 
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
+    private string Pool => TrialDevices.PoolOf(encoding.OnGpus);
+
     public IReadOnlyList<SetResult> Measure(SuiteModel model, SuiteOptions suite, SuiteScope scope, ILogger log)
     {
-        SetOptions[] sets = [.. suite.Sets.Where(set => scope.Includes(set.Name))];
-        return sets.Length == 0 ? [] : MeasureAsync(model, suite, sets, scope, log).GetAwaiter().GetResult();
+        var sets = SuiteRun.Measured(suite, SuiteEvaluation.Columns(model.Opened.Run), scope, model.Opened.HasSharedSpace);
+        return sets.Count == 0 ? [] : MeasureAsync(model, suite, sets, scope, log).GetAwaiter().GetResult();
     }
 
     private async Task<IReadOnlyList<SetResult>> MeasureAsync(
@@ -42,7 +44,7 @@ internal sealed class PoolSets(RemoteOptions pool, int workers) : ISetSource
     )
     {
         await using var cluster = await RemoteCluster.ToPoolAsync(pool);
-        CheckSize(await RemoteCluster.AskAsync(cluster.Client.Grains.GetGrain<IPoolGrain>(PoolGrain.Usual).StateAsync));
+        CheckSize(await RemoteCluster.AskAsync(cluster.Client.Grains.GetGrain<IPoolGrain>(Pool).StateAsync));
         var name = $"eval-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes))}";
         var folder = Directory.CreateDirectory(name).FullName;
         try
@@ -51,30 +53,24 @@ internal sealed class PoolSets(RemoteOptions pool, int workers) : ISetSource
                 Path.GetFullPath(Path.Exists(model.Path) ? model.Path : RunFiles.Find(model.Path).Directory),
                 model.Architecture,
                 WeightHash.Of(model.Opened.Weights),
-                suite,
-                scope.Tasks,
-                workers
-            )
-            {
-                ZeroShotIsOptional = scope.ZeroShotIsOptional,
-            };
-            foreach (var (number, set) in sets.Index())
-            {
-                // A set that is only searched for or audited needs no labels or captions, so the node must know of it.
-                var part = suite with
+                suite with
                 {
                     Robustness = [],
                     Humans = [],
-                    Sets = [set],
-                    Audits = [.. suite.Audits.Where(audit => audit.Set == set.Name)],
-                    Overlaps = [.. suite.Overlaps.Where(overlap => overlap.Set == set.Name)],
-                };
-                (job with { Suite = part }).Write(SetJob.FileOf(folder, number));
+                    Audits = [],
+                    Overlaps = [],
+                },
+                scope.Tasks,
+                encoding
+            );
+            foreach (var (number, set) in sets.Index())
+            {
+                (job with { Suite = job.Suite with { Sets = [set] } }).Write(SetJob.FileOf(folder, number));
             }
 
             await RunAsync(
                 cluster.Client.Grains.GetGrain<IExperimentGrain>(name),
-                new ExperimentSpec(name, PoolGrain.Usual, [.. sets.Select((set, number) => Trial(set, SetJob.FileOf(folder, number)))])
+                new ExperimentSpec(name, Pool, [.. sets.Select((set, number) => Trial(set, SetJob.FileOf(folder, number)))])
                 {
                     FailFast = true,
                 },
@@ -102,14 +98,15 @@ internal sealed class PoolSets(RemoteOptions pool, int workers) : ISetSource
     }
 
     private TrialSpec Trial(SetOptions set, string job) =>
-        new(set.Name, job, workers) { Directory = Environment.CurrentDirectory, DevicesPerWorker = workers };
+        new(set.Name, job, encoding.Workers) { Directory = Environment.CurrentDirectory, DevicesPerWorker = encoding.Workers };
 
     private void CheckSize(PoolState state)
     {
-        if (state.Nodes.Count > 0 && workers > state.LargestNode)
+        if (state.Nodes.Count > 0 && encoding.Workers > state.LargestNode)
         {
             throw new UsageException(
-                $"--workers is {workers}: each set needs as many cores of one machine, but the largest node of the pool offers "
+                $"--workers is {encoding.Workers}: each set needs as many {TrialDevices.Noun(encoding.OnGpus)}s of one machine, but the "
+                    + "largest node of the pool offers "
                     + $"{state.LargestNode}. Lower --workers, or start a node with more."
             );
         }

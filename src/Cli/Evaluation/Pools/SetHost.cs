@@ -10,7 +10,7 @@ using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Cli.Evaluation.Pools;
 
-/// <summary>Runs sets that a pool places on this machine as processes of this program, pinned to their cores.</summary>
+/// <summary>Runs sets that a pool places on this machine as processes of this program, on their cores or GPUs.</summary>
 internal sealed class SetHost : ITrialHost
 {
     /// <summary>Name of the figure in which a failed set passes its exit code on.</summary>
@@ -84,21 +84,23 @@ internal sealed class SetHost : ITrialHost
     {
         var launch = RunProgram.Launch(["eval", SetJob.Command, job]);
         await using var log = SharedLogFile.Open(SetJob.LogOf(job));
-        using var process = Process.Start(
-            new ProcessStartInfo(
-                "taskset",
-                ["-c", string.Join(',', PoolTrials.CoresOf(start.Lease, start.Lease.Nodes[0])), launch.FileName, .. launch.Arguments]
-            )
-            {
-                WorkingDirectory = start.Trial.Directory,
-                UseShellExecute = false,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
+        var devices = new TrialDevices(start.Lease.DevicesOf(start.Lease.Nodes[0]));
+        var begin = new ProcessStartInfo("env", [.. devices.Binding, launch.FileName, .. launch.Arguments])
+        {
+            WorkingDirectory = start.Trial.Directory,
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
 
-                // Never written to: its end tells the process that this one is gone.
-                RedirectStandardInput = true,
-            }
-        )!;
+            // Never written to: its end tells the process that this one is gone.
+            RedirectStandardInput = true,
+        };
+        foreach (var (name, value) in devices.Environment)
+        {
+            begin.Environment[name] = value;
+        }
+
+        using var process = Process.Start(begin)!;
         await using var onStop = stop.Register(() => process.Kill(entireProcessTree: true));
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         await process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None);
