@@ -33,7 +33,7 @@ public static class CoordinatorCommand
                 PreparedRun.Open(parsed.GetRequiredValue(run), parsed.GetRequiredValue(sets)),
                 hosting.Of(parsed) with
                 {
-                    HasStandby = !isManaged,
+                    IsManaged = isManaged,
                 },
                 signals
             ).RunOrStandByAsync();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Sweeps;
 using ClipTrain.Cli.Workers;
 using ClipTrain.Trainer.Config;
@@ -68,7 +69,7 @@ public static class NodeCommand
                         Name = parsed.GetValue(name),
                         Workers = AtLeastOne(parsed.GetValue(workers)),
                         Devices = parsed.GetRequiredValue(devices),
-                        Address = parsed.GetValue(address),
+                        Address = OwnAddress.Given(parsed.GetValue(address)),
                         Cores = Available(parsed.GetValue(cores)),
                     }
                 )

@@ -50,6 +50,7 @@ public static class TrainCommand
             FirstPort = port,
             StartsWorkers = true,
             OpensPage = arguments.OpensPage,
+            IsManaged = arguments.IsManaged,
         };
         return await new CoordinatorProcess(run, hosting, signals).RunAsync();
     }

@@ -51,7 +51,7 @@ public static class WorkerCommand
                     new RemoteWorkerOptions(remote.Of(parsed))
                     {
                         Name = parsed.GetValue(name),
-                        Address = parsed.GetValue(address),
+                        Address = OwnAddress.Given(parsed.GetValue(address)),
                         Device = parsed.GetValue(device),
                         Cores = parsed.GetValue(cores),
                         IsManaged = parsed.GetValue(managed),

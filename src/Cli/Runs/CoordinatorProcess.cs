@@ -43,8 +43,11 @@ public sealed record HostingOptions
     /// <summary>True if this machine's node starts the workers; false if they join over the network.</summary>
     public bool StartsWorkers { get; init; }
 
-    /// <summary>True if a standby takes the run over; false if a pool starts it again.</summary>
-    public bool HasStandby { get; init; } = true;
+    /// <summary>
+    /// True if a node of a pool started this process: the pool starts it again, so it has no standby, and it starts no program that the
+    /// configuration names.
+    /// </summary>
+    public bool IsManaged { get; init; }
 
     /// <summary>The token; on loopback, by default one that is kept in a file.</summary>
     /// <exception cref="CoordinatorStartException">The coordinator listens beyond loopback without a token.</exception>
@@ -85,7 +88,12 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         var isContinued = !hosting.StartsWorkers || RunLock.IsHeld(run.Files.NodeLock);
         var from = Begin(isContinued, log);
         Tell(from, log);
-        var host = new RunHost(run, AnsiConsole.Console, log) { StopExitCode = () => signals.ExitCode, OpensPage = hosting.OpensPage };
+        var host = new RunHost(run, AnsiConsole.Console, log)
+        {
+            StopExitCode = () => signals.ExitCode,
+            OpensPage = hosting.OpensPage,
+            StartsPrograms = !hosting.IsManaged,
+        };
         await using var node = Node(host, log);
         await using var standby = Standby(host, log);
 
@@ -174,7 +182,7 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
             _ = GrainCalls.RepeatAsync(() => silo.Run.DivergedAsync(cause, checkpoint), StartPatience, TimeProvider.System);
         signals.Attach(by => _ = StopAsync(silo, by, atOnce: Interlocked.Increment(ref _stops) > 1));
         var delay = Task.Delay(StandbyDelay);
-        if (await Task.WhenAny(delay, host.Concluded) == delay && hosting.HasStandby)
+        if (await Task.WhenAny(delay, host.Concluded) == delay && !hosting.IsManaged)
         {
             standby.Start();
         }

@@ -49,6 +49,9 @@ public sealed class RunAlerting : IDisposable
     /// <summary>Called at each alert, after it is logged.</summary>
     public Action<Alert>? OnAlert { get; set; }
 
+    /// <summary>False to leave alerts.command alone.</summary>
+    public bool StartsPrograms { get; set; } = true;
+
     public void Observe(StepRecord step)
     {
         lock (_lock)
@@ -117,7 +120,7 @@ public sealed class RunAlerting : IDisposable
     {
         _log($"Alert: step {alert.Step}: {alert.Text}");
         OnAlert?.Invoke(alert);
-        if (_options.Alerts.Command.Length > 0)
+        if (StartsPrograms && _options.Alerts.Command.Length > 0)
         {
             _ = TellAsync("alerts.command", () => StartAsync(alert));
         }

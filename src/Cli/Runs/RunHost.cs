@@ -43,6 +43,9 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log) 
     /// <summary>True to open the live page in a browser.</summary>
     public bool OpensPage { get; init; }
 
+    /// <summary>False to leave alerts.command alone.</summary>
+    public bool StartsPrograms { get; init; } = true;
+
     public string RunId => run.Options.Name;
 
     /// <summary>True once a run hosted here is over, so that its node and standby need no restart.</summary>
@@ -61,6 +64,7 @@ public sealed class RunHost(PreparedRun run, IAnsiConsole console, ILogger log) 
         if (_records.Alerting is { } alerting)
         {
             alerting.OnAlert = Respond;
+            alerting.StartsPrograms = StartsPrograms;
         }
 
         MayTakeOver = true;

@@ -15,19 +15,10 @@ namespace ClipTrain.Cli.Sweeps;
 /// <param name="tell">Receives the lines that nodes' processes print.</param>
 internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHost
 {
-    public async Task<Ended> RunAsync(TrialStart start, CancellationToken stop)
-    {
-        try
-        {
-            return Problem(start.Trial) is { } problem
-                ? new Ended(start.Attempt, TrialEndKind.Failed, problem)
-                : Ended(start.Attempt, await (start.Lease.Nodes.Count > 1 ? RunPartAsync(start, stop) : Process(start).RunAsync(stop)));
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or System.ComponentModel.Win32Exception)
-        {
-            return new Ended(start.Attempt, TrialEndKind.Failed, error.Message);
-        }
-    }
+    public async Task<Ended> RunAsync(TrialStart start, CancellationToken stop) =>
+        Problem(start.Trial) is { } problem
+            ? new Ended(start.Attempt, TrialEndKind.Failed, problem)
+            : Ended(start.Attempt, await (start.Lease.Nodes.Count > 1 ? RunPartAsync(start, stop) : Process(start).RunAsync(stop)));
 
     private TrialProcess Process(TrialStart start) =>
         new(SweepFolder.OfConfig(start.Trial.RunFile), start.Trial.Id, DevicesOf(start))
@@ -43,11 +34,22 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
         var run = new RunFiles(Path.Combine(SweepFolder.OfConfig(start.Trial.RunFile).Trials, start.Trial.Id));
         await using var workers = TrialWorkers.Of(start, DevicesOf(start), run, node, tell);
         workers.Start();
-        if (start.Lease.Nodes[0] == node.Name)
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var part = start.Lease.Nodes[0] == node.Name ? Process(start).RunAsync(ending.Token) : UntilAsync(ending.Token);
+        if (await Task.WhenAny(part, workers.Failing) == part)
         {
-            return await Process(start).RunAsync(stop);
+            return await part;
         }
 
+        await ending.CancelAsync();
+        var end = await part;
+        return end is TrialEnd.Stopped && !stop.IsCancellationRequested
+            ? new TrialEnd.Failed($"its workers on {node.Name} do not run: {await workers.Failing}")
+            : end;
+    }
+
+    private static async Task<TrialEnd> UntilAsync(CancellationToken stop)
+    {
         await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         return new TrialEnd.Stopped();
     }

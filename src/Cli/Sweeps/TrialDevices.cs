@@ -42,9 +42,19 @@ internal sealed class TrialDevices
     /// <summary>A kind of device in messages.</summary>
     public static string Noun(bool gpus) => gpus ? "GPU" : "core";
 
-    /// <summary>Names of the first cores of this machine.</summary>
-    public static IReadOnlyList<string> Cores(int count) =>
-        [.. Enumerable.Range(0, count).Select(core => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}"))];
+    /// <summary>Names of the first cores that this process may use.</summary>
+    public static IReadOnlyList<string> Cores(int count)
+    {
+        const string key = "Cpus_allowed_list:";
+        var allowed = File.ReadLines("/proc/self/status").First(line => line.StartsWith(key, StringComparison.Ordinal))[key.Length..];
+        return [.. CoresIn(allowed).Take(count).Select(core => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}"))];
+    }
+
+    /// <summary>The cores of a list as Linux writes it, such as 0-3,8.</summary>
+    public static IEnumerable<int> CoresIn(string list) =>
+        list.Split(',')
+            .Select(range => Array.ConvertAll(range.Split('-'), end => int.Parse(end, CultureInfo.InvariantCulture)))
+            .SelectMany(ends => Enumerable.Range(ends[0], ends[^1] - ends[0] + 1));
 
     /// <summary>Checks the GPUs that a command line offers.</summary>
     /// <exception cref="UsageException">A name is not that of one GPU, or is given twice.</exception>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Coordinator.Storage;
 using ClipTrain.Experiments.Sweeps;
 using ClipTrain.Trainer.Runs;
@@ -33,7 +34,9 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     /// <summary>The folder that the process starts in; null for the current one.</summary>
     public string? WorkingDirectory { get; init; }
 
-    /// <summary>True if the trial stops at a checkpoint when this process ends.</summary>
+    /// <summary>
+    /// True if the trial stops at a checkpoint when this process ends, has no standby, and starts no program that its configuration names.
+    /// </summary>
     public bool IsManaged { get; init; }
 
     /// <summary>This node, if its process is the coordinator for workers of several nodes; null to start workers on this machine.</summary>
@@ -46,48 +49,35 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     public async Task<TrialEnd> RunAsync(CancellationToken stop)
     {
         var run = new RunFiles(Path.Combine(folder.Trials, id));
-        while (true)
+        if (await EndElsewhereAsync(run, TimeSpan.Zero, stop) is { } earlier)
         {
-            if (await AwaitHostAsync(run, TimeSpan.Zero, stop) is { } left)
-            {
-                return left;
-            }
-
-            if (TrialFigures.Read(run) is { } figures)
-            {
-                return new TrialEnd.Done(figures);
-            }
-
-            var exit = await StartAsync(run, stop);
-            if (exit == ExitCodes.TrainingFailed)
-            {
-                return new TrialEnd.Diverged(Reason);
-            }
-
-            if (TrialFigures.Read(run) is { } ended)
-            {
-                return new TrialEnd.Done(ended);
-            }
-
-            if (stop.IsCancellationRequested)
-            {
-                return new TrialEnd.Stopped();
-            }
-
-            // If the run's process is killed, its standby takes over and finishes the run.
-            if (await AwaitHostAsync(run, TakeoverPatience, stop) is { } stopped)
-            {
-                return stopped;
-            }
-
-            if (TrialFigures.Read(run) is { } takenOver)
-            {
-                return new TrialEnd.Done(takenOver);
-            }
-
-            return new TrialEnd.Failed($"its process exited with code {exit}: {Reason}");
+            return earlier;
         }
+
+        var exit = await StartAsync(run, stop);
+        if (exit == ExitCodes.TrainingFailed)
+        {
+            return new TrialEnd.Diverged(Reason);
+        }
+
+        if (TrialFigures.Read(run) is { } figures)
+        {
+            return new TrialEnd.Done(figures);
+        }
+
+        if (stop.IsCancellationRequested)
+        {
+            return new TrialEnd.Stopped();
+        }
+
+        // If the run's process is killed, its standby takes over and finishes the run. A managed trial has none.
+        return (IsManaged ? null : await EndElsewhereAsync(run, TakeoverPatience, stop))
+            ?? new TrialEnd.Failed($"its process exited with code {exit}: {Reason}");
     }
+
+    /// <summary>Waits while another process hosts the run. Null if it has no result then.</summary>
+    private static async Task<TrialEnd?> EndElsewhereAsync(RunFiles run, TimeSpan patience, CancellationToken stop) =>
+        await AwaitHostAsync(run, patience, stop) ?? (TrialFigures.Read(run) is { } figures ? new TrialEnd.Done(figures) : null);
 
     /// <summary>Waits while any process hosts the run.</summary>
     /// <param name="run">The run's files.</param>
@@ -155,7 +145,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
         }
 
         using var process = Process.Start(start)!;
-        await using var onStop = stop.Register(() => Signal(process));
+        await using var onStop = stop.Register(() => ProcessEnd.Ask(process));
         await process.WaitForExitAsync(CancellationToken.None);
         return process.ExitCode;
     }
@@ -179,16 +169,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
             $"name=\"{id}\"",
             "--set",
             $"output.directory={folder.Trials}",
-            // A node starts no program that a configuration names.
-            .. IsManaged ? ["--set", "alerts.command=''"] : Array.Empty<string>(),
             .. managed,
         ];
-    }
-
-    /// <summary>Signals a process to stop at a checkpoint.</summary>
-    private static void Signal(Process process)
-    {
-        using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
-        kill.WaitForExit();
     }
 }

@@ -35,6 +35,8 @@ public static class NodeProgram
     /// <summary>Time for a finished worker to exit by itself.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(30);
 
+    private static readonly TimeSpan HostPoll = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Time that a remote node waits for a lost coordinator.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
@@ -99,8 +101,12 @@ public static class NodeProgram
                 var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
                 await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(leave);
 
-                // Whoever started this process would start it again while the coordinator evaluates.
-                await Task.Delay(Timeout.InfiniteTimeSpan, leave);
+                // Whoever started this process would start it again while the coordinator evaluates. The next coordinator finds another.
+                while (RunLock.IsHeld(files.CoordinatorLock))
+                {
+                    await Task.Delay(HostPoll, leave);
+                }
+
                 return ExitCodes.Ok;
             },
             endsWithParent: true
@@ -127,7 +133,8 @@ public static class NodeProgram
 
         void Leave(PosixSignalContext context)
         {
-            context.Cancel = true;
+            // A second signal ends this process at once, and its children with it.
+            context.Cancel = !leave.IsCancellationRequested;
             leave.Cancel();
         }
     }

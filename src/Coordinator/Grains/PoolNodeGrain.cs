@@ -62,7 +62,11 @@ public sealed class PoolNodeGrain(
         _lastHeard = time.GetTimestamp();
         var news = _news.Task;
         await ChangeAsync(state => NodeTrials.Meet(state, report.Offer.Incarnation));
-        await GrainFactory.GetGrain<IPoolGrain>(report.Pool).OfferAsync(report.Offer);
+        if (!report.IsLeaving)
+        {
+            await GrainFactory.GetGrain<IPoolGrain>(report.Pool).OfferAsync(report.Offer);
+        }
+
         if (report.Term == _state.Value.Term && report.Known.SequenceEqual(Wanted.Select(start => start.Lease.Number)))
         {
             await news.WaitAsync(HeldCalls.Limit, time)
@@ -75,14 +79,14 @@ public sealed class PoolNodeGrain(
     public async Task<bool> EndedAsync(Lease lease, TrialEnd end)
     {
         // Other nodes may be waiting for this part to end.
-        await ChangeAsync(state => NodeTrials.End(state, lease.Number, end));
+        await ChangeAsync(state => NodeTrials.End(state, lease, end));
         var (name, coordinator) = (this.GetPrimaryKeyString(), lease.Nodes[0]);
 
         // The trial ends with its coordinator, or with a part that ends although nobody stopped it. An end that is already known, for
         // example of a node that was silent, may still be a result.
         if (
             (name != coordinator && end.Kind == TrialEndKind.Stopped)
-            || NodeTrials.Find(_state.Value, lease.Number) is not { Start.Experiment: { } experiment }
+            || NodeTrials.Find(_state.Value, lease) is not { Start.Experiment: { } experiment }
         )
         {
             return true;
@@ -121,12 +125,12 @@ public sealed class PoolNodeGrain(
     {
         var news = _news.Task;
         await ChangeAsync(state => NodeTrials.Stop(state, lease));
-        for (var start = time.GetTimestamp(); NodeTrials.Find(_state.Value, lease.Number) is { End: null }; news = _news.Task)
+        for (var start = time.GetTimestamp(); NodeTrials.Find(_state.Value, lease) is { End: null }; news = _news.Task)
         {
             var left = HeldCalls.Limit - time.GetElapsedTime(start);
             if (time.GetElapsedTime(_lastHeard) >= PoolMachine.Patience)
             {
-                await ChangeAsync(state => NodeTrials.Lose(state, lease.Number));
+                await ChangeAsync(state => NodeTrials.Lose(state, lease));
             }
             else if (left <= TimeSpan.Zero)
             {
@@ -140,7 +144,7 @@ public sealed class PoolNodeGrain(
         }
 
         // A later lease of its devices means that it has ended.
-        return NodeTrials.Find(_state.Value, lease.Number)?.End ?? NodeTrials.Stopped(lease);
+        return NodeTrials.Find(_state.Value, lease)?.End ?? NodeTrials.Stopped(lease);
     }
 
     private IReadOnlyList<TrialStart> Wanted => NodeTrials.Wanted(_state.Value);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ClipTrain.Coordinator.Protocol;
 
 namespace ClipTrain.Coordinator.Processes;
@@ -16,9 +17,16 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
         LongestPause = TimeSpan.FromSeconds(30),
         TermGrace = TimeSpan.FromSeconds(5);
 
+    /// <summary>Number of starts in a row that came to nothing before the helper counts as unable to run.</summary>
+    private const int FruitlessStarts = 5;
+
     private readonly CancellationTokenSource _closing = new();
+    private readonly TaskCompletionSource<string> _failing = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LocalWorker? _process;
     private Task _loop = Task.CompletedTask;
+
+    /// <summary>Completes, with the last error that it printed, once the helper has failed soon after each of several starts.</summary>
+    public Task<string> Failing => _failing.Task;
 
     public void Start() => _loop = RunAsync();
 
@@ -42,24 +50,48 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
 
     private async Task RunAsync()
     {
-        var pause = FirstPause;
+        var (pause, fruitless) = (FirstPause, 0);
         while (!_closing.IsCancellationRequested)
+        {
+            var started = time.GetTimestamp();
+            var exit = await RunOnceAsync();
+            if (exit is null || time.GetElapsedTime(started) > LongestPause)
+            {
+                (pause, fruitless) = (FirstPause, 0);
+            }
+            else if (exit.Code != 0 && ++fruitless == FruitlessStarts)
+            {
+                _failing.TrySetResult(exit.LastLines.LastOrDefault() ?? $"exit code {exit.Code}");
+            }
+
+            // A process that cannot start, for example because its ports are taken, must not keep a core busy.
+            await Task.Delay(pause, time, _closing.Token);
+            if (exit is not null)
+            {
+                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+            }
+        }
+    }
+
+    /// <summary>Runs the process once; null if it is not wanted.</summary>
+    private async Task<ProcessExit?> RunOnceAsync()
+    {
+        try
         {
             if (!isWanted())
             {
-                await Task.Delay(FirstPause, time, _closing.Token);
-                continue;
+                return null;
             }
 
-            var started = time.GetTimestamp();
             _process?.Dispose();
             _process = LocalWorker.Start(launch, name, onLine, time);
-            await _process.Exit.WaitAsync(_closing.Token);
-
-            // A process that cannot start, for example because its ports are taken, must not keep a core busy.
-            pause = time.GetElapsedTime(started) > LongestPause ? FirstPause : pause;
-            await Task.Delay(pause, time, _closing.Token);
-            pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or Win32Exception or CoordinatorStartException)
+        {
+            onLine(new WorkerLine(name, IsError: true, error.Message));
+            return new ProcessExit(LocalWorkers.CannotStart, [error.Message]);
+        }
+
+        return await _process.Exit.WaitAsync(_closing.Token);
     }
 }

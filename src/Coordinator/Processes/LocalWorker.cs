@@ -92,17 +92,7 @@ internal sealed class LocalWorker : IDisposable
         return new LocalWorker(Process.Start(start)!, workerId, onLine, time);
     }
 
-    public void Kill()
-    {
-        try
-        {
-            _process.Kill(entireProcessTree: true);
-        }
-        catch (AggregateException)
-        {
-            // A descendant with other permissions stays; the worker itself is ended.
-        }
-    }
+    public void Kill() => ProcessEnd.Force(_process);
 
     /// <summary>
     /// Waits for the process to exit within the grace period, then closes its input and sends SIGTERM, then SIGKILL. A second call joins

@@ -19,8 +19,10 @@ public sealed class LocalWorkers(
     TimeProvider time
 ) : IAsyncDisposable
 {
-    private const int CannotStart = 127,
-        Killed = 128 + 9;
+    /// <summary>Exit code of a program that cannot be started, as in a shell.</summary>
+    internal const int CannotStart = 127;
+
+    private const int Killed = 128 + 9;
     private static readonly TimeSpan TermGrace = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, LocalWorker> _workers = new(StringComparer.Ordinal);

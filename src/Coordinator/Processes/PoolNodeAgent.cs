@@ -6,7 +6,7 @@ namespace ClipTrain.Coordinator.Processes;
 /// <summary>Runs trials on this machine.</summary>
 public interface ITrialHost
 {
-    /// <summary>Runs this machine's part of a trial on its devices of the lease. Does not throw.</summary>
+    /// <summary>Runs this machine's part of a trial on its devices of the lease. An exception is a failure of the trial.</summary>
     /// <param name="start">The trial.</param>
     /// <param name="stop">Cancelled to stop it, at a checkpoint if this machine hosts its coordinator.</param>
     /// <returns>Its end, once none of its processes is left on this machine.</returns>
@@ -27,6 +27,7 @@ public sealed record PoolNodeOptions(string Pool, NodeOffer Offer, TimeSpan Pati
 public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options, ITrialHost host, TimeProvider time)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250),
+        SignOfLife = TimeSpan.FromSeconds(5),
         Farewell = TimeSpan.FromSeconds(5);
 
     private readonly IPoolNodeGrain _node = grains.GetGrain<IPoolNodeGrain>(options.Offer.Node);
@@ -60,12 +61,17 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
         finally
         {
             _isLeaving = true;
+            if (_trials.Values.Count(trial => !trial.Ended.IsCompleted) is > 0 and var running)
+            {
+                options.Tell($"leaving: {running} trial{(running == 1 ? " stops" : "s stop")} at a checkpoint");
+            }
+
             foreach (var trial in _trials.Values)
             {
                 await trial.Stop.CancelAsync();
             }
 
-            await Task.WhenAll(_trials.Values.Select(trial => trial.Ended));
+            await StayHeardAsync(Task.WhenAll(_trials.Values.Select(trial => trial.Ended)));
             await Task.WhenAny(Task.WhenAll(_trials.Values.Select(trial => trial.Told)), Task.Delay(Farewell, time));
         }
     }
@@ -76,16 +82,7 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
         {
             try
             {
-                return await _node
-                    .ExchangeAsync(
-                        new TrialReport(
-                            options.Pool,
-                            options.Offer,
-                            _orders?.Term ?? 0,
-                            [.. _orders?.Wanted.Select(start => start.Lease.Number) ?? []]
-                        )
-                    )
-                    .WaitAsync(leave);
+                return await _node.ExchangeAsync(Report()).WaitAsync(leave);
             }
             catch (Exception error) when (!leave.IsCancellationRequested)
             {
@@ -99,6 +96,23 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
             }
         }
     }
+
+    /// <summary>Waits for this node's trials to end, and keeps it from counting as lost meanwhile: its devices are not free yet.</summary>
+    private async Task StayHeardAsync(Task ended)
+    {
+        while (!ended.IsCompleted)
+        {
+            _ = TryAsync(async () =>
+            {
+                await _node.ExchangeAsync(Report() with { IsLeaving = true });
+                return true;
+            });
+            await Task.WhenAny(ended, Task.Delay(SignOfLife, time));
+        }
+    }
+
+    private TrialReport Report() =>
+        new(options.Pool, options.Offer, _orders?.Term ?? 0, [.. _orders?.Wanted.Select(start => start.Lease.Number) ?? []]);
 
     private void CarryOut(TrialOrders orders)
     {
@@ -157,7 +171,17 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
 
         options.Tell($"{start.Attempt.Run} starts on {string.Join(", ", start.Lease.DevicesOf(options.Offer.Node))}");
         var began = time.GetTimestamp();
-        var end = await host.RunAsync(start, stop);
+        TrialEnd end;
+        try
+        {
+            end = await host.RunAsync(start, stop);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // A trial that is never reported as ended would keep its devices.
+            end = new TrialEnd(start.Attempt, TrialEndKind.Failed, error.Message);
+        }
+
         options.Tell($"{start.Attempt.Run} {end.Kind.ToString().ToLowerInvariant()}{(end.Text is null ? "" : $": {end.Text}")}");
         end = end with { DeviceSeconds = time.GetElapsedTime(began).TotalSeconds * start.Lease.Devices.Count };
 

@@ -5,7 +5,11 @@ namespace ClipTrain.Coordinator.Protocol;
 /// <param name="Offer">Its devices.</param>
 /// <param name="Term">Term of the activation that gave the last orders; 0 before the first.</param>
 /// <param name="Known">Lease numbers of those orders.</param>
-public sealed record TrialReport(string Pool, NodeOffer Offer, long Term, IReadOnlyList<long> Known);
+public sealed record TrialReport(string Pool, NodeOffer Offer, long Term, IReadOnlyList<long> Known)
+{
+    /// <summary>True while the trials of a node that leaves are stopping: it offers nothing any more.</summary>
+    public bool IsLeaving { get; init; }
+}
 
 /// <summary>The trials that a node should run. It stops all others.</summary>
 /// <param name="Term">Orders of older terms than the newest are void.</param>

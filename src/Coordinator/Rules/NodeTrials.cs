@@ -19,7 +19,7 @@ public static class NodeTrials
         ];
 
     /// <summary>The trial with this lease; null if it is unknown.</summary>
-    public static NodeTrial? Find(PoolNodeState state, long lease) => state.Trials.FirstOrDefault(trial => trial.Lease.Number == lease);
+    public static NodeTrial? Find(PoolNodeState state, Lease lease) => state.Trials.FirstOrDefault(trial => IsOf(trial, lease));
 
     /// <summary>A process of the node reports. The trials of an earlier one have ended with it.</summary>
     public static PoolNodeState Meet(PoolNodeState state, long incarnation) =>
@@ -37,18 +37,18 @@ public static class NodeTrials
 
     /// <summary>The trial should not run, even if its start is still to come.</summary>
     public static PoolNodeState Stop(PoolNodeState state, Lease lease) =>
-        Find(state, lease.Number) is { } trial
+        Find(state, lease) is { } trial
             ? trial.IsStopped
                 ? state
                 : Replace(state, trial with { IsStopped = true })
             : Add(state, new NodeTrial(lease, Start: null, state.Incarnation) { IsStopped = true, End = Stopped(lease) });
 
     /// <summary>A trial has ended. The first end stands.</summary>
-    public static PoolNodeState End(PoolNodeState state, long lease, TrialEnd end) =>
+    public static PoolNodeState End(PoolNodeState state, Lease lease, TrialEnd end) =>
         Find(state, lease) is { End: null } trial ? Replace(state, trial with { End = end }) : state;
 
     /// <summary>The node is silent: its trials do not count any more, and it ends them if it returns.</summary>
-    public static PoolNodeState Lose(PoolNodeState state, long lease) =>
+    public static PoolNodeState Lose(PoolNodeState state, Lease lease) =>
         Find(state, lease) is { End: null } trial ? Replace(state, Lost(trial)) : state;
 
     /// <summary>The end of a trial that was stopped without a result.</summary>
@@ -56,10 +56,13 @@ public static class NodeTrials
 
     private static NodeTrial Lost(NodeTrial trial) => trial with { IsStopped = true, End = Stopped(trial.Lease) };
 
+    /// <summary>Two pools, to which a node of this name has belonged one after the other, number their leases each for itself.</summary>
+    private static bool IsOf(NodeTrial trial, Lease lease) => trial.Lease.Number == lease.Number && trial.Lease.Attempt == lease.Attempt;
+
     private static PoolNodeState Replace(PoolNodeState state, NodeTrial trial) =>
         state with
         {
-            Trials = [.. state.Trials.Select(other => other.Lease.Number == trial.Lease.Number ? trial : other)],
+            Trials = [.. state.Trials.Select(other => IsOf(other, trial.Lease) ? trial : other)],
         };
 
     private static PoolNodeState Add(PoolNodeState state, NodeTrial trial)

@@ -24,6 +24,13 @@ public sealed class TrialDevicesTests
     }
 
     [Theory]
+    [InlineData("0", 0)]
+    [InlineData("0-1", 0, 1)]
+    [InlineData("4-6,9", 4, 5, 6, 9)]
+    public void The_cores_are_those_that_this_process_may_use(string list, params int[] cores) =>
+        Assert.Equal(cores, TrialDevices.CoresIn(list));
+
+    [Theory]
     [InlineData(null, "2,0")]
     [InlineData("4,5,6,7", "6,4")]
     [InlineData("GPU-a, GPU-b, GPU-c", "GPU-c,GPU-a")]

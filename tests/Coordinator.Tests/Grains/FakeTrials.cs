@@ -12,8 +12,16 @@ internal sealed class FakeTrials : RecordedTrials, ITrialHost
     /// <summary>Number of trials that were told to stop.</summary>
     public int Stopping => Volatile.Read(ref _stopping);
 
+    /// <summary>Thrown at every start; null to run the trials.</summary>
+    public Exception? Fault { get; set; }
+
     public async Task<TrialEnd> RunAsync(TrialStart start, CancellationToken stop)
     {
+        if (Fault is { } fault)
+        {
+            throw fault;
+        }
+
         var end = new TaskCompletionSource<TrialEnd>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (Gate)
         {

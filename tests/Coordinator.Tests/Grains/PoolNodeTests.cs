@@ -1,5 +1,6 @@
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 
 namespace ClipTrain.Coordinator.Tests.Grains;
@@ -42,6 +43,49 @@ public sealed class PoolNodeTests
         await cluster.Experiment.CancelAsync("a test");
         await cluster.UntilTrialsAsync(trials => trials[0] is { Status: TrialStatus.Stopped, HasClaim: false });
         Assert.Empty(second.Trials.Running);
+    }
+
+    [Fact]
+    public async Task A_node_that_leaves_keeps_its_devices_until_its_trial_has_stopped_however_long_that_takes()
+    {
+        await using var cluster = await PoolCluster.DeployAsync(runsOnNodes: true);
+        var leaving = cluster.Grains.GetGrain<IPoolNodeGrain>("a");
+        var none = new TrialOrders(0, false, []);
+        await ReportAsync(leaving, none);
+        await cluster.SubmitAsync(Trial("1"));
+        var start = Assert.Single((await ReportAsync(leaving, none)).Wanted);
+        await using var other = new ServingNode(cluster, "b", cores: 1);
+
+        // Orders of another term are answered at once.
+        var outdated = none with
+        {
+            Term = 99,
+        };
+        await leaving.LeaveAsync("gpus", 1);
+        for (var passed = TimeSpan.Zero; passed < 2 * PoolMachine.Patience; passed += PoolMachine.Patience / 3)
+        {
+            await ReportAsync(leaving, outdated, isLeaving: true);
+            await cluster.PassAsync(PoolMachine.Patience / 3);
+        }
+
+        Assert.Empty(other.Trials.Started);
+        await leaving.EndedAsync(start.Lease, new TrialEnd(start.Attempt, TrialEndKind.DevicesLost, "node a left"));
+        await cluster.UntilAsync(() => Task.FromResult(other.Trials.Running.Count == 1));
+        await CompleteAsync(cluster, other);
+    }
+
+    [Fact]
+    public async Task An_unexpected_error_of_a_node_fails_the_trial_and_frees_its_devices()
+    {
+        await using var cluster = await PoolCluster.DeployAsync(runsOnNodes: true);
+        await using var node = new ServingNode(cluster, "a", cores: 1);
+        node.Trials.Fault = new FormatException("a damaged file");
+        await cluster.SubmitAsync(Trial("1"), Trial("2"));
+
+        await cluster.UntilTrialsAsync(trials => trials.All(trial => trial is { Status: TrialStatus.Failed, HasClaim: false }));
+
+        Assert.All((await cluster.Experiment.StateAsync()).Trials, trial => Assert.Equal("a damaged file", trial.Text));
+        Assert.Single((await cluster.Pool.StateAsync()).FreeDevices());
     }
 
     [Fact]
@@ -107,7 +151,7 @@ public sealed class PoolNodeTests
 
     private static TrialSpec Trial(string id) => new(id, $"/shared/{id}.yaml", 1);
 
-    private static Task<TrialOrders> ReportAsync(IPoolNodeGrain node, TrialOrders known) =>
+    private static Task<TrialOrders> ReportAsync(IPoolNodeGrain node, TrialOrders known, bool isLeaving = false) =>
         node.ExchangeAsync(
             new TrialReport(
                 "gpus",
@@ -115,6 +159,9 @@ public sealed class PoolNodeTests
                 known.Term,
                 [.. known.Wanted.Select(start => start.Lease.Number)]
             )
+            {
+                IsLeaving = isLeaving,
+            }
         );
 
     /// <summary>Completes what a node runs until all trials have completed.</summary>

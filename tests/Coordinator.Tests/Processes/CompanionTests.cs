@@ -55,6 +55,37 @@ public sealed class CompanionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_process_that_fails_again_and_again_is_told_as_failing_and_is_still_started()
+    {
+        await using var companion = Start("echo 'no such port' >&2; exit 3", () => true);
+        var pause = Pause;
+        for (var start = 1; start <= 5; start++)
+        {
+            await _time.WhenTimerRunsAsync(pause).WaitAsync(Limit);
+            Assert.Equal(start == 5, companion.Failing.IsCompleted);
+            _time.Advance(pause);
+            pause *= 2;
+        }
+
+        Assert.Equal("no such port", await companion.Failing);
+        await LinesAsync(6);
+    }
+
+    [Fact]
+    public async Task A_program_that_cannot_start_and_a_lock_that_cannot_be_read_do_not_end_the_watch()
+    {
+        var asked = 0;
+        await using var companion = Start(
+            "echo ready; read x",
+            () => Interlocked.Increment(ref asked) > 1 ? true : throw new IOException("The lock cannot be read.")
+        );
+        await _time.WhenTimerRunsAsync(Pause).WaitAsync(Limit);
+        Assert.Equal("[standby] The lock cannot be read.", Assert.Single(_observer.Lines).ToString());
+        _time.Advance(Pause);
+        await LinesAsync(2);
+    }
+
+    [Fact]
     public async Task At_the_end_the_process_may_end_by_itself_and_no_other_is_started()
     {
         var go = _directory.File("go");

@@ -26,7 +26,7 @@ public sealed class NodeTrialsTests
         _state = NodeTrials.Stop(_state, Start(1, "cpu:0").Lease);
         Assign(Start(1, "cpu:0"));
         Assert.Empty(Wanted);
-        Assert.Equal(TrialEndKind.Stopped, NodeTrials.Find(_state, 1)!.End!.Kind);
+        Assert.Equal(TrialEndKind.Stopped, Found(1).End!.Kind);
 
         Assign(Start(3, "cpu:1"));
         Assign(Start(2, "cpu:0", "cpu:1"));
@@ -49,12 +49,12 @@ public sealed class NodeTrialsTests
     {
         var start = Start(1, "cpu:0");
         Assign(start);
-        _state = NodeTrials.End(_state, 1, new TrialEnd(start.Attempt, TrialEndKind.Completed));
+        _state = NodeTrials.End(_state, start.Lease, new TrialEnd(start.Attempt, TrialEndKind.Completed));
 
         _state = NodeTrials.Stop(_state, start.Lease);
         _state = NodeTrials.Meet(_state, 2);
 
-        Assert.Equal(TrialEndKind.Completed, NodeTrials.Find(_state, 1)!.End!.Kind);
+        Assert.Equal(TrialEndKind.Completed, Found(1).End!.Kind);
         Assert.Empty(Wanted);
     }
 
@@ -66,9 +66,29 @@ public sealed class NodeTrialsTests
         _state = NodeTrials.Meet(_state, 2);
 
         Assert.Empty(Wanted);
-        Assert.Equal(TrialEndKind.Stopped, NodeTrials.Find(_state, 1)!.End!.Kind);
+        Assert.Equal(TrialEndKind.Stopped, Found(1).End!.Kind);
         Assert.Same(_state, NodeTrials.Meet(_state, 1));
     }
+
+    [Fact]
+    public void Leases_of_two_pools_may_have_the_same_number()
+    {
+        var (core, gpu) = (Start(1, "cpu:0"), Start(1, "cuda:0"));
+        gpu = gpu with { Attempt = new RunAttempt("f/1", 1) };
+        gpu = gpu with { Lease = gpu.Lease with { Request = gpu.Lease.Request with { Attempt = gpu.Attempt } } };
+        Assign(core);
+        _state = NodeTrials.End(_state, core.Lease, new TrialEnd(core.Attempt, TrialEndKind.Completed));
+        _state = NodeTrials.Meet(_state, 2);
+        Assign(gpu);
+        Assert.Equal([1], Wanted);
+
+        _state = NodeTrials.End(_state, gpu.Lease, new TrialEnd(gpu.Attempt, TrialEndKind.Failed));
+
+        Assert.Equal(TrialEndKind.Failed, NodeTrials.Find(_state, gpu.Lease)!.End!.Kind);
+        Assert.Equal(TrialEndKind.Completed, NodeTrials.Find(_state, core.Lease)!.End!.Kind);
+    }
+
+    private NodeTrial Found(long lease) => _state.Trials.Single(trial => trial.Lease.Number == lease);
 
     private IEnumerable<long> Wanted => NodeTrials.Wanted(_state).Select(start => start.Lease.Number);
 

@@ -101,7 +101,7 @@ internal sealed class SetHost : ITrialHost
         }
 
         using var process = Process.Start(begin)!;
-        await using var onStop = stop.Register(() => process.Kill(entireProcessTree: true));
+        await using var onStop = stop.Register(() => ProcessEnd.Force(process));
         var errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         await process.StandardOutput.BaseStream.CopyToAsync(log, CancellationToken.None);
         await process.WaitForExitAsync(CancellationToken.None);
