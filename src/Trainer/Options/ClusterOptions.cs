@@ -31,7 +31,10 @@ public sealed record ClusterOptions
     [Description("Compute threads per worker; 0 divides the cores evenly."), Minimum(0), Maximum(1024)]
     public int ThreadsPerWorker { get; init; }
 
-    [Description("Device of the workers: cpu, or cuda (worker i uses cuda:i).")]
+    [Description(
+        "cpu or cuda. With cuda, worker i of `cliptrain train` uses cuda:i; nodes and workers of a cluster are told their devices "
+            + "with `--device`."
+    )]
     public string Device { get; init; } = "cpu";
 
     [Description("Loopback port of the coordinator of `cliptrain train`; 0 uses a free one."), Minimum(0), Maximum(65535)]

@@ -66,8 +66,8 @@ public sealed record AlertOptions
 {
     [Description(
         "Check every step for a rising loss, a loss at chance level, exploding gradients, a logit scale at its "
-            + "bound, collapsing embeddings, a tower without gradient, waits for data, slow ranks, truncated captions, "
-            + "bad samples, a disk that fills up and a run that stalls. Alerts appear in the log and on the live page."
+            + "bound, collapsing embeddings, a tower without gradient, a tower that does not move, waits for data, slow ranks, "
+            + "truncated captions, bad samples, a disk that fills up and a run that stalls. Alerts appear in the log and on the live page."
     )]
     public bool Enabled { get; init; } = true;
 
@@ -89,10 +89,10 @@ public sealed record AlertOptions
 [Description("Checkpoints. One is also written at the end, on Ctrl-C or SIGTERM, and by a surviving worker when another is lost.")]
 public sealed record CheckpointOptions
 {
-    [Description("Number of steps between checkpoints; 0 disables them."), Minimum(0)]
+    [Description("Number of steps between checkpoints; 0: not by steps."), Minimum(0)]
     public long EverySteps { get; init; }
 
-    [Description("Number of minutes between checkpoints; 0 disables them."), Minimum(0)]
+    [Description("Number of minutes between checkpoints; 0: not by minutes."), Minimum(0)]
     public double EveryMinutes { get; init; } = 10;
 
     [
