@@ -14,7 +14,7 @@ if (OpenFiles.Problem() is { } problem)
 
 return await RunAsync(args);
 
-// Registers the subcommands, runs the one that is asked for, and maps failures to messages and exit codes.
+// Runs the subcommand that is asked for, and maps failures to messages and exit codes.
 static async Task<int> RunAsync(string[] args)
 {
     // Programs that read a pipe or file need unwrapped lines.
@@ -25,36 +25,9 @@ static async Task<int> RunAsync(string[] args)
     }
 
     PlainOutput.Install();
-    var root = new RootCommand("Pretrain contrastive image-text models (CLIP).")
-    {
-        QuickstartCommand.Create(),
-        TrainCommand.Create(),
-        ResumeCommand.Create(),
-        EvalCommand.Create(),
-        ModelExportCommand.Create(),
-        EmbedCommand.Create(),
-        DataCommand.Create(),
-        BenchCommand.Create(),
-        TokenizerCommand.Create(),
-        ModelCommand.Create(),
-        SweepCommand.Create(),
-        ScalingCommand.Create(),
-        DoctorCommand.Create(),
-        WatchCommand.Create(),
-        WatchCommand.CreateReport(),
-        RunCommands.CreateStatus(),
-        RunCommands.CreateStop(),
-        RunCommands.CreateCheckpoint(),
-        CoordinatorCommand.Create(),
-        CoordinatorCommand.CreateStandby(),
-        NodeCommand.Create(),
-        PoolCommand.Create(),
-        WorkerCommand.Create(),
-        DocsCommand.Create(),
-    };
     try
     {
-        var parsed = root.Parse(args);
+        var parsed = CommandTree.Create().Parse(args);
         var exit = await parsed.InvokeAsync(
             new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }
         );

@@ -1,14 +1,15 @@
 using System.Globalization;
 using System.Text;
+using ClipTrain.Evaluation.Suites;
 using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Options;
 
 namespace ClipTrain.Cli.Config;
 
-/// <summary>Generator of the Markdown reference of all keys.</summary>
+/// <summary>Generator of the Markdown references of run files and suite files.</summary>
 internal static class ConfigReference
 {
-    private const string Introduction = """
+    private const string OfRuns = """
         # Configuration
 
         A run is described by one YAML file; `configs/` has some to start from. Every key is listed here with its type, its
@@ -28,10 +29,25 @@ internal static class ConfigReference
 
         """;
 
-    public static string Generate()
+    private const string OfSuites = """
+        # Suite files
+
+        An [evaluation suite](evaluation.md) is described by one YAML file; `configs/evaluation` has some to start from. Every key
+        is listed here. This page is generated from the options in `src/Evaluation`. Errors name the file, the line and the key;
+        all are reported at once, before anything is measured. Paths are relative to the current directory.
+
+        """;
+
+    /// <summary>The reference of run files.</summary>
+    public static string Runs() => Generate(OfRuns, typeof(RunOptions));
+
+    /// <summary>The reference of suite files.</summary>
+    public static string Suites() => Generate(OfSuites, typeof(SuiteOptions));
+
+    private static string Generate(string introduction, Type options)
     {
-        var text = new StringBuilder(Introduction.ReplaceLineEndings("\n"));
-        WriteSection(text, "", OptionSection.Of(typeof(RunOptions)), isList: false);
+        var text = new StringBuilder(introduction.ReplaceLineEndings("\n"));
+        WriteSection(text, "", OptionSection.Of(options), isList: false);
         return text.ToString();
     }
 
@@ -102,21 +118,4 @@ internal static class ConfigReference
         };
 
     private static string Escape(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
-}
-
-/// <summary>Files in the repository that are generated from the option records.</summary>
-public static class ConfigDocs
-{
-    /// <summary>Returns the path, relative to the repository root, and content of each file.</summary>
-    public static IReadOnlyList<(string Path, string Content)> Generate() =>
-        [("configs/schema.json", JsonSchema.Generate()), ("docs/configuration.md", ConfigReference.Generate())];
-
-    /// <summary>Writes the files to a checkout.</summary>
-    public static void Write(string repoRoot)
-    {
-        foreach (var (path, content) in Generate())
-        {
-            File.WriteAllText(Path.Combine(repoRoot, path), content);
-        }
-    }
 }

@@ -114,6 +114,7 @@ public static class NodeProgram
 
     private static async Task<int> UntilLeftAsync(Func<CancellationToken, Task<int>> serve, bool endsWithParent = false)
     {
+        var signals = 0;
         using var leave = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Leave);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Leave);
@@ -134,7 +135,7 @@ public static class NodeProgram
         void Leave(PosixSignalContext context)
         {
             // A second signal ends this process at once, and its children with it.
-            context.Cancel = !leave.IsCancellationRequested;
+            context.Cancel = Interlocked.Increment(ref signals) == 1;
             leave.Cancel();
         }
     }

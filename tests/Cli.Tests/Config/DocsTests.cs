@@ -1,29 +1,34 @@
 using System.Text.Json.Nodes;
+using ClipTrain.Cli.Commands;
 using ClipTrain.Cli.Config;
 using ClipTrain.Tests.Shared;
 
 namespace ClipTrain.Cli.Tests.Config;
 
-public sealed class ConfigDocsTests
+public sealed class DocsTests
 {
-    [Theory, InlineData("configs/schema.json"), InlineData("docs/configuration.md")]
+    [Theory]
+    [InlineData("configs/schema.json")]
+    [InlineData("docs/configuration.md")]
+    [InlineData("docs/suite-files.md")]
+    [InlineData("docs/commands.md")]
     public void The_generated_file_in_the_repository_is_up_to_date(string path)
     {
-        var generated = ConfigDocs.Generate().Single(file => string.Equals(file.Path, path, StringComparison.Ordinal)).Content;
+        var generated = DocsCommand.Files().Single(file => string.Equals(file.Path, path, StringComparison.Ordinal)).Content;
 
         Assert.Equal(generated, File.ReadAllText(Path.Combine(Repository.Root, path)));
     }
 
     [Fact]
-    public void Write_creates_both_files_in_the_checkout()
+    public void Write_creates_the_files_in_the_checkout()
     {
         var root = Directory.CreateTempSubdirectory("cliptrain-docs-");
         root.CreateSubdirectory("configs");
         root.CreateSubdirectory("docs");
 
-        ConfigDocs.Write(root.FullName);
+        DocsCommand.Write(root.FullName);
 
-        Assert.All(ConfigDocs.Generate(), file => Assert.Equal(file.Content, File.ReadAllText(Path.Combine(root.FullName, file.Path))));
+        Assert.All(DocsCommand.Files(), file => Assert.Equal(file.Content, File.ReadAllText(Path.Combine(root.FullName, file.Path))));
         root.Delete(recursive: true);
     }
 
@@ -53,7 +58,19 @@ public sealed class ConfigDocsTests
     )]
     public void The_reference_has_a_row_for_a_key(string row)
     {
-        Assert.Contains($"\n{row}\n", ConfigReference.Generate(), StringComparison.Ordinal);
+        Assert.Contains($"\n{row}\n", ConfigReference.Runs(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("## `cliptrain sweep run`")]
+    [InlineData("    cliptrain eval MODEL [options]")]
+    [InlineData("| `--batch` | Batch size in pairs. | `64` |")]
+    public void The_reference_has_every_command_that_is_not_hidden(string line)
+    {
+        var reference = CommandReference.Generate();
+        Assert.Contains($"\n{line}\n", reference, StringComparison.Ordinal);
+        Assert.DoesNotContain("`cliptrain docs", reference, StringComparison.Ordinal);
+        Assert.DoesNotContain("--managed", reference, StringComparison.Ordinal);
     }
 
     private static void AssertJson(string expected, JsonNode actual) => Assert.Equal(expected, actual.ToJsonString());
