@@ -63,8 +63,8 @@ public sealed class PoolGrain(
 
     public async Task<LeaseAnswer[]> AcquireAsync(LeaseRequest[] requests)
     {
-        var state = await HandleAsync(new PoolMessage.Acquire(requests));
-        return [.. requests.Select(request => PoolMachine.Answer(state, request))];
+        var answers = new PoolAnswers(await HandleAsync(new PoolMessage.Acquire(requests)));
+        return [.. requests.Select(answers.To)];
     }
 
     public Task ReleaseAsync(RunAttempt[] attempts) => HandleAsync(new PoolMessage.Release(attempts));

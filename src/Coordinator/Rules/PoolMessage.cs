@@ -9,7 +9,7 @@ public abstract record PoolMessage
     private PoolMessage() { }
 
     /// <summary>A node offers exactly these devices.</summary>
-    public sealed record Offer(NodeOffer Node) : PoolMessage;
+    public sealed record Offer(NodeOffer Offered) : PoolMessage;
 
     /// <summary>A node leaves, unless a later incarnation of it has arrived since.</summary>
     public sealed record Withdraw(string Node, long Incarnation) : PoolMessage;

@@ -74,4 +74,8 @@ public sealed record DepartedNode(string Node, long Incarnation, DateTimeOffset 
 
 /// <summary>A waiting request.</summary>
 /// <param name="Round">Requests are served in rounds, in which each experiment has one turn.</param>
-public sealed record QueuedRequest(LeaseRequest Request, long Round);
+public sealed record QueuedRequest(LeaseRequest Request, long Round)
+{
+    [JsonIgnore]
+    public RunAttempt Attempt => Request.Attempt;
+}
