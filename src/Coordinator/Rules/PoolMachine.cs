@@ -30,6 +30,7 @@ public static class PoolMachine
             PoolMessage.Withdraw withdraw => Withdraw(state, withdraw, now),
             PoolMessage.Acquire acquire => PoolQueue.Add(state, acquire.Requests),
             PoolMessage.Release release => PoolQueue.Remove(state, release.Attempts),
+            PoolMessage.Forget forget => state with { Experiments = [.. state.Experiments.Where(name => name != forget.Experiment)] },
             PoolMessage.Tick => Tick(state, now),
             _ => throw new ArgumentOutOfRangeException(nameof(message), message.GetType().Name, "Unknown message."),
         };
@@ -39,6 +40,7 @@ public static class PoolMachine
         var mustPersist =
             !next.Leases.SequenceEqual(state.Leases)
             || !next.Queue.SequenceEqual(state.Queue)
+            || !next.Experiments.SequenceEqual(state.Experiments, StringComparer.Ordinal)
             || !next.Departed.SequenceEqual(state.Departed)
             || !next.Nodes.Select(node => node.Offer).SequenceEqual(state.Nodes.Select(node => node.Offer));
 

@@ -20,6 +20,9 @@ public abstract record PoolMessage
     /// <summary>These and all earlier attempts no longer run or wait.</summary>
     public sealed record Release(IReadOnlyList<RunAttempt> Attempts) : PoolMessage;
 
+    /// <summary>The state of an experiment has been deleted.</summary>
+    public sealed record Forget(string Experiment) : PoolMessage;
+
     /// <summary>Time has passed, or the pool was taken over.</summary>
     public sealed record Tick : PoolMessage;
 }

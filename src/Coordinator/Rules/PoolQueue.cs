@@ -59,6 +59,7 @@ internal static class PoolQueue
         return state with
         {
             Queue = [.. queue.OrderBy(queued => queued.Round)],
+            Experiments = [.. state.Experiments.Union(added.Select(request => request.Experiment), StringComparer.Ordinal)],
         };
     }
 

@@ -22,6 +22,9 @@ public sealed record PoolState
     /// <summary>Waiting requests, in the order of service.</summary>
     public IReadOnlyList<QueuedRequest> Queue { get; init; } = [];
 
+    /// <summary>Names of the experiments that have requested devices and whose states are stored.</summary>
+    public IReadOnlyList<string> Experiments { get; init; } = [];
+
     /// <summary>Number of the newest lease.</summary>
     public long LastLease { get; init; }
 
