@@ -26,6 +26,10 @@ public interface IExperimentGrain : IGrainWithStringKey
 
     /// <summary>Announces the end of a run. The caller repeats it until it returns.</summary>
     Task RunEndedAsync(TrialEnd end);
+
+    /// <summary>Deletes the state of an experiment that ended a week ago.</summary>
+    /// <returns>True if no state is left.</returns>
+    Task<bool> ForgetAsync();
 }
 
 /// <summary>Starts and stops the runs of experiments. Failed calls are repeated, and calls may arrive out of order.</summary>
@@ -53,6 +57,7 @@ public sealed class ExperimentGrain(
 ) : Grain, IExperimentGrain
 {
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(7);
     private readonly HashSet<ExperimentEffect> _underway = [];
     private readonly SemaphoreSlim _poolTurn = new(1);
     private FencedState<ExperimentState> _state = null!;
@@ -83,6 +88,12 @@ public sealed class ExperimentGrain(
         HandleAsync(new ExperimentMessage.PoolAnswered([.. leases.Select(lease => new LeaseAnswer(lease.Attempt, lease, Waiting: null))]));
 
     public Task RunEndedAsync(TrialEnd end) => HandleAsync(new ExperimentMessage.Ended(end));
+
+    public async Task<bool> ForgetAsync()
+    {
+        await _state.ClearAsync(state => time.GetUtcNow() - state.Settled >= Kept);
+        return _state.Value.Spec is null;
+    }
 
     private async Task HandleAsync(ExperimentMessage message)
     {

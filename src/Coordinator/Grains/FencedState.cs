@@ -17,10 +17,8 @@ internal sealed class FencedState<TState>(IPersistentState<TState> storage, IGra
     public Task TakeOverAsync(Func<TState, TState> withNextTerm) =>
         storage.RecordExists ? TurnAsync(state => (withNextTerm(state), MustPersist: true, 0)) : Task.CompletedTask;
 
-    public async Task<TResult> TurnAsync<TResult>(Func<TState, (TState Next, bool MustPersist, TResult Result)> handle)
-    {
-        using var turn = await _gate.EnterAsync();
-        try
+    public Task<TResult> TurnAsync<TResult>(Func<TState, (TState Next, bool MustPersist, TResult Result)> handle) =>
+        InTurnAsync(async () =>
         {
             var (next, mustPersist, result) = handle(Value);
             if (mustPersist)
@@ -31,6 +29,27 @@ internal sealed class FencedState<TState>(IPersistentState<TState> storage, IGra
 
             Value = next;
             return result;
+        });
+
+    /// <summary>Deletes the stored state if a condition holds; the state is then an initial one.</summary>
+    public Task ClearAsync(Func<TState, bool> condition) =>
+        InTurnAsync(async () =>
+        {
+            if (condition(Value))
+            {
+                await storage.ClearStateAsync();
+                Value = storage.State;
+            }
+
+            return true;
+        });
+
+    private async Task<TResult> InTurnAsync<TResult>(Func<Task<TResult>> change)
+    {
+        using var turn = await _gate.EnterAsync();
+        try
+        {
+            return await change();
         }
         catch (InconsistentStateException)
         {

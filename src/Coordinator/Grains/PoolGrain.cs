@@ -44,6 +44,8 @@ public sealed class PoolGrain(
     public const string Gpus = "gpus";
 
     private static readonly TimeSpan TickPeriod = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan FirstForget = TimeSpan.FromHours(1);
+    private static readonly TimeSpan ForgetPeriod = TimeSpan.FromDays(1);
     private FencedState<PoolState> _state = null!;
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
@@ -55,6 +57,9 @@ public sealed class PoolGrain(
             () => HandleAsync(new PoolMessage.Tick()),
             new GrainTimerCreationOptions(TickPeriod, TickPeriod) { KeepAlive = true }
         );
+
+        // An experiment's host may be slow to answer, and nodes do not wait.
+        this.RegisterGrainTimer(ForgetAsync, new GrainTimerCreationOptions(FirstForget, ForgetPeriod) { Interleave = true });
     }
 
     public Task OfferAsync(NodeOffer offer) => HandleAsync(new PoolMessage.Offer(offer));
@@ -63,13 +68,32 @@ public sealed class PoolGrain(
 
     public async Task<LeaseAnswer[]> AcquireAsync(LeaseRequest[] requests)
     {
-        var state = await HandleAsync(new PoolMessage.Acquire(requests));
-        return [.. requests.Select(request => PoolMachine.Answer(state, request))];
+        var answers = new PoolAnswers(await HandleAsync(new PoolMessage.Acquire(requests)));
+        return [.. requests.Select(answers.To)];
     }
 
     public Task ReleaseAsync(RunAttempt[] attempts) => HandleAsync(new PoolMessage.Release(attempts));
 
     public Task<PoolState> StateAsync() => Task.FromResult(_state.Value);
+
+    /// <summary>Lets experiments that ended long ago delete their states.</summary>
+    private async Task ForgetAsync()
+    {
+        foreach (var experiment in _state.Value.Experiments)
+        {
+            try
+            {
+                if (await GrainFactory.GetGrain<IExperimentGrain>(experiment).ForgetAsync())
+                {
+                    await HandleAsync(new PoolMessage.Forget(experiment));
+                }
+            }
+            catch (Exception error) when (GrainCalls.WasUnanswered(error))
+            {
+                // It is asked again the next day.
+            }
+        }
+    }
 
     private async Task<PoolState> HandleAsync(PoolMessage message)
     {

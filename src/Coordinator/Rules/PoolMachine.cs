@@ -9,7 +9,8 @@ namespace ClipTrain.Coordinator.Rules;
 /// round and an experiment. A run that returns to the queue joins the current round, since it has work to lose.</para>
 /// <para>The head of the queue is never overtaken, however many devices it wants. Backfill, small requests that pass a large
 /// one while it waits, would keep more devices busy, but since the length of runs is unknown, a stream of small runs could delay a large
-/// one forever.</para>
+/// one forever. A request that the nodes present could not hold even if nothing else ran is passed, since that delays nothing. It keeps
+/// its place for when more nodes come.</para>
 /// <para>A run has all of its devices on one node if any node of the pool is large enough, and waits for that node. A larger run spans
 /// nodes, with all devices of a worker on one.</para>
 /// <para>When a device of a lease is lost, the whole lease is void. Its other devices become free once the experiment has stopped the
@@ -25,57 +26,26 @@ public static class PoolMachine
     {
         var next = message switch
         {
-            PoolMessage.Offer offer => Offer(state, offer.Node, now),
+            PoolMessage.Offer offer => Offer(state, offer.Offered, now),
             PoolMessage.Withdraw withdraw => Withdraw(state, withdraw, now),
-            PoolMessage.Acquire acquire => acquire.Requests.Aggregate(state, Enqueue),
-            PoolMessage.Release release => release.Attempts.Aggregate(state, GiveBack),
+            PoolMessage.Acquire acquire => PoolQueue.Add(state, acquire.Requests),
+            PoolMessage.Release release => PoolQueue.Remove(state, release.Attempts),
+            PoolMessage.Forget forget => state with { Experiments = [.. state.Experiments.Where(name => name != forget.Experiment)] },
             PoolMessage.Tick => Tick(state, now),
             _ => throw new ArgumentOutOfRangeException(nameof(message), message.GetType().Name, "Unknown message."),
         };
-        next = Grant(next);
+        next = PoolQueue.Grant(next);
 
         // Unchanged leases, requests and offers are the same objects. The time of a node's last offer is not worth a write.
         var mustPersist =
             !next.Leases.SequenceEqual(state.Leases)
             || !next.Queue.SequenceEqual(state.Queue)
+            || !next.Experiments.SequenceEqual(state.Experiments, StringComparer.Ordinal)
             || !next.Departed.SequenceEqual(state.Departed)
             || !next.Nodes.Select(node => node.Offer).SequenceEqual(state.Nodes.Select(node => node.Offer));
 
         // A tick announces every lease again: a message may have been lost, and it activates an experiment whose host died.
         return new PoolResult(next, mustPersist, [.. message is PoolMessage.Tick ? next.Leases : next.Leases.Except(state.Leases)]);
-    }
-
-    /// <summary>The answer to a request in this state.</summary>
-    public static LeaseAnswer Answer(PoolState state, LeaseRequest request)
-    {
-        var lease = state.Leases.FirstOrDefault(lease => lease.Attempt == request.Attempt);
-        return new LeaseAnswer(request.Attempt, lease, lease is null ? ReasonToWait(state, request) : null);
-    }
-
-    private static string ReasonToWait(PoolState state, LeaseRequest request)
-    {
-        var place = state.Queue.TakeWhile(queued => queued.Request.Attempt != request.Attempt).Count();
-        if (place == state.Queue.Count)
-        {
-            return "has been superseded by a later attempt";
-        }
-
-        var has = state.CountDevices();
-        var why =
-            request.Devices > state.MostDevices
-                ? $"the pool has never had more than {state.MostDevices}: add nodes, or cancel it and ask for fewer"
-            : request.Devices > has ? $"the pool currently has {has}"
-            : !state.HasRoom(request.Devices, request.DevicesPerWorker)
-                ? $"each worker needs {request.DevicesPerWorker} of one node, and the largest has {state.LargestNode}"
-            : $"{state.FreeDevices().Sum(node => node.Count)} of {has} are free";
-        var front = state.Queue[0].Request;
-        return $"waits for {Count(request)}; {why}"
-            + (place == 0 ? "" : $"; {place} ahead of it, first {front.Attempt.Run}, which waits for {Count(front)}");
-
-        string Count(LeaseRequest request) =>
-            request.Devices == 1 ? "1 device"
-            : state.Nodes.Count > 1 && state.LargestNode >= request.Devices ? $"{request.Devices} devices of one node"
-            : $"{request.Devices} devices";
     }
 
     private static PoolState Offer(PoolState state, NodeOffer offer, DateTimeOffset now)
@@ -173,96 +143,5 @@ public static class PoolMachine
                 Devices = [.. lease.Devices.Where(there.Contains)],
                 Revoked = lease.Revoked ?? $"lost {string.Join(", ", lease.Devices.Where(device => !there.Contains(device)))}",
             };
-    }
-
-    private static PoolState Enqueue(PoolState state, LeaseRequest request)
-    {
-        var (run, number) = request.Attempt;
-        if (request.Devices < 1)
-        {
-            throw new ArgumentException($"Run {run} asks for {request.Devices} devices: it needs at least one.", nameof(request));
-        }
-
-        if (state.Leases.Any(lease => IsCovered(lease.Request)) || state.Queue.Any(queued => IsCovered(queued.Request)))
-        {
-            return state;
-        }
-
-        state = GiveBack(state, new RunAttempt(run, number - 1));
-        var served = state.Queue.Count > 0 ? state.Queue[0].Round : 0;
-        var next = state
-            .Queue.Where(queued => queued.Request.Experiment == request.Experiment)
-            .Select(queued => queued.Round + 1)
-            .DefaultIfEmpty(served)
-            .Max();
-        var round = number > 1 ? served : next;
-        return state with
-        {
-            Queue =
-            [
-                .. state.Queue.Where(queued => queued.Round <= round),
-                new QueuedRequest(request, round),
-                .. state.Queue.Where(queued => queued.Round > round),
-            ],
-        };
-
-        bool IsCovered(LeaseRequest other) => other.Attempt.Run == run && other.Attempt.Number >= number;
-    }
-
-    private static PoolState GiveBack(PoolState state, RunAttempt attempt)
-    {
-        return state with
-        {
-            Leases = [.. state.Leases.Where(lease => !IsOver(lease.Request))],
-            Queue = [.. state.Queue.Where(queued => !IsOver(queued.Request))],
-        };
-
-        bool IsOver(LeaseRequest request) => request.Attempt.Run == attempt.Run && request.Attempt.Number <= attempt.Number;
-    }
-
-    /// <summary>Grants requests from the head of the queue until one does not fit.</summary>
-    private static PoolState Grant(PoolState state)
-    {
-        while (state.Queue.Count > 0 && Allocate(state, state.Queue[0].Request) is { } devices)
-        {
-            var number = state.LastLease + 1;
-            state = state with
-            {
-                LastLease = number,
-                Leases = [.. state.Leases, new Lease(number, state.Queue[0].Request, devices)],
-                Queue = [.. state.Queue.Skip(1)],
-            };
-        }
-
-        return state;
-    }
-
-    /// <summary>The devices for a request; null if there are not enough.</summary>
-    private static IReadOnlyList<PoolDevice>? Allocate(PoolState state, LeaseRequest request) =>
-        Allocate(state.FreeDevices(), request.Devices, state.Together(request.Devices, request.DevicesPerWorker));
-
-    /// <summary>
-    /// Allocates devices on as few nodes as possible: whole nodes with the most free devices, and for the remainder the node that it
-    /// fills best, so that large gaps remain for others.
-    /// </summary>
-    /// <param name="free">Free devices by node.</param>
-    /// <param name="wanted">Number of devices.</param>
-    /// <param name="together">Each node gives a multiple of this number, a divisor of <paramref name="wanted"/>.</param>
-    /// <returns>The devices; null if there are not enough.</returns>
-    internal static IReadOnlyList<PoolDevice>? Allocate(IReadOnlyList<IReadOnlyList<PoolDevice>> free, int wanted, int together = 1)
-    {
-        var nodes = free.ToList();
-        var chosen = new List<PoolDevice>();
-        while (chosen.Count < wanted && nodes.Count > 0)
-        {
-            var missing = wanted - chosen.Count;
-            var node = nodes.Where(node => node.Count >= missing).MinBy(node => node.Count) ?? nodes.MaxBy(Room)!;
-            nodes.Remove(node);
-            chosen.AddRange(node.Take(Math.Min(missing, Room(node))));
-        }
-
-        return chosen.Count == wanted ? chosen : null;
-
-        int Room(IReadOnlyList<PoolDevice> node) => node.Count / together * together;
     }
 }

@@ -9,7 +9,7 @@ public abstract record PoolMessage
     private PoolMessage() { }
 
     /// <summary>A node offers exactly these devices.</summary>
-    public sealed record Offer(NodeOffer Node) : PoolMessage;
+    public sealed record Offer(NodeOffer Offered) : PoolMessage;
 
     /// <summary>A node leaves, unless a later incarnation of it has arrived since.</summary>
     public sealed record Withdraw(string Node, long Incarnation) : PoolMessage;
@@ -19,6 +19,9 @@ public abstract record PoolMessage
 
     /// <summary>These and all earlier attempts no longer run or wait.</summary>
     public sealed record Release(IReadOnlyList<RunAttempt> Attempts) : PoolMessage;
+
+    /// <summary>The state of an experiment has been deleted.</summary>
+    public sealed record Forget(string Experiment) : PoolMessage;
 
     /// <summary>Time has passed, or the pool was taken over.</summary>
     public sealed record Tick : PoolMessage;

@@ -49,6 +49,10 @@ public sealed record ExperimentState
     /// <summary>True if every trial is over and nothing is left to do.</summary>
     [JsonIgnore]
     public bool IsSettled => Trials.All(trial => trial is { IsOver: true, HasClaim: false });
+
+    /// <summary>When its last trial ended; null while something is left to do.</summary>
+    [JsonIgnore]
+    public DateTimeOffset? Settled => IsSettled ? Trials.Max(trial => trial.Ended) : null;
 }
 
 /// <summary>One trial.</summary>

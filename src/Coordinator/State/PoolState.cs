@@ -22,6 +22,9 @@ public sealed record PoolState
     /// <summary>Waiting requests, in the order of service.</summary>
     public IReadOnlyList<QueuedRequest> Queue { get; init; } = [];
 
+    /// <summary>Names of the experiments that have requested devices and whose states are stored.</summary>
+    public IReadOnlyList<string> Experiments { get; init; } = [];
+
     /// <summary>Number of the newest lease.</summary>
     public long LastLease { get; init; }
 
@@ -74,4 +77,8 @@ public sealed record DepartedNode(string Node, long Incarnation, DateTimeOffset 
 
 /// <summary>A waiting request.</summary>
 /// <param name="Round">Requests are served in rounds, in which each experiment has one turn.</param>
-public sealed record QueuedRequest(LeaseRequest Request, long Round);
+public sealed record QueuedRequest(LeaseRequest Request, long Round)
+{
+    [JsonIgnore]
+    public RunAttempt Attempt => Request.Attempt;
+}

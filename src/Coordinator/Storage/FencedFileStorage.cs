@@ -42,10 +42,16 @@ public sealed class FencedFileStorage(string directory) : IGrainStorage
         return Task.CompletedTask;
     }
 
-    /// <summary>Adds an empty version. Numbering continues, so that a replaced activation stays fenced off.</summary>
+    /// <summary>
+    /// Adds empty versions until no other is left. Numbering continues, so that a replaced activation stays fenced off.
+    /// </summary>
     public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
-        Add(stateName, grainId, grainState, []);
+        for (var added = 0; added < VersionedFiles.Kept; added++)
+        {
+            Add(stateName, grainId, grainState, []);
+        }
+
         grainState.RecordExists = false;
         grainState.State = Activator.CreateInstance<T>();
         return Task.CompletedTask;

@@ -65,6 +65,8 @@ internal sealed class PoolCluster : IAsyncDisposable
 
     public IExperimentGrain Experiment => _cluster.Client.GetGrain<IExperimentGrain>("e");
 
+    public DateTimeOffset Now => _time.GetUtcNow();
+
     public IGrainFactory Grains => _cluster.Client;
 
     /// <summary>Nodes whose processes serve the pool. The clock waits for them, since calls to a dead host fail by the system's clock.</summary>
@@ -102,10 +104,12 @@ internal sealed class PoolCluster : IAsyncDisposable
     }
 
     /// <summary>Lets time pass until a condition holds. Retries calls that fail because a grain's host has just died.</summary>
-    public async Task UntilAsync(Func<Task<bool>> condition)
+    /// <param name="condition">The condition.</param>
+    /// <param name="step">The step of the clock; one second by default.</param>
+    public async Task UntilAsync(Func<Task<bool>> condition, TimeSpan? step = null)
     {
-        var (seconds, start) = (0, TimeProvider.System.GetTimestamp());
-        while (seconds < 3600)
+        var (steps, start) = (0, TimeProvider.System.GetTimestamp());
+        while (steps < 3600)
         {
             try
             {
@@ -125,16 +129,16 @@ internal sealed class PoolCluster : IAsyncDisposable
                     continue;
                 }
 
-                seconds++;
+                steps++;
             }
             catch (Exception error) when (error is OrleansException or TimeoutException) { }
 
-            _time.Advance(TimeSpan.FromSeconds(1));
+            _time.Advance(step ?? TimeSpan.FromSeconds(1));
             await Task.Yield();
         }
 
         var trials = (await Experiment.StateAsync()).Trials;
-        Assert.Fail($"It did not happen within an hour of the clock:\n{string.Join("\n", trials)}");
+        Assert.Fail($"It did not happen within {steps} steps of the clock:\n{string.Join("\n", trials)}");
     }
 
     /// <summary>Lets this much time pass.</summary>

@@ -51,6 +51,47 @@ public sealed class PoolTakeoverTests
     }
 
     [Fact]
+    public async Task An_experiment_that_ended_a_week_ago_is_unknown_and_nothing_of_it_is_stored()
+    {
+        await using var cluster = await PoolCluster.DeployAsync();
+        await cluster.JoinAsync("a", 2);
+        await cluster.SubmitAsync(Three);
+        await CompleteAllAsync(cluster);
+        var ended = (await cluster.Experiment.StateAsync()).Trials.Max(trial => trial.Ended)!.Value;
+        await cluster.UntilAsync(() => Task.FromResult(cluster.Now - ended >= TimeSpan.FromDays(6)), TimeSpan.FromHours(1));
+        Assert.False(await cluster.Experiment.ForgetAsync());
+        Assert.Equal(3, (await cluster.Experiment.StateAsync()).Trials.Count);
+        Assert.Equal(["e"], (await cluster.Pool.StateAsync()).Experiments);
+
+        await cluster.UntilAsync(async () => (await cluster.Pool.StateAsync()).Experiments.Count == 0, TimeSpan.FromHours(1));
+
+        Assert.True(cluster.Now - ended >= TimeSpan.FromDays(7));
+        var state = await cluster.Experiment.StateAsync();
+        Assert.Null(state.Spec);
+        Assert.Empty(state.Trials);
+        Assert.Equal(0, cluster.Storage.Count("experiment"));
+        await cluster.SubmitAsync(Trial("new"));
+        await CompleteAllAsync(cluster);
+        Assert.Equal(1, cluster.Storage.Count("experiment"));
+    }
+
+    [Fact]
+    public async Task An_experiment_that_goes_on_is_not_forgotten_however_old_it_is()
+    {
+        await using var cluster = await PoolCluster.DeployAsync();
+        await cluster.JoinAsync("a", 2);
+        await cluster.SubmitAsync(Trial("1"));
+        await CompleteAllAsync(cluster);
+        await cluster.SubmitAsync(Trial("1"), Trial("2"));
+        await cluster.UntilTrialsAsync(trials => trials[1].Status == TrialStatus.Running);
+        var started = cluster.Now;
+        await cluster.UntilAsync(() => Task.FromResult(cluster.Now - started >= TimeSpan.FromDays(8)), TimeSpan.FromHours(1));
+
+        Assert.False(await cluster.Experiment.ForgetAsync());
+        Assert.Equal(2, (await cluster.Experiment.StateAsync()).Trials.Count);
+    }
+
+    [Fact]
     public async Task A_cancelled_experiment_leaves_nothing_behind()
     {
         await using var cluster = await PoolCluster.DeployAsync();

@@ -15,7 +15,7 @@ internal sealed class SharedStorage : IGrainStorage
         TypeInfoResolver = JsonTypeInfoResolver.Combine(CoordinatorJson.Default, new DefaultJsonTypeInfoResolver()),
     };
 
-    private readonly ConcurrentDictionary<(string Name, GrainId Grain), (byte[] State, long Version)> _states = new();
+    private readonly ConcurrentDictionary<(string Name, GrainId Grain), (byte[]? State, long Version)> _states = new();
     private readonly Lock _lock = new();
     private int _refused;
 
@@ -25,13 +25,16 @@ internal sealed class SharedStorage : IGrainStorage
     /// <summary>Number of rejected writes.</summary>
     public int Refused => _refused;
 
+    /// <summary>Number of grains that have a state of this name.</summary>
+    public int Count(string stateName) => _states.Count(entry => entry.Key.Name == stateName && entry.Value.State is not null);
+
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         if (_states.TryGetValue((stateName, grainId), out var stored))
         {
-            grainState.State = JsonSerializer.Deserialize<T>(stored.State, Json)!;
+            grainState.State = stored.State is null ? Activator.CreateInstance<T>() : JsonSerializer.Deserialize<T>(stored.State, Json)!;
             grainState.ETag = stored.Version.ToString(CultureInfo.InvariantCulture);
-            grainState.RecordExists = true;
+            grainState.RecordExists = stored.State is not null;
         }
 
         return Task.CompletedTask;
@@ -40,25 +43,15 @@ internal sealed class SharedStorage : IGrainStorage
     public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         await OnWrite(grainState.State!, false);
-        lock (_lock)
-        {
-            var version = _states.TryGetValue((stateName, grainId), out var stored) ? stored.Version : 0;
-            if (version != long.Parse(grainState.ETag ?? "0", CultureInfo.InvariantCulture))
-            {
-                Interlocked.Increment(ref _refused);
-                throw new InconsistentStateException(
-                    $"Another activation of {grainId} has written.",
-                    version.ToString(CultureInfo.InvariantCulture),
-                    grainState.ETag
-                );
-            }
-
-            _states[(stateName, grainId)] = (JsonSerializer.SerializeToUtf8Bytes(grainState.State, Json), version + 1);
-            grainState.ETag = (version + 1).ToString(CultureInfo.InvariantCulture);
-            grainState.RecordExists = true;
-        }
-
+        Add(stateName, grainId, grainState, JsonSerializer.SerializeToUtf8Bytes(grainState.State, Json));
         await OnWrite(grainState.State!, true);
+    }
+
+    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        Add(stateName, grainId, grainState, state: null);
+        grainState.State = Activator.CreateInstance<T>();
+        return Task.CompletedTask;
     }
 
     /// <summary>Writes as another activation, which makes the current one a zombie.</summary>
@@ -73,5 +66,24 @@ internal sealed class SharedStorage : IGrainStorage
         }
     }
 
-    public Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState) => throw new NotSupportedException();
+    private void Add<T>(string stateName, GrainId grainId, IGrainState<T> grainState, byte[]? state)
+    {
+        lock (_lock)
+        {
+            var version = _states.TryGetValue((stateName, grainId), out var stored) ? stored.Version : 0;
+            if (version != long.Parse(grainState.ETag ?? "0", CultureInfo.InvariantCulture))
+            {
+                Interlocked.Increment(ref _refused);
+                throw new InconsistentStateException(
+                    $"Another activation of {grainId} has written.",
+                    version.ToString(CultureInfo.InvariantCulture),
+                    grainState.ETag
+                );
+            }
+
+            _states[(stateName, grainId)] = (state, version + 1);
+            grainState.ETag = (version + 1).ToString(CultureInfo.InvariantCulture);
+            grainState.RecordExists = state is not null;
+        }
+    }
 }

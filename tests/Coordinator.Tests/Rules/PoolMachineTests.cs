@@ -15,7 +15,7 @@ public sealed class PoolMachineTests
             var free = Free(counts);
             for (var wanted = 1; wanted <= 17; wanted++)
             {
-                var placed = PoolMachine.Allocate(free, wanted);
+                var placed = PoolQueue.Allocate(free, wanted);
 
                 if (placed is null)
                 {
@@ -80,12 +80,12 @@ public sealed class PoolMachineTests
         var never = PoolScript.Request("e/2", 6) with { DevicesPerWorker = 2 };
         _pool.Send(new PoolMessage.Acquire([fits, never]));
 
-        var lease = PoolMachine.Answer(_pool.State, fits).Lease!;
+        var lease = new PoolAnswers(_pool.State).To(fits).Lease!;
         Assert.Equal("a, cuda:0, cuda:1; b, cuda:0, cuda:1", lease.Describe());
         Assert.Equal(["a", "b"], lease.Nodes);
         Assert.Equal(
-            "waits for 6 devices; each worker needs 2 of one node, and the largest has 3",
-            PoolMachine.Answer(_pool.State, never).Waiting
+            "waits for 6 devices; the nodes present cannot hold it: each worker needs 2 of one node, and the largest has 3",
+            new PoolAnswers(_pool.State).To(never).Waiting
         );
 
         _pool.Send(PoolScript.Offer("c", 2));
@@ -100,7 +100,7 @@ public sealed class PoolMachineTests
             var free = Free(counts);
             for (var workers = 1; workers <= 6; workers++)
             {
-                var placed = PoolMachine.Allocate(free, workers * 2, together: 2);
+                var placed = PoolQueue.Allocate(free, workers * 2, together: 2);
 
                 Assert.Equal(counts.Sum(count => count / 2) >= workers, placed is not null);
                 Assert.All(placed?.GroupBy(device => device.Node) ?? [], node => Assert.Equal(0, node.Count() % 2));
@@ -120,11 +120,19 @@ public sealed class PoolMachineTests
         Assert.Equal(["e/0", "e/1", "f/0", "g/0", "e/2", "f/1", "e/3", "f/2", "e/4"], ServeAll());
     }
 
-    [Fact]
-    public void An_experiment_that_asks_one_by_one_gets_no_more_than_its_turn()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_experiment_that_asks_one_by_one_gets_no_more_than_its_turn(bool isFirstTooLarge)
     {
         _pool.Send(PoolScript.Offer("a", 1));
+        _pool.Acquire("first/0", isFirstTooLarge ? 2 : 1);
         _pool.Send(new PoolMessage.Acquire([.. Enumerable.Range(0, 6).Select(trial => PoolScript.Request($"e/{trial}", 1))]));
+        if (!isFirstTooLarge)
+        {
+            _pool.Release("first/0");
+        }
+
         var served = new List<string>();
         for (var trial = 0; trial < 6; trial++)
         {
@@ -157,14 +165,66 @@ public sealed class PoolMachineTests
     {
         _pool.Send(PoolScript.Offer("a", 4));
         Assert.Equal(
-            "waits for 6 devices; the pool has never had more than 4: add nodes, or cancel it and ask for fewer",
+            "waits for 6 devices; the nodes present cannot hold it: the pool has never had more than 4; add nodes, or cancel it and ask for fewer",
             _pool.Acquire("e/1", 6).Waiting
         );
 
         Assert.Equal(6, Assert.Single(_pool.Send(PoolScript.Offer("b", 4)).Told).Devices.Count);
 
         _pool.Send(new PoolMessage.Withdraw("b", 1));
-        Assert.Equal("waits for 8 devices; the pool currently has 4", _pool.Acquire("e/2", 8).Waiting);
+        Assert.Equal("waits for 8 devices; the nodes present cannot hold it: the pool currently has 4", _pool.Acquire("e/2", 8).Waiting);
+    }
+
+    [Fact]
+    public void A_request_that_the_nodes_cannot_meet_lets_others_pass_and_is_first_when_a_node_comes()
+    {
+        _pool.Send(PoolScript.Offer("small", 2));
+        _pool.Send(PoolScript.Offer("large", 4));
+        _pool.Send(new PoolMessage.Acquire([Whole("e/large", attempt: 1)]));
+        _pool.Acquire("f/0", 2);
+        _pool.Acquire("f/1", 1);
+        _pool.Acquire("f/2", 2);
+        _pool.Send(new PoolMessage.Withdraw("large", 1));
+        _pool.Send(new PoolMessage.Acquire([Whole("e/large", attempt: 2)]));
+
+        Assert.Equal(
+            "waits for 4 devices; the nodes present cannot hold it: the pool currently has 2",
+            new PoolAnswers(_pool.State).To(Whole("e/large", attempt: 2)).Waiting
+        );
+        Assert.Equal("waits for 1 device; 0 of 2 are free", _pool.Acquire("f/1", 1).Waiting);
+        Assert.Equal("f/1", Assert.Single(_pool.Release("f/0").Told).Attempt.Run);
+        Assert.Equal("e/large", _pool.State.Queue[0].Attempt.Run);
+
+        // f/2 waits for the second device, and nothing that the nodes can hold overtakes it.
+        _pool.Acquire("f/3", 1);
+        Assert.Equal(["f/1"], _pool.Holders);
+        Assert.Equal("f/2", Assert.Single(_pool.Release("f/1").Told).Attempt.Run);
+
+        // The next large node is for the large request, although smaller ones wait.
+        Assert.Equal("e/large", Assert.Single(_pool.Send(PoolScript.Offer("large", 4, incarnation: 2)).Told).Attempt.Run);
+        Assert.Equal(["f/2", "e/large"], _pool.Holders);
+
+        LeaseRequest Whole(string run, int attempt) => PoolScript.Request(run, 4, attempt) with { DevicesPerWorker = 4 };
+    }
+
+    [Fact]
+    public void Requests_that_are_known_change_nothing_however_many_they_are()
+    {
+        _pool.Send(PoolScript.Offer("a", 2));
+        var requests = Enumerable.Range(0, 20_000).Select(trial => PoolScript.Request($"e/{trial}", 1)).ToArray();
+        var first = PoolMachine.Handle(_pool.State, new PoolMessage.Acquire(requests), _pool.Now);
+        Assert.Equal(["e/0", "e/1"], first.Told.Select(lease => lease.Attempt.Run));
+        Assert.Equal(requests.Skip(2), first.State.Queue.Select(queued => queued.Request));
+
+        var again = PoolMachine.Handle(first.State, new PoolMessage.Acquire(requests), _pool.Now);
+
+        Assert.Same(first.State, again.State);
+        Assert.False(again.MustPersist);
+        Assert.Empty(again.Told);
+        var answers = requests.Select(new PoolAnswers(again.State).To).ToArray();
+        Assert.Equal(first.State.Leases, answers.Take(2).Select(answer => answer.Lease));
+        Assert.Equal("waits for 1 device; 0 of 2 are free", answers[2].Waiting);
+        Assert.Equal("waits for 1 device; 0 of 2 are free; 19997 ahead of it, first e/2, which waits for 1 device", answers[^1].Waiting);
     }
 
     [Fact]
@@ -200,7 +260,8 @@ public sealed class PoolMachineTests
     public void A_request_that_is_withdrawn_makes_way_for_those_behind_it()
     {
         _pool.Send(PoolScript.Offer("a", 2));
-        _pool.Acquire("e/large", 3);
+        _pool.Acquire("e/0", 1);
+        _pool.Acquire("e/large", 2);
         _pool.Acquire("e/small", 1);
 
         Assert.Equal("e/small", Assert.Single(_pool.Release("e/large").Told).Attempt.Run);

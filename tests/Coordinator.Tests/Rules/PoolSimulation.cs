@@ -283,7 +283,7 @@ internal sealed class PoolSimulation
         {
             case ExperimentEffect.Acquire acquire:
                 Pool(new PoolMessage.Acquire([acquire.Request]));
-                var answer = PoolMachine.Answer(_pool, acquire.Request);
+                var answer = new PoolAnswers(_pool).To(acquire.Request);
                 Send(() => Experiment(name, new ExperimentMessage.PoolAnswered([answer])));
                 break;
             case ExperimentEffect.Release release:

@@ -60,6 +60,29 @@ public sealed class FencedFileStorageTests : IDisposable
     }
 
     [Fact]
+    public async Task Nothing_of_a_cleared_state_stays_on_disk_and_writing_begins_anew()
+    {
+        var activation = await ActivateAsync();
+        for (activation.State.Term = 1; activation.State.Term <= 20; activation.State.Term++)
+        {
+            await _storage.WriteStateAsync("run", Run, activation);
+        }
+
+        await _storage.ClearStateAsync("run", Run, activation);
+
+        Assert.False(activation.RecordExists);
+        Assert.Equal(0, activation.State.Term);
+        Assert.DoesNotContain(
+            Directory.EnumerateFiles(_directory.Path, "*", SearchOption.AllDirectories),
+            file => File.ReadAllText(file).Contains("term", StringComparison.OrdinalIgnoreCase)
+        );
+
+        activation.State.Term = 5;
+        await _storage.WriteStateAsync("run", Run, activation);
+        Assert.Equal(5, (await ActivateAsync()).State.Term);
+    }
+
+    [Fact]
     public async Task Of_two_activations_that_write_at_once_one_succeeds()
     {
         using var barrier = new Barrier(2);
