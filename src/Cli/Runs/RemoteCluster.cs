@@ -106,5 +106,8 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public static Task<T> AskAsync<T>(Func<Task<T>> call) => GrainCalls.RepeatAsync(call, Patience, TimeProvider.System);
 
+    /// <inheritdoc cref="AskAsync{T}"/>
+    public static Task AskAsync(Func<Task> call) => GrainCalls.RepeatAsync(call, Patience, TimeProvider.System);
+
     public ValueTask DisposeAsync() => Client.DisposeAsync();
 }

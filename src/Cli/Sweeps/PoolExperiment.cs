@@ -21,8 +21,8 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
 
     private IPoolGrain Pool => grains.GetGrain<IPoolGrain>(TrialDevices.PoolOf(opened.OnGpus));
 
-    private IExperimentGrain? Experiment =>
-        File.Exists(opened.Folder.Experiment) ? grains.GetGrain<IExperimentGrain>(File.ReadAllText(opened.Folder.Experiment).Trim()) : null;
+    /// <summary>Name of a new experiment: others may be of a sweep with the same name, or of an earlier run of this one.</summary>
+    public static string NewName(string of) => $"{of}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes))}";
 
     /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
     public Task<PoolState> PoolAsync() => RemoteCluster.AskAsync(Pool.StateAsync);
@@ -30,75 +30,102 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
     /// <summary>State of the sweep's newest experiment; null if this pool has none.</summary>
     /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
     public async Task<ExperimentState?> StateAsync() =>
-        Experiment is { } experiment && await RemoteCluster.AskAsync(experiment.StateAsync) is { Spec: not null } state ? state : null;
+        File.Exists(opened.Folder.Experiment)
+        && await RemoteCluster.AskAsync(Grain(File.ReadAllText(opened.Folder.Experiment).Trim()).StateAsync) is { Spec: not null } state
+            ? state
+            : null;
 
     /// <summary>Stops all trials at checkpoints. Returns false if the pool runs nothing of this sweep.</summary>
     /// <param name="by">The requester, for messages.</param>
     /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
     public async Task<bool> CancelAsync(string by)
     {
-        if (await StateAsync() is not { IsSettled: false })
+        if (await StateAsync() is not { IsSettled: false } state)
         {
             return false;
         }
 
-        return await RemoteCluster.AskAsync(async () =>
-        {
-            await Experiment!.CancelAsync(by);
-            return true;
-        });
+        await RemoteCluster.AskAsync(() => Grain(state.Spec!.Name).CancelAsync(by));
+        return true;
     }
 
     /// <summary>Submits the trials that the experiment does not have: to a new one if the newest has ended early or has tried them.</summary>
     /// <param name="trials">Trials without results.</param>
     /// <param name="newest">State of the newest experiment.</param>
+    /// <returns>Why the experiment refuses them, for example because it has ended since; null if it has them.</returns>
     /// <exception cref="ExperimentException">The pool cannot run a trial.</exception>
     /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
-    public async Task SubmitAsync(IReadOnlyList<Trial> trials, ExperimentState? newest)
+    public async Task<string?> SubmitAsync(IReadOnlyList<Trial> trials, ExperimentState? newest)
     {
-        var known = newest?.Trials.Select(trial => trial.Spec.Id).ToHashSet(StringComparer.Ordinal) ?? [];
+        var tried = newest?.Trials.Select(trial => trial.Spec.Id).ToHashSet(StringComparer.Ordinal) ?? [];
         var isNew =
-            newest is null || newest.EndedBecause is not null || (newest.IsSettled && trials.Any(trial => known.Contains(trial.Id)));
-        var added = isNew ? trials : [.. trials.Where(trial => !known.Contains(trial.Id))];
+            newest is null || newest.EndedBecause is not null || (newest.IsSettled && trials.Any(trial => tried.Contains(trial.Id)));
+        var added = isNew ? trials : [.. trials.Where(trial => !tried.Contains(trial.Id))];
         if (added.Count == 0)
         {
-            return;
+            return null;
         }
 
-        Check(added, await PoolAsync());
+        var pool = await PoolAsync();
+        TrialSpec[] specs = [.. added.Select(trial => Spec(trial, pool))];
         foreach (var trial in added)
         {
             opened.Folder.WriteConfig(trial);
         }
 
-        if (isNew)
+        var known = isNew ? null : newest!.Spec;
+        var spec = new ExperimentSpec(known?.Name ?? NewName(opened.Sweep.Name), TrialDevices.PoolOf(opened.OnGpus), specs)
         {
-            // Other sweeps of this name may use the pool.
-            var name = $"{opened.Sweep.Name}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes))}";
-            WholeFile.Write(opened.Folder.Experiment, name + "\n");
-        }
-
-        var experiment = Experiment!;
-        var spec = new ExperimentSpec(experiment.GetPrimaryKeyString(), TrialDevices.PoolOf(opened.OnGpus), [.. added.Select(Spec)])
-        {
-            FailFast = newest is not null && !isNew ? newest.Spec!.FailFast : opened.Sweep.FailFast,
+            FailFast = known?.FailFast ?? opened.Sweep.FailFast,
         };
-        await RemoteCluster.AskAsync(async () =>
+        WholeFile.Write(opened.Folder.Experiment, spec.Name + "\n");
+        try
         {
-            await experiment.SubmitAsync(spec);
-            return true;
-        });
+            await RemoteCluster.AskAsync(() => Grain(spec.Name).SubmitAsync(spec));
+            return null;
+        }
+        catch (ArgumentException error)
+        {
+            return error.Message;
+        }
     }
 
-    private TrialSpec Spec(Trial trial) =>
-        new(trial.Id, Path.GetFullPath(opened.Folder.Config(trial.Id)), opened.Sweep.DevicesOf(trial))
+    private IExperimentGrain Grain(string name) => grains.GetGrain<IExperimentGrain>(name);
+
+    /// <exception cref="ExperimentException">The pool cannot run the trial.</exception>
+    private TrialSpec Spec(Trial trial, PoolState pool)
+    {
+        var sweep = opened.Sweep;
+        var options = RunConfig.Parse($"{sweep.Path}: trial {trial.Id}", trial.Resolved.Config).Options;
+        var (devices, perWorker) = (sweep.DevicesOf(trial), DevicesPerWorker(options));
+        if (pool.Nodes.Count > 0 && !pool.HasRoom(devices, perWorker))
+        {
+            throw new ExperimentException(
+                opened.OnGpus
+                    ? $"{sweep.Path}: a trial needs {devices} GPUs, one for each worker, but the pool has {pool.CountDevices()}. Lower "
+                        + "cluster.workers, or start more nodes with --device."
+                    : $"{sweep.Path}: a trial needs {devices} cores"
+                        + (perWorker == devices ? " of one machine" : $", {perWorker} of one machine for each worker")
+                        + $", but the pool has {pool.CountDevices()}, its largest node {pool.LargestNode}. Lower cores, start more "
+                        + $"nodes, or let trials use several: set cluster.workers to a divisor of {devices}."
+            );
+        }
+
+        if (options.Alerts.Command.Length > 0)
+        {
+            throw new ExperimentException(
+                $"{sweep.Path}: alerts.command is {options.Alerts.Command} in ({trial.Describe()}), but nodes of a pool start no "
+                    + "programs for others. Remove it, or use alerts.webhook."
+            );
+        }
+
+        return new TrialSpec(trial.Id, Path.GetFullPath(opened.Folder.Config(trial.Id)), devices)
         {
             Directory = Environment.CurrentDirectory,
-            DevicesPerWorker = DevicesPerWorker(Options(trial)),
-            MaxAttempts = opened.Sweep.Retries + 1,
+            DevicesPerWorker = perWorker,
+            MaxAttempts = sweep.Retries + 1,
         };
-
-    private RunOptions Options(Trial trial) => RunConfig.Parse($"{opened.Sweep.Path}: trial {trial.Id}", trial.Resolved.Config).Options;
+    }
 
     /// <summary>
     /// Devices of each worker, which are on one node: a GPU, or cores, all of the trial's if its workers cannot share them evenly.
@@ -107,34 +134,4 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
         opened.OnGpus ? 1
         : opened.Sweep.Cores % options.Cluster.Workers == 0 ? opened.Sweep.Cores / options.Cluster.Workers
         : opened.Sweep.Cores;
-
-    private void Check(IReadOnlyList<Trial> trials, PoolState pool)
-    {
-        var sweep = opened.Sweep;
-        foreach (var trial in trials)
-        {
-            var options = Options(trial);
-            var perWorker = DevicesPerWorker(options);
-            if (pool.Nodes.Count > 0 && !pool.HasRoom(sweep.DevicesOf(trial), perWorker))
-            {
-                throw new ExperimentException(
-                    opened.OnGpus
-                        ? $"{sweep.Path}: a trial needs {trial.Resolved.Gpus} GPUs, one for each worker, but the pool has "
-                            + $"{pool.CountDevices()}. Lower cluster.workers, or start more nodes with --device."
-                        : $"{sweep.Path}: a trial needs {sweep.Cores} cores"
-                            + (perWorker == sweep.Cores ? " of one machine" : $", {perWorker} of one machine for each worker")
-                            + $", but the pool has {pool.CountDevices()}, its largest node {pool.LargestNode}. Lower cores, start more "
-                            + $"nodes, or let trials use several: set cluster.workers to a divisor of {sweep.Cores}."
-                );
-            }
-
-            if (options.Alerts.Command.Length > 0)
-            {
-                throw new ExperimentException(
-                    $"{sweep.Path}: alerts.command is {options.Alerts.Command} in ({trial.Describe()}), but nodes of a pool start no "
-                        + "programs for others. Remove it, or use alerts.webhook."
-                );
-            }
-        }
-    }
 }

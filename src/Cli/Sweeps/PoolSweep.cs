@@ -1,5 +1,7 @@
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Experiments;
 using ClipTrain.Experiments.Sweeps;
 using Ended = ClipTrain.Experiments.Sweeps.TrialState;
 using TrialState = ClipTrain.Coordinator.State.TrialState;
@@ -13,9 +15,15 @@ namespace ClipTrain.Cli.Sweeps;
 /// <param name="opened">The sweep.</param>
 /// <param name="experiment">Its experiment on the pool.</param>
 /// <param name="tell">Receives a line per event.</param>
-internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, Action<string> tell)
+/// <param name="time">Clock for the time between looks.</param>
+internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, Action<string> tell, TimeProvider time)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+
+    private readonly Dictionary<string, Trial> _trials = opened.Trials.ToDictionary(trial => trial.Id, StringComparer.Ordinal);
+
+    /// <summary>Records as read once or written since: nobody else writes them while this process holds the sweep's lock.</summary>
+    private readonly Dictionary<string, TrialRecord> _records = new(StringComparer.Ordinal);
 
     private readonly Dictionary<string, TrialState> _seen = new(StringComparer.Ordinal);
     private readonly WaitingNotice _waiting = new(tell);
@@ -23,72 +31,139 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
     /// <summary>Runs trials. Returns true if all of them ended with a result.</summary>
     /// <param name="trials">The trials to run; settled ones are skipped.</param>
     /// <param name="leave">Cancelled to leave the trials to the pool.</param>
-    /// <exception cref="Experiments.ExperimentException">The pool cannot run a trial.</exception>
-    /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
+    /// <exception cref="ExperimentException">The pool cannot run a trial, or refuses it.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers, or the pool has lost the trials.</exception>
     public async Task<bool> RunAsync(IReadOnlyList<Trial> trials, CancellationToken leave)
     {
-        var newest = await SyncAsync();
-
-        // What was stopped is still about to end.
-        while (newest is { EndedBecause: not null, IsSettled: false } && !leave.IsCancellationRequested)
+        if (await SubmitAsync(trials, leave) is [_, ..] submitted)
         {
-            await Task.Delay(Poll, CancellationToken.None);
-            newest = await SyncAsync();
+            await WatchAsync(submitted, leave);
         }
 
-        var missing = trials.Where(trial => !opened.Folder.Read(trial.Id).IsSettled).ToList();
-        if (missing.Count == 0)
-        {
-            return true;
-        }
+        return trials.All(trial => Record(trial).IsSettled);
+    }
 
-        await experiment.SubmitAsync(missing, newest);
-        TellRemoved(newest);
-        while (!leave.IsCancellationRequested)
+    /// <summary>Submits the trials without results, once those that were stopped before have ended.</summary>
+    /// <returns>These trials; none on leaving.</returns>
+    private async Task<IReadOnlyList<Trial>> SubmitAsync(IReadOnlyList<Trial> trials, CancellationToken leave)
+    {
+        for (var isRepeated = false; ; isRepeated = true)
         {
-            newest = await SyncAsync();
-            _waiting.Look(newest);
-            if (newest is null || missing.All(trial => newest.Trials.Any(state => state.Spec.Id == trial.Id && state.IsOver)))
+            var newest = await AfterStopAsync(leave);
+            var missing = trials.Where(trial => !Record(trial).IsSettled).ToList();
+            if (missing.Count == 0 || leave.IsCancellationRequested)
             {
-                break;
+                return [];
             }
 
-            await Task.Delay(Poll, leave).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+            if (await experiment.SubmitAsync(missing, newest) is not { } refusal)
+            {
+                TellRemoved(newest);
+                return missing;
+            }
 
-        if (newest?.EndedBecause is { } why)
+            // fail_fast or `sweep stop` may have ended the experiment since its state was read.
+            if (isRepeated)
+            {
+                throw new ExperimentException(
+                    $"{opened.Sweep.Path}: the pool adds no trials to those that it has of this sweep. `cliptrain sweep stop`, then "
+                        + $"`cliptrain sweep run`, submits all that have no result anew. The pool's reason: {refusal}"
+                );
+            }
+        }
+    }
+
+    /// <summary>Waits for trials that are being stopped. Returns the newest experiment; null if the pool has none.</summary>
+    private async Task<ExperimentState?> AfterStopAsync(CancellationToken leave)
+    {
+        var newest = await SyncAsync();
+        for (var isTold = false; newest is { EndedBecause: not null, IsSettled: false } && !leave.IsCancellationRequested; isTold = true)
         {
-            tell($"the sweep has ended early: {why}");
+            if (!isTold)
+            {
+                var count = newest.Trials.Count(trial => trial is not { IsOver: true, HasClaim: false });
+                tell($"waiting for {Readable.Count(count, "trial")} to stop at a checkpoint");
+            }
+
+            await Task.Delay(Poll, time, leave).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            newest = await SyncAsync();
         }
 
-        return trials.All(trial => opened.Folder.Read(trial.Id).IsSettled);
+        return newest;
+    }
+
+    /// <summary>Tells what happens to submitted trials until all are over.</summary>
+    private async Task WatchAsync(IReadOnlyList<Trial> trials, CancellationToken leave)
+    {
+        var ids = trials.Select(trial => trial.Id).ToHashSet(StringComparer.Ordinal);
+        while (!leave.IsCancellationRequested)
+        {
+            var newest = await SyncAsync();
+            var states = newest?.Trials.Where(state => ids.Contains(state.Spec.Id)).ToList();
+            if (states?.Count != ids.Count)
+            {
+                throw new CoordinatorLostException(
+                    "The pool has lost its state, and with it this sweep's trials: start it with its former --directory, or run the "
+                        + "command again to submit them anew."
+                );
+            }
+
+            _waiting.Look(newest);
+            if (states.All(state => state.IsOver))
+            {
+                if (newest!.EndedBecause is { } why)
+                {
+                    tell($"the sweep has ended early: {why}");
+                }
+
+                return;
+            }
+
+            await Task.Delay(Poll, time, leave).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
     }
 
     /// <summary>Copies the states of the newest experiment to the sweep's folder, and tells what is new.</summary>
     /// <returns>The state; null if the pool has none.</returns>
-    /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
-    public async Task<ExperimentState?> SyncAsync()
+    private async Task<ExperimentState?> SyncAsync()
     {
         var state = await experiment.StateAsync();
-        var byId = opened.Trials.ToDictionary(trial => trial.Id, StringComparer.Ordinal);
         foreach (var now in state?.Trials ?? [])
         {
-            if (byId.TryGetValue(now.Spec.Id, out var trial))
+            if (_trials.TryGetValue(now.Spec.Id, out var trial))
             {
-                TellChange(trial, _seen.GetValueOrDefault(now.Run), now);
+                var was = Record(trial);
+                TellChange(trial, was.State, _seen.GetValueOrDefault(now.Run), now);
                 _seen[now.Run] = now;
-                Record(trial, now);
+                var record = PoolRecords.After(was, trial, state!.Spec!.Name, now);
+                if (!ReferenceEquals(record, was))
+                {
+                    opened.Folder.Write(record);
+                    _records[trial.Id] = record;
+                }
             }
         }
 
         return state;
     }
 
+    private TrialRecord Record(Trial trial)
+    {
+        if (!_records.TryGetValue(trial.Id, out var record))
+        {
+            _records.Add(trial.Id, record = opened.Folder.Read(trial.Id));
+        }
+
+        return record;
+    }
+
     /// <summary>Tells of trials that the pool still has although the sweep's file names them no more.</summary>
     private void TellRemoved(ExperimentState? state)
     {
-        var named = opened.Trials.Select(trial => trial.Id).ToHashSet(StringComparer.Ordinal);
-        var removed = state?.Trials.Where(trial => !trial.IsOver && !named.Contains(trial.Spec.Id)).Select(trial => trial.Spec.Id).ToList();
+        var removed = state
+            ?.Trials.Where(trial => !trial.IsOver && !_trials.ContainsKey(trial.Spec.Id))
+            .Select(trial => trial.Spec.Id)
+            .ToList();
         if (removed is [_, ..])
         {
             tell(
@@ -98,46 +173,9 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         }
     }
 
-    private void Record(Trial trial, TrialState now)
+    private void TellChange(Trial trial, Ended recorded, TrialState? was, TrialState now)
     {
-        var was = opened.Folder.Read(trial.Id);
-        if (was.IsSettled || now.Started is null)
-        {
-            return;
-        }
-
-        var record = was with
-        {
-            State = now.Status switch
-            {
-                TrialStatus.Completed => Ended.Done,
-                TrialStatus.Diverged => Ended.Diverged,
-                TrialStatus.Failed => Ended.Failed,
-                _ => Ended.Begun,
-            },
-
-            // An earlier experiment may have used more.
-            Attempts = Math.Max(was.Attempts, now.Attempt),
-            CoreSeconds = Math.Max(was.CoreSeconds, now.DeviceSeconds),
-            Started = now.Started,
-            Ended = now.Ended,
-            Reason = now.Status is TrialStatus.Diverged or TrialStatus.Failed ? now.Text : null,
-        };
-        if (record != was || (now.Figures is not null && record.State == Ended.Done))
-        {
-            opened.Folder.Write(
-                record with
-                {
-                    Labels = trial.Labels.ToDictionary(StringComparer.Ordinal),
-                    Figures = now.Figures ?? was.Figures,
-                }
-            );
-        }
-    }
-
-    private void TellChange(Trial trial, TrialState? was, TrialState now)
-    {
-        var (of, recorded) = ($"({trial.Describe()})", opened.Folder.Read(trial.Id).State);
+        var of = $"({trial.Describe()})";
         if (now.Attempt > (was?.Attempt ?? now.Attempt))
         {
             tell(

@@ -11,7 +11,9 @@ internal static class SweepTables
     /// <summary>Maximum number of trials in a table; further ones are only counted.</summary>
     private const int MostRows = 200;
 
-    public static void Trials(IReadOnlyList<Trial> trials, SweepFolder folder)
+    /// <param name="trials">The trials.</param>
+    /// <param name="records">Their records, in the same order.</param>
+    public static void Trials(IReadOnlyList<Trial> trials, IReadOnlyList<TrialRecord> records)
     {
         var axes = trials.SelectMany(trial => trial.Labels).Select(label => label.Key).Distinct(StringComparer.Ordinal).ToList();
         var table = new Table { Border = TableBorder.Rounded };
@@ -26,10 +28,9 @@ internal static class SweepTables
             table.AddColumn(new TableColumn(column).RightAligned());
         }
 
-        foreach (var trial in trials.Take(MostRows))
+        foreach (var (trial, record) in trials.Zip(records).Take(MostRows))
         {
             var labels = trial.Labels.ToDictionary(StringComparer.Ordinal);
-            var record = folder.Read(trial.Id);
             table.AddRow([
                 new Text(trial.Id),
                 new Text($"{record.State.ToString().ToLowerInvariant()}{(trial.IsHeldOut ? ", held out" : "")}"),
@@ -47,7 +48,7 @@ internal static class SweepTables
         }
 
         // Too long for a table.
-        foreach (var record in trials.Select(trial => folder.Read(trial.Id)).Where(record => record.Reason is not null).Take(MostRows))
+        foreach (var record in records.Where(record => record.Reason is not null).Take(MostRows))
         {
             Console.WriteLine($"{record.Id} {record.State.ToString().ToLowerInvariant()}: {record.Reason}");
         }

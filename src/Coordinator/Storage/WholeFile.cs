@@ -6,6 +6,11 @@ namespace ClipTrain.Coordinator.Storage;
 /// </summary>
 public static class WholeFile
 {
+    private const string Aside = ".partial";
+
+    /// <summary>Age of a file aside whose writer was killed: far above the duration of a write and the difference of two clocks.</summary>
+    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+
     /// <inheritdoc cref="Write(string, Action{string})"/>
     public static void Write(string path, string text) => Write(path, aside => File.WriteAllText(aside, text));
 
@@ -16,10 +21,11 @@ public static class WholeFile
     /// <exception cref="UnauthorizedAccessException">The file cannot be written; the old one is unchanged.</exception>
     public static void Write(string path, Action<string> write)
     {
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        var folder = Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        DeleteAbandoned(folder, Path.GetFileName(path));
 
-        // Several processes may replace one file.
-        var aside = $"{path}.{Environment.ProcessId}.partial";
+        // Several processes may replace one file, on machines and in containers that share the folder but not their process numbers.
+        var aside = $"{path}.{Guid.NewGuid():N}{Aside}";
         try
         {
             write(aside);
@@ -34,6 +40,23 @@ public static class WholeFile
         {
             File.Delete(aside);
             throw;
+        }
+    }
+
+    /// <summary>Deletes what killed writers of a file have left.</summary>
+    private static void DeleteAbandoned(DirectoryInfo folder, string name)
+    {
+        var now = DateTime.UtcNow;
+        foreach (var aside in folder.EnumerateFiles($"{name}.*{Aside}").Where(aside => now - aside.LastWriteTimeUtc > Abandoned))
+        {
+            try
+            {
+                aside.Delete();
+            }
+            catch (UnauthorizedAccessException)
+            {
+                // It is another user's.
+            }
         }
     }
 }

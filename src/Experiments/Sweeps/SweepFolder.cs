@@ -38,6 +38,9 @@ public sealed record TrialRecord
     /// <summary>Core seconds used.</summary>
     public double CoreSeconds { get; init; }
 
+    /// <summary>The part of the two that the newest experiment on a pool has used; null if it ran on none.</summary>
+    public PoolUse? Pool { get; init; }
+
     public DateTimeOffset? Started { get; init; }
 
     public DateTimeOffset? Ended { get; init; }
@@ -51,6 +54,12 @@ public sealed record TrialRecord
     [JsonIgnore]
     public bool IsSettled => State is TrialState.Done or TrialState.Diverged;
 }
+
+/// <summary>What a trial has used in an experiment on a pool.</summary>
+/// <param name="Experiment">Name of the experiment.</param>
+/// <param name="Attempts">Number of started processes.</param>
+/// <param name="CoreSeconds">Core seconds used.</param>
+public sealed record PoolUse(string Experiment, int Attempts, double CoreSeconds);
 
 /// <summary>The files of a sweep: one record per trial, each replaced atomically.</summary>
 public sealed class SweepFolder(string path)

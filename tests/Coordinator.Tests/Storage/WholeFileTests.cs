@@ -51,14 +51,33 @@ public sealed class WholeFileTests : IDisposable
     }
 
     [Fact]
-    public void What_a_killed_process_left_is_overwritten()
+    public void Writers_at_the_same_time_do_not_disturb_each_other_and_the_last_wins()
     {
-        var left = "";
+        WholeFile.Write(
+            File,
+            aside =>
+            {
+                System.IO.File.WriteAllText(aside, "slow");
+                WholeFile.Write(File, "fast");
+                Assert.Equal("fast", System.IO.File.ReadAllText(File));
+            }
+        );
+        Assert.Equal("slow", System.IO.File.ReadAllText(File));
+        Assert.Equal([File], Directory.GetFiles(Path.GetDirectoryName(File)!));
+    }
+
+    [Fact]
+    public void What_a_killed_writer_left_is_deleted_by_a_later_one_but_not_what_another_is_writing()
+    {
+        var (left, written) = ("", "");
         WholeFile.Write(File, aside => System.IO.File.WriteAllText(left = aside, "old"));
-        System.IO.File.WriteAllText(left, "torn by a process of the same number, and longer");
+        WholeFile.Write(File, aside => System.IO.File.WriteAllText(written = aside, "old"));
+        System.IO.File.WriteAllText(left, "torn");
+        System.IO.File.SetLastWriteTimeUtc(left, DateTime.UtcNow - TimeSpan.FromDays(2));
+        System.IO.File.WriteAllText(written, "not yet whole");
         WholeFile.Write(File, "new");
         Assert.Equal("new", System.IO.File.ReadAllText(File));
-        Assert.Equal([File], Directory.GetFiles(Path.GetDirectoryName(File)!));
+        Assert.Equal([File, written], Directory.GetFiles(Path.GetDirectoryName(File)!).Order(StringComparer.Ordinal));
     }
 
     public void Dispose() => _folder.Dispose();

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using ClipTrain.Cli.Evaluation.Workers;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Sweeps;
@@ -23,8 +22,6 @@ namespace ClipTrain.Cli.Evaluation.Pools;
 /// <param name="encoding">The processes that embed each set.</param>
 internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetSource
 {
-    private const int RandomBytes = 4;
-
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     private string Pool => TrialDevices.PoolOf(encoding.OnGpus);
@@ -45,7 +42,7 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
     {
         await using var cluster = await RemoteCluster.ToPoolAsync(pool);
         CheckSize(await RemoteCluster.AskAsync(cluster.Client.Grains.GetGrain<IPoolGrain>(Pool).StateAsync));
-        var name = $"eval-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes))}";
+        var name = PoolExperiment.NewName("eval");
         var folder = Directory.CreateDirectory(name).FullName;
         try
         {
@@ -127,7 +124,7 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
         });
         try
         {
-            await AskAsync(() => experiment.SubmitAsync(spec));
+            await RemoteCluster.AskAsync(() => experiment.SubmitAsync(spec));
             var watch = new SetWatch(log);
             ExperimentState state;
             var isWithdrawn = false;
@@ -135,7 +132,7 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
             {
                 if (stop.IsCancellationRequested && !isWithdrawn)
                 {
-                    await AskAsync(() => experiment.CancelAsync("cliptrain eval"));
+                    await RemoteCluster.AskAsync(() => experiment.CancelAsync("cliptrain eval"));
                     isWithdrawn = true;
                 }
 
@@ -176,11 +173,4 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
             throw new SuiteStoppedException(signals.ExitCode);
         }
     }
-
-    private static Task<bool> AskAsync(Func<Task> call) =>
-        RemoteCluster.AskAsync(async () =>
-        {
-            await call();
-            return true;
-        });
 }
