@@ -4,8 +4,8 @@ using ClipTrain.Coordinator.State;
 namespace ClipTrain.Coordinator.Rules;
 
 /// <summary>
-/// The order in which a pool serves requests, as <see cref="PoolMachine"/> describes it. Each method passes over the queue once, and returns
-/// the same state if nothing changes.
+/// The order in which a pool serves requests, as <see cref="PoolMachine"/> describes it. Each method takes time in proportion to the
+/// queue, however many requests a message has, and returns the same state if nothing changes.
 /// </summary>
 internal static class PoolQueue
 {

@@ -165,7 +165,8 @@ public sealed class PoolMachineTests
     {
         _pool.Send(PoolScript.Offer("a", 4));
         Assert.Equal(
-            "waits for 6 devices; the nodes present cannot hold it: the pool has never had more than 4; add nodes, or cancel it and ask for fewer",
+            "waits for 6 devices; the nodes present cannot hold it: the pool has never had more than 4; add nodes, or cancel it and ask "
+                + "for fewer",
             _pool.Acquire("e/1", 6).Waiting
         );
 
