@@ -121,5 +121,7 @@ internal sealed class FakePool
         public Task LeasesChangedAsync(Lease[] leases) => throw new NotSupportedException();
 
         public Task RunEndedAsync(TrialEnd end) => throw new NotSupportedException();
+
+        public Task<bool> ForgetAsync() => throw new NotSupportedException();
     }
 }
