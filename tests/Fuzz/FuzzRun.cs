@@ -156,15 +156,18 @@ public static class FuzzRun
     {
         problem = null;
         var reading = child.StandardOutput.ReadLineAsync();
-        var (started, used) = (Stopwatch.GetTimestamp(), UsedBy(child));
+        var (started, used) = (Stopwatch.GetTimestamp(), OfLiving(child, process => process.TotalProcessorTime));
         while (!reading.Wait(TimeSpan.FromMilliseconds(100)))
         {
             child.Refresh();
-            if (!child.HasExited && child.WorkingSet64 > MemoryLimit)
+            if (OfLiving(child, process => process.WorkingSet64) > MemoryLimit)
             {
                 problem = $"more than {MemoryLimit >> 20} MiB";
             }
-            else if (UsedBy(child) - used > TimeLimit || Stopwatch.GetElapsedTime(started) > HangLimit)
+            else if (
+                OfLiving(child, process => process.TotalProcessorTime) - used > TimeLimit
+                || Stopwatch.GetElapsedTime(started) > HangLimit
+            )
             {
                 problem = $"no answer within {TimeLimit.TotalSeconds:0} s of processor time or {HangLimit.TotalSeconds:0} s";
             }
@@ -178,16 +181,18 @@ public static class FuzzRun
         return reading.Result;
     }
 
-    private static TimeSpan UsedBy(Process child)
+    /// <summary>A figure of a child that lives; the default once it has ended, which may be at any moment.</summary>
+    private static T OfLiving<T>(Process child, Func<Process, T> figure)
+        where T : struct
     {
         try
         {
-            return child.TotalProcessorTime;
+            return figure(child);
         }
         catch (Exception error) when (error is InvalidOperationException or Win32Exception)
         {
-            // It has ended, and its output ends with it.
-            return TimeSpan.Zero;
+            // Its output ends with it.
+            return default;
         }
     }
 
