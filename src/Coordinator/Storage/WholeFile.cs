@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace ClipTrain.Coordinator.Storage;
 
 /// <summary>
@@ -11,6 +13,14 @@ public static class WholeFile
     /// <summary>Age of a file aside whose writer was killed: far above the duration of a write and the difference of two clocks.</summary>
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
+    /// <summary>Names of files aside: a Guid precedes the ending.</summary>
+    private static readonly string s_asides = $"*.{new string('?', Guid.Empty.ToString("N").Length)}{Aside}";
+
+    /// <summary>
+    /// Folders that this process has looked through. Those of a sweep have a file for each trial: a look at each write would add up.
+    /// </summary>
+    private static readonly ConcurrentDictionary<string, bool> s_looked = new(StringComparer.Ordinal);
+
     /// <inheritdoc cref="Write(string, Action{string})"/>
     public static void Write(string path, string text) => Write(path, aside => File.WriteAllText(aside, text));
 
@@ -22,7 +32,10 @@ public static class WholeFile
     public static void Write(string path, Action<string> write)
     {
         var folder = Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        DeleteAbandoned(folder, Path.GetFileName(path));
+        if (s_looked.TryAdd(folder.FullName, true))
+        {
+            DeleteAbandoned(folder);
+        }
 
         // Several processes may replace one file, on machines and in containers that share the folder but not their process numbers.
         var aside = $"{path}.{Guid.NewGuid():N}{Aside}";
@@ -43,11 +56,11 @@ public static class WholeFile
         }
     }
 
-    /// <summary>Deletes what killed writers of a file have left.</summary>
-    private static void DeleteAbandoned(DirectoryInfo folder, string name)
+    /// <summary>Deletes what killed writers have left in a folder.</summary>
+    private static void DeleteAbandoned(DirectoryInfo folder)
     {
         var now = DateTime.UtcNow;
-        foreach (var aside in folder.EnumerateFiles($"{name}.*{Aside}").Where(aside => now - aside.LastWriteTimeUtc > Abandoned))
+        foreach (var aside in folder.EnumerateFiles(s_asides).Where(aside => now - aside.LastWriteTimeUtc > Abandoned))
         {
             try
             {

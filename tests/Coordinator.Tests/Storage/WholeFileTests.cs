@@ -67,11 +67,14 @@ public sealed class WholeFileTests : IDisposable
     }
 
     [Fact]
-    public void What_a_killed_writer_left_is_deleted_by_a_later_one_but_not_what_another_is_writing()
+    public void What_a_killed_writer_left_is_deleted_by_a_later_process_but_not_what_another_is_writing()
     {
+        // A process looks through a folder once, so what was left is in one that this process has not written to.
         var (left, written) = ("", "");
-        WholeFile.Write(File, aside => System.IO.File.WriteAllText(left = aside, "old"));
-        WholeFile.Write(File, aside => System.IO.File.WriteAllText(written = aside, "old"));
+        WholeFile.Write(_folder.File("elsewhere"), aside => System.IO.File.WriteAllText(left = aside, "old"));
+        WholeFile.Write(_folder.File("elsewhere"), aside => System.IO.File.WriteAllText(written = aside, "old"));
+        (left, written) = (Here(left), Here(written));
+        Directory.CreateDirectory(Path.GetDirectoryName(File)!);
         System.IO.File.WriteAllText(left, "torn");
         System.IO.File.SetLastWriteTimeUtc(left, DateTime.UtcNow - TimeSpan.FromDays(2));
         System.IO.File.WriteAllText(written, "not yet whole");
@@ -79,6 +82,9 @@ public sealed class WholeFileTests : IDisposable
         Assert.Equal("new", System.IO.File.ReadAllText(File));
         Assert.Equal([File, written], Directory.GetFiles(Path.GetDirectoryName(File)!).Order(StringComparer.Ordinal));
     }
+
+    /// <summary>The same name beside <see cref="File"/>.</summary>
+    private string Here(string aside) => File + Path.GetFileName(aside)["elsewhere".Length..];
 
     public void Dispose() => _folder.Dispose();
 }
