@@ -86,6 +86,22 @@ public sealed class SuitePoolTests : IDisposable
         Assert.DoesNotContain("   at ", pooled.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task An_evaluation_ends_what_a_killed_one_left_on_the_pool_and_in_its_folder()
+    {
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one");
+        using var killed = Evaluate("pooled", pool);
+        await pool[0].Printed("starts on cpu:0");
+        killed.Kill();
+
+        using var next = Evaluate("pooled", pool);
+
+        next.AssertExit(0);
+        Assert.Contains("is of an evaluation that was killed: ending it", next.Output, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetDirectories(_corpus.Folder, "eval-*"));
+        AssertEqualToOneProcess();
+    }
+
     /// <summary>Starts an evaluation that writes to the folder of the suite's name.</summary>
     private ProgramRun Evaluate(string suite, ProgramPool? pool = null) =>
         // One core for a process, as on the nodes: with more, the number of threads might change the last bits.

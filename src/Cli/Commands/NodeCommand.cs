@@ -70,17 +70,12 @@ public static class NodeCommand
                         Workers = AtLeastOne(parsed.GetValue(workers)),
                         Devices = parsed.GetRequiredValue(devices),
                         Address = OwnAddress.Given(parsed.GetValue(address)),
-                        Cores = Available(parsed.GetValue(cores)),
+                        Cores = TrialDevices.Available(parsed.GetValue(cores)),
                     }
                 )
         );
         return command;
     }
-
-    private static int? Available(int? cores) =>
-        cores is null || (cores >= 1 && cores <= Environment.ProcessorCount)
-            ? cores
-            : throw new UsageException($"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine.");
 
     private static int? AtLeastOne(int? workers) =>
         workers is null or >= 1 ? workers : throw new UsageException($"--workers is {workers}; it must be at least 1");

@@ -85,7 +85,7 @@ public static class SweepCommand
         if (!opened.OnGpus)
         {
             return gpus.Count == 0
-                ? TrialDevices.Cores(Available(cores))
+                ? TrialDevices.Cores(TrialDevices.Available(cores))
                 : throw new UsageException(
                     $"--device is for trials on GPUs, and those of {opened.Sweep.Path} compute on cores: remove it, or set cluster.device: cuda."
                 );
@@ -102,11 +102,6 @@ public static class SweepCommand
         TrialDevices.RequireGpus(gpus);
         return gpus;
     }
-
-    private static int Available(int? cores) =>
-        (cores ?? Environment.ProcessorCount) is var count && count > 0 && count <= Environment.ProcessorCount
-            ? count
-            : throw new UsageException($"--cores must be from 1 to {Environment.ProcessorCount}, the number of cores of this machine.");
 
     private static Command CreateStatus()
     {

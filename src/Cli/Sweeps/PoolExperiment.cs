@@ -84,7 +84,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
             await RemoteCluster.AskAsync(() => Grain(spec.Name).SubmitAsync(spec));
             return null;
         }
-        catch (ArgumentException error)
+        catch (CoordinatorRefusedException error)
         {
             return error.Message;
         }

@@ -42,12 +42,26 @@ internal sealed class TrialDevices
     /// <summary>A kind of device in messages.</summary>
     public static string Noun(bool gpus) => gpus ? "GPU" : "core";
 
-    /// <summary>Names of the first cores that this process may use.</summary>
-    public static IReadOnlyList<string> Cores(int count)
+    /// <summary>The number of cores that a command line gives; null for all.</summary>
+    /// <exception cref="UsageException">This machine does not have as many.</exception>
+    public static int? Available(int? cores) =>
+        cores < 1 || cores > System.Environment.ProcessorCount
+            ? throw new UsageException(
+                $"--cores must be from 1 to {System.Environment.ProcessorCount}, the number of cores of this machine."
+            )
+            : cores;
+
+    /// <summary>Names of the first cores that this process may use; null for all.</summary>
+    public static IReadOnlyList<string> Cores(int? count)
     {
         const string key = "Cpus_allowed_list:";
         var allowed = File.ReadLines("/proc/self/status").First(line => line.StartsWith(key, StringComparison.Ordinal))[key.Length..];
-        return [.. CoresIn(allowed).Take(count).Select(core => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}"))];
+        return
+        [
+            .. CoresIn(allowed)
+                .Take(count ?? System.Environment.ProcessorCount)
+                .Select(core => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}")),
+        ];
     }
 
     /// <summary>The cores of a list as Linux writes it, such as 0-3,8.</summary>

@@ -44,7 +44,7 @@ internal static class PoolNodeProgram
             self.Name,
             Environment.MachineName,
             TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds(),
-            offersGpus ? node.Devices : TrialDevices.Cores(node.Cores ?? Environment.ProcessorCount)
+            offersGpus ? node.Devices : TrialDevices.Cores(node.Cores)
         );
         await new PoolNodeAgent(
             cluster.Client.Grains,

@@ -11,7 +11,7 @@ namespace ClipTrain.Coordinator.Grains;
 public interface IExperimentGrain : IGrainWithStringKey
 {
     /// <summary>Adds the trials that are new. They are stored when this returns.</summary>
-    /// <exception cref="ArgumentException">The submission is inconsistent, or contradicts an earlier one.</exception>
+    /// <exception cref="CoordinatorRefusedException">The submission is inconsistent, or contradicts an earlier one.</exception>
     Task SubmitAsync(ExperimentSpec spec);
 
     /// <summary>Stops all unfinished trials.</summary>
@@ -74,7 +74,7 @@ public sealed class ExperimentGrain(
     {
         if (spec.Name != this.GetPrimaryKeyString())
         {
-            throw new ArgumentException($"Experiment {spec.Name} was sent to the grain of {this.GetPrimaryKeyString()}.", nameof(spec));
+            throw new CoordinatorRefusedException($"Experiment {spec.Name} was sent to the grain of {this.GetPrimaryKeyString()}.");
         }
 
         return HandleAsync(new ExperimentMessage.Submit(spec));

@@ -111,7 +111,8 @@ public sealed class RunGrain(
 
     public Task StopAsync(string by, bool atOnce) => TakeTurnAsync(new RunMessage.StopRequested(by, atOnce));
 
-    public Task DivergedAsync(StepRange cause, CheckpointMark checkpoint) => TakeTurnAsync(new RunMessage.Diverged(cause, checkpoint));
+    public Task DivergedAsync(StepRange cause, CheckpointMark checkpoint) =>
+        TakeTurnAsync(new RunMessage.Diverged(new Divergence(cause, checkpoint)));
 
     public async Task<Answered> BeatAsync(Heartbeat heartbeat)
     {

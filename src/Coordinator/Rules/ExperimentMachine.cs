@@ -19,7 +19,7 @@ public static class ExperimentMachine
     /// </summary>
     private static readonly TimeSpan RetryDelay = PoolMachine.Patience + TimeSpan.FromSeconds(5);
 
-    /// <exception cref="ArgumentException">A submission is inconsistent, or contradicts an earlier one.</exception>
+    /// <exception cref="Protocol.CoordinatorRefusedException">A submission is inconsistent, or contradicts an earlier one.</exception>
     public static ExperimentResult Handle(ExperimentState state, ExperimentMessage message, DateTimeOffset now)
     {
         var turn = new ExperimentTurn(state, now);

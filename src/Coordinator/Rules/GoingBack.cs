@@ -12,19 +12,41 @@ internal static class GoingBack
 {
     /// <summary>
     /// Goes back after a rise of the loss. A worker that regroups as planned may still be writing a checkpoint of the history to be undone,
-    /// so that moment is passed over.
+    /// so the run then goes back at the first tick after the regroup.
     /// </summary>
     public static RunReply Handle(TurnContext turn, RunMessage.Diverged diverged)
     {
-        // The message may come again after the run has gone back: passing over the same steps twice would not help either.
-        var isRepeated = turn.State.Spec.PassedOver?.Contains(diverged.Cause) == true;
-        if (!isRepeated && diverged.Checkpoint.Step < diverged.Cause.First && !turn.State.IsPlannedRegroup && MayBegin(turn.State))
+        Answer(turn, diverged.Divergence);
+        return new RunReply.Accepted();
+    }
+
+    /// <summary>Goes back after a rise of the loss that was noticed during a planned regroup, once that is over.</summary>
+    public static void AnswerNoticed(TurnContext turn)
+    {
+        if (turn.State is { IsPlannedRegroup: false, Noticed: { } divergence })
         {
-            turn.Change(turn.State with { LastCheckpoint = diverged.Checkpoint });
-            Begin(turn, diverged.Cause);
+            turn.Change(turn.State with { Noticed = null });
+            Answer(turn, divergence);
+        }
+    }
+
+    private static void Answer(TurnContext turn, Divergence divergence)
+    {
+        // The message may come again after the run has gone back: passing over the same steps twice would not help either.
+        var isRepeated = turn.State.Spec.PassedOver?.Contains(divergence.Cause) == true;
+        if (isRepeated || divergence.Checkpoint.Step >= divergence.Cause.First || !MayBegin(turn.State))
+        {
+            return;
         }
 
-        return new RunReply.Accepted();
+        if (turn.State.IsPlannedRegroup)
+        {
+            turn.Change(turn.State with { Noticed = divergence });
+            return;
+        }
+
+        turn.Change(turn.State with { LastCheckpoint = divergence.Checkpoint });
+        Begin(turn, divergence.Cause);
     }
 
     /// <summary>
@@ -77,6 +99,7 @@ internal static class GoingBack
                 WentBackIn = state.Generation,
                 Spec = state.Spec with { PassedOver = passedOver },
                 IsPlannedRegroup = false,
+                Noticed = null,
                 Deadline = turn.Now + state.Spec.Timeouts.Regroup,
                 NextNotice = null,
                 CheckpointWantedFrom = null,

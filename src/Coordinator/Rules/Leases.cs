@@ -31,6 +31,7 @@ internal static class Leases
             Expire(turn);
         }
 
+        GoingBack.AnswerNoticed(turn);
         Membership.Settle(turn);
         return new RunReply.Accepted();
     }

@@ -39,9 +39,7 @@ public abstract record RunMessage
     public sealed record CheckpointRequested : RunMessage;
 
     /// <summary>The loss shows that the run diverged.</summary>
-    /// <param name="Cause">The steps that are blamed.</param>
-    /// <param name="Checkpoint">A complete checkpoint of a step before them.</param>
-    public sealed record Diverged(StepRange Cause, CheckpointMark Checkpoint) : RunMessage;
+    public sealed record Diverged(Divergence Divergence) : RunMessage;
 
     /// <summary>
     /// Another coordinator process now hosts the run and has read this state from storage. Always its first message. Workers and nodes

@@ -19,6 +19,11 @@ public enum RunPhase
     Failed,
 }
 
+/// <summary>A rise of the loss.</summary>
+/// <param name="Cause">The steps that are blamed.</param>
+/// <param name="Checkpoint">A complete checkpoint of a step before them.</param>
+public sealed record Divergence(StepRange Cause, CheckpointMark Checkpoint);
+
 /// <summary>Complete state of a run. Immutable and serializable; only the rules compute the next state.</summary>
 public sealed record RunState
 {
@@ -43,6 +48,9 @@ public sealed record RunState
 
     /// <summary>True if the last generation ended to let waiting workers join, and nothing has gone wrong since.</summary>
     public bool IsPlannedRegroup { get; init; }
+
+    /// <summary>A rise of the loss that was noticed during a planned regroup and is still to be answered; null if there is none.</summary>
+    public Divergence? Noticed { get; init; }
 
     /// <summary>
     /// The last generation that starts from a checkpoint because the one before it diverged, formed or still to form; null if there is

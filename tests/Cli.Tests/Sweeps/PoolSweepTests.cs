@@ -169,7 +169,7 @@ public sealed class PoolSweepTests : IDisposable
     [Fact]
     public async Task A_pool_that_keeps_refusing_is_a_clear_error()
     {
-        _pool.OnSubmit = spec => throw new ArgumentException("the trial's id is taken", nameof(spec));
+        _pool.OnSubmit = spec => throw new CoordinatorRefusedException("the trial's id is taken");
         var error = await Assert.ThrowsAsync<ExperimentException>(() => RunAsync());
         Assert.StartsWith(_opened.Sweep.Path, error.Message, StringComparison.Ordinal);
         Assert.Contains("`cliptrain sweep stop`", error.Message, StringComparison.Ordinal);

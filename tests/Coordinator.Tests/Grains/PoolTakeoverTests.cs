@@ -27,7 +27,7 @@ public sealed class PoolTakeoverTests
     {
         await using var cluster = await PoolCluster.DeployAsync();
 
-        var error = await Assert.ThrowsAsync<ArgumentException>(() => cluster.SubmitAsync(Trial("1"), Trial("1")));
+        var error = await Assert.ThrowsAsync<CoordinatorRefusedException>(() => cluster.SubmitAsync(Trial("1"), Trial("1")));
 
         Assert.StartsWith("Experiment e lists trial 1 twice", error.Message);
         Assert.Empty((await cluster.Experiment.StateAsync()).Trials);

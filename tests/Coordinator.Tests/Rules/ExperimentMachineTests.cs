@@ -334,5 +334,5 @@ public sealed class ExperimentMachineTests
         Send(new ExperimentMessage.Ended(new TrialEnd(new RunAttempt(run, attempt), kind, text)));
 
     private void AssertRefused(string message, ExperimentSpec spec) =>
-        Assert.StartsWith(message, Assert.Throws<ArgumentException>(() => Send(new ExperimentMessage.Submit(spec))).Message);
+        Assert.StartsWith(message, Assert.Throws<CoordinatorRefusedException>(() => Send(new ExperimentMessage.Submit(spec))).Message);
 }

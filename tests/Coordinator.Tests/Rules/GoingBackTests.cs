@@ -13,7 +13,7 @@ public sealed class GoingBackTests
     public void A_rise_of_the_loss_ends_the_generation_and_the_next_one_starts_from_the_checkpoint()
     {
         var run = Trained(rollbacks: 2);
-        Assert.IsType<RunReply.Accepted>(run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth)));
+        Assert.IsType<RunReply.Accepted>(run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth))));
 
         Assert.Equal(RunPhase.Forming, run.State.Phase);
         Assert.Equal(Directive.Rejoin, run.DirectiveOf(0, 9, generation: 1));
@@ -34,7 +34,7 @@ public sealed class GoingBackTests
         Assert.Equal(5, run.State.RecordedStep);
 
         // An unanswered message is sent again.
-        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
         Assert.Equal((RunPhase.Running, 2), (run.State.Phase, run.State.Generation));
     }
 
@@ -82,7 +82,7 @@ public sealed class GoingBackTests
         Diverge(run, 0, 9);
         run.Join(0, held: 9, left: 1);
         run.Join(1, held: 9, left: 1);
-        run.Send(new RunMessage.Diverged(new StepRange(9, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(9, 9), Fifth)));
         Assert.Equal(RunPhase.Running, run.State.Phase);
 
         Assert.Equal(Directive.Abort, Diverge(run, 0, 9));
@@ -91,17 +91,41 @@ public sealed class GoingBackTests
     }
 
     [Fact]
+    public void A_rise_of_the_loss_during_a_planned_regroup_is_answered_after_it()
+    {
+        var run = new RunScript(RunScript.Spec(2) with { MaxWorkers = 3, Rollbacks = 1 }).Form();
+        run.Beat(0, 9, records: RunScript.Records(1, 9));
+        run.Beat(1, 9);
+        run.Written(0, 5);
+        run.Join(2);
+        Assert.Equal(Directive.Regroup, run.DirectiveOf(0, 9));
+        run.Join(1, held: 10, left: 1);
+
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
+        Assert.True(run.State.IsPlannedRegroup);
+        run.Join(0, held: 10, left: 1);
+        run.Wait(0.5, 0, 1, 2);
+
+        Assert.Equal(Directive.Rejoin, run.DirectiveOf(0, 10, generation: 2));
+        run.Join(0, held: 10, left: 2);
+        run.Join(1, held: 10, left: 2);
+        run.Join(2);
+        Assert.Equal((5L, 3), (run.AssignmentOf(2).StartStep, run.AssignmentOf(2).Generation));
+        Assert.Equal([new StepRange(6, 9)], run.AssignmentOf(2).PassedOver!);
+    }
+
+    [Fact]
     public void Without_permission_or_an_earlier_checkpoint_a_run_does_not_go_back()
     {
         var run = Trained(rollbacks: 0);
-        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
         Assert.Equal(RunPhase.Running, run.State.Phase);
 
         run = Trained(rollbacks: 1);
-        run.Send(new RunMessage.Diverged(new StepRange(5, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(5, 9), Fifth)));
         Assert.Equal(RunPhase.Running, run.State.Phase);
         run.Stop();
-        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
         Assert.Equal(RunPhase.Running, run.State.Phase);
     }
 
@@ -109,7 +133,7 @@ public sealed class GoingBackTests
     public void A_checkpoint_of_the_undone_history_does_not_count()
     {
         var run = Trained(rollbacks: 1);
-        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
         run.Written(0, 9);
         run.Send(new RunMessage.CheckpointFound(new CheckpointMark(9, "checkpoints/step-9")));
         Assert.Equal(Fifth, run.State.LastCheckpoint);
@@ -121,7 +145,7 @@ public sealed class GoingBackTests
     public void A_run_that_ends_on_its_way_back_ends_at_the_checkpoint_and_saves_nothing_of_what_it_undoes(bool fails)
     {
         var run = Trained(rollbacks: 1);
-        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
         run.Join(0, held: 9, left: 1);
         if (fails)
         {
@@ -146,7 +170,7 @@ public sealed class GoingBackTests
     public void The_steps_to_pass_over_are_stored_before_the_state_and_again_after_a_takeover()
     {
         var run = Trained(rollbacks: 1);
-        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
         Assert.Equal([new StepRange(6, 9)], Assert.IsType<RunEffect.PassOver>(run.Effects[0]).Steps);
         Assert.IsType<RunEffect.PersistState>(run.Effects[1]);
 
@@ -162,7 +186,7 @@ public sealed class GoingBackTests
     public void A_takeover_repeats_what_the_ledger_does_not_know()
     {
         var run = Trained(rollbacks: 1);
-        run.Send(new RunMessage.Diverged(new StepRange(6, 9), Fifth));
+        run.Send(new RunMessage.Diverged(new Divergence(new StepRange(6, 9), Fifth)));
         run.Join(0, held: 9, left: 1);
         run.Join(1, held: 9, left: 1);
 

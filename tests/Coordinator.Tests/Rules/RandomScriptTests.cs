@@ -265,8 +265,7 @@ public sealed class RandomScriptTests
             22 => new RunMessage.NodeJoined(new Node($"node-{random.Next(3)}", $"node-process-{random.Next(8) / 7}", random.Next(4))),
             23 when random.Next(3) == 0 => new RunMessage.NodeLost($"node-{random.Next(3)}"),
             24 when random.Next(4) == 0 => new RunMessage.Diverged(
-                new StepRange(step + 1, step + random.Next(1, 4)),
-                new CheckpointMark(random.Next((int)step + 3), "d")
+                new Divergence(new StepRange(step + 1, step + random.Next(1, 4)), new CheckpointMark(random.Next((int)step + 3), "d"))
             ),
             _ => new RunMessage.Tick(),
         };

@@ -28,7 +28,7 @@ public sealed class SoundStepsTests
         Beat(31, 50);
 
         // The alert follows the record, so the next answer ends the generation, and repeats that as long as the worker is in it.
-        _run.Send(new RunMessage.Diverged(new StepRange(25, 45), new CheckpointMark(20, "checkpoints/step-20")));
+        _run.Send(new RunMessage.Diverged(new Divergence(new StepRange(25, 45), new CheckpointMark(20, "checkpoints/step-20"))));
         Beat(51, 60, generation: 1);
         Beat(61, 60, generation: 1);
         Assert.Equal(30, _steps.Last);

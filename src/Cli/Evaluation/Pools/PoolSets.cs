@@ -5,6 +5,7 @@ using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
+using ClipTrain.Coordinator.Storage;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Suites;
 using ClipTrain.Trainer.Config;
@@ -15,13 +16,16 @@ using Serilog;
 namespace ClipTrain.Cli.Evaluation.Pools;
 
 /// <summary>
-/// Measures the sets of a suite on a pool: an experiment with a trial for each set. Jobs and results are in a folder under the current
-/// one, which is deleted at the end.
+/// Measures the sets of a suite on a pool: an experiment with a trial for each set. Jobs and results are in a folder of its name under the
+/// current one, which is deleted at the end, or by the next evaluation if this one is killed: its lock is then free.
 /// </summary>
 /// <param name="pool">The pool.</param>
 /// <param name="encoding">The processes that embed each set.</param>
 internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetSource
 {
+    private const string Kind = "eval",
+        LockFile = "evaluation.lock";
+
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
     private string Pool => TrialDevices.PoolOf(encoding.OnGpus);
@@ -42,8 +46,10 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
     {
         await using var cluster = await RemoteCluster.ToPoolAsync(pool);
         CheckSize(await RemoteCluster.AskAsync(cluster.Client.Grains.GetGrain<IPoolGrain>(Pool).StateAsync));
-        var name = PoolExperiment.NewName("eval");
+        await EndAbandonedAsync(cluster.Client.Grains, log);
+        var name = PoolExperiment.NewName(Kind);
         var folder = Directory.CreateDirectory(name).FullName;
+        using var @lock = RunLock.Acquire(Path.Combine(folder, LockFile), TimeProvider.System);
         try
         {
             var job = new SetJob(
@@ -77,6 +83,29 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
         }
         finally
         {
+            Delete(folder, log);
+        }
+    }
+
+    /// <summary>Ends the evaluations of this folder whose processes were killed: their sets would still take the pool's devices.</summary>
+    private static async Task EndAbandonedAsync(IGrainFactory grains, ILogger log)
+    {
+        foreach (var folder in Directory.GetDirectories(Environment.CurrentDirectory, $"{Kind}-*"))
+        {
+            var @lock = Path.Combine(folder, LockFile);
+            if (!File.Exists(@lock) || RunLock.IsHeld(@lock))
+            {
+                continue;
+            }
+
+            log.Information("{Folder:l} is of an evaluation that was killed: ending it.", folder);
+            var experiment = grains.GetGrain<IExperimentGrain>(Path.GetFileName(folder));
+            while (await RemoteCluster.AskAsync(experiment.StateAsync) is { Spec: not null, IsSettled: false })
+            {
+                await RemoteCluster.AskAsync(() => experiment.CancelAsync("cliptrain eval"));
+                await Task.Delay(Poll);
+            }
+
             Delete(folder, log);
         }
     }
