@@ -45,9 +45,13 @@ public interface IRunGrain : IGrainWithStringKey
     [ResponseTimeout("00:00:08")]
     Task<NodeOrders> NodeAsync(NodeReport report);
 
-    /// <summary>Reports that a node left, or was lost for a reason, together with its workers.</summary>
+    /// <summary>Reports that a node left together with its workers.</summary>
     [ResponseTimeout("00:00:08")]
-    Task NodeLeftAsync(string nodeId, string incarnation, string? reason);
+    Task NodeLeftAsync(string nodeId, string incarnation);
+
+    /// <summary>Reports that a node is silent. Returns true if it is lost together with its workers, or unknown.</summary>
+    [ResponseTimeout("00:00:08")]
+    Task<bool> NodeSilentAsync(string nodeId, string incarnation, TimeSpan silence);
 
     /// <summary>Requests a stop at a checkpoint, or at once without one.</summary>
     [ResponseTimeout("00:00:08")]

@@ -59,7 +59,7 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
 
     public async Task LeaveAsync(string incarnation)
     {
-        await Run().NodeLeftAsync(NodeId(), incarnation, reason: null);
+        await Run().NodeLeftAsync(NodeId(), incarnation);
 
         // A later process of the node remains watched.
         if (_incarnation == incarnation)
@@ -70,9 +70,16 @@ public sealed class NodeGrain(TimeProvider time) : Grain, INodeGrain
 
     private async Task CheckAsync()
     {
-        if (_incarnation is { } incarnation && time.GetElapsedTime(_lastHeard) is var silence && silence > _lease)
+        // It may have called again while the run was asked.
+        if (
+            _incarnation is { } incarnation
+            && time.GetElapsedTime(_lastHeard) is var silence
+            && silence > _lease
+            && await Run().NodeSilentAsync(NodeId(), incarnation, silence)
+            && _incarnation == incarnation
+            && time.GetElapsedTime(_lastHeard) > _lease
+        )
         {
-            await Run().NodeLeftAsync(NodeId(), incarnation, FormattableString.Invariant($"was silent for {silence.TotalSeconds:0} s"));
             End();
         }
     }

@@ -155,22 +155,32 @@ public sealed class RunGrain(
         return new NodeOrders(_stored.Term, NodeLease(State), State.HasEnded ? Ending.OutcomeOf(State) : null, queue.Pending);
     }
 
-    public async Task NodeLeftAsync(string nodeId, string incarnation, string? reason)
+    public async Task NodeLeftAsync(string nodeId, string incarnation)
     {
         using var turn = await EnterAsync();
-        if (State.Nodes.FirstOrDefault(node => node.Id == nodeId)?.Incarnation != incarnation)
+        if (Knows(nodeId, incarnation))
         {
-            // A newer process has the node's name.
-            return;
+            await LoseAsync(nodeId);
+        }
+    }
+
+    public async Task<bool> NodeSilentAsync(string nodeId, string incarnation, TimeSpan silence)
+    {
+        using var turn = await EnterAsync();
+        if (!Knows(nodeId, incarnation))
+        {
+            return true;
         }
 
-        if (reason is not null)
+        var now = time.GetUtcNow();
+        if (Contact.SilenceOf(State, now - silence, now) <= NodeLease(State))
         {
-            _open!.Observer.OnWarning($"node {nodeId} {reason}");
+            return false;
         }
 
-        await GuardAsync(() => ApplyAsync(new RunMessage.NodeLost(nodeId)));
-        _orders.Forget(nodeId);
+        _open!.Observer.OnWarning(FormattableString.Invariant($"node {nodeId} was silent for {silence.TotalSeconds:0} s"));
+        await LoseAsync(nodeId);
+        return true;
     }
 
     public async Task<WorkerShard?> ShardAsync(string workerId)
@@ -192,6 +202,16 @@ public sealed class RunGrain(
     }
 
     public Task<RunFilesOffer> FilesAsync() => Task.FromResult(hosting.Files);
+
+    /// <summary>False if a newer process has the node's name.</summary>
+    private bool Knows(string nodeId, string incarnation) =>
+        State.Nodes.FirstOrDefault(node => node.Id == nodeId)?.Incarnation == incarnation;
+
+    private async Task LoseAsync(string nodeId)
+    {
+        await GuardAsync(() => ApplyAsync(new RunMessage.NodeLost(nodeId)));
+        _orders.Forget(nodeId);
+    }
 
     /// <summary>The longest permitted silence of a node; a held call delays its next message.</summary>
     private static TimeSpan NodeLease(RunState state) => state.Spec.Timeouts.Heartbeat + HeldCalls.Limit;

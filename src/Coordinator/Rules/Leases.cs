@@ -15,6 +15,7 @@ internal static class Leases
     {
         SkipOwnAbsence(turn);
         turn.Refresh(turn.State with { LastTick = turn.Now });
+        Contact.Watch(turn);
         var members = turn.State.Members;
         foreach (var member in members)
         {
@@ -42,7 +43,7 @@ internal static class Leases
     /// </summary>
     private static void Watch(TurnContext turn, Member member)
     {
-        var silence = turn.Now - member.LastHeard!.Value;
+        var silence = Contact.SilenceOf(turn.State, member.LastHeard!.Value, turn.Now);
         var lease = turn.State.Spec.Timeouts.Heartbeat;
         if (silence >= lease)
         {
@@ -95,6 +96,8 @@ internal static class Leases
             state with
             {
                 Deadline = state.Deadline + absence,
+                LastContact = Later(state.LastContact)!.Value,
+                ContactSince = Later(state.ContactSince)!.Value,
                 Members = MemberSet.Of(
                     state.Members.Select(member =>
                         member with

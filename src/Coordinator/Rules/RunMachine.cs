@@ -36,6 +36,21 @@ public static class RunMachine
             RunMessage.Tick => Leases.Tick(turn),
             _ => throw new ArgumentOutOfRangeException(nameof(message), message.GetType().Name, "Unknown message."),
         };
+        if (ShowsContact(message, reply))
+        {
+            Contact.Note(turn);
+        }
+
         return turn.Finish(reply);
     }
+
+    /// <summary>True for an accepted message that comes over the network.</summary>
+    private static bool ShowsContact(RunMessage message, RunReply reply) =>
+        message switch
+        {
+            RunMessage.Heartbeats => ((RunReply.HeartbeatReplies)reply).Replies.Any(each => each is not RunReply.Refused),
+            RunMessage.Join or RunMessage.Report or RunMessage.Checkpointed or RunMessage.NodeJoined or RunMessage.WorkerExited => reply
+                is not RunReply.Refused,
+            _ => false,
+        };
 }

@@ -16,6 +16,9 @@ internal static class Takeover
             state with
             {
                 LastTick = turn.Now,
+                LastContact = turn.Now,
+                ContactSince = turn.Now,
+                IsCutOff = false,
                 Deadline = state.Deadline is null ? null : turn.Now + TimeLeft(state),
                 NextNotice = null,
                 FormedAt =

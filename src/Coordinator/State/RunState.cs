@@ -67,6 +67,15 @@ public sealed record RunState
     /// <summary>Time of the last tick.</summary>
     public required DateTimeOffset LastTick { get; init; }
 
+    /// <summary>Time of the last message from a worker or a node.</summary>
+    public DateTimeOffset LastContact { get; init; }
+
+    /// <summary>Time since which such messages have come without a longer break.</summary>
+    public DateTimeOffset ContactSince { get; init; }
+
+    /// <summary>True once it has been said that none comes any more.</summary>
+    public bool IsCutOff { get; init; }
+
     public CheckpointMark? LastCheckpoint { get; init; }
 
     /// <summary>Set while a requested checkpoint is not written yet: a checkpoint of this step or later fulfils the request.</summary>
@@ -150,6 +159,8 @@ public sealed record RunState
             ),
             Deadline = now + spec.Timeouts.Forming,
             LastTick = now,
+            LastContact = now,
+            ContactSince = now,
             LastCheckpoint = resumedFrom,
             CommittedStep = step,
             RecordedStep = step,

@@ -155,6 +155,19 @@ internal sealed class RunCluster : IAsyncDisposable
         }
     }
 
+    /// <summary>Lets time pass in which only a node without slots, z, is heard.</summary>
+    public async Task PassHearingAsync(Func<bool> condition)
+    {
+        while (!condition())
+        {
+            var held = Grains
+                .GetGrain<INodeGrain>(NodeGrain.KeyOf("demo", "z"))
+                .ExchangeAsync(new NodeReport("z", "process-z", 0, 0, 0, []));
+            await PassUntilAsync(() => held.IsCompleted);
+            await held;
+        }
+    }
+
     public Task PassAsync(double seconds)
     {
         var end = Time.GetUtcNow() + TimeSpan.FromSeconds(seconds);

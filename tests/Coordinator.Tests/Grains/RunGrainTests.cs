@@ -478,6 +478,8 @@ public sealed class RunGrainTests
         await cluster.PassAsync(29);
         Assert.Equal(RunPhase.Running, (await cluster.StateAsync()).Phase);
         await cluster.BeatAsync(RunCluster.Beat(1, 0));
+        await cluster.PassAsync(1);
+        await cluster.BeatAsync(RunCluster.Beat(1, 0));
 
         await cluster.PassUntilAsync(() => cluster.Observer.Warnings.Contains("rank 0 (worker-0 on node0) sent no heartbeat for 30 s"));
 

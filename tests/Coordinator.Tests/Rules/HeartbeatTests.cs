@@ -111,9 +111,9 @@ public sealed class HeartbeatTests
         Assert.Equal(RunPhase.Running, run.State.Phase);
         Assert.Empty(run.Warnings);
 
-        run.Wait(29.999);
+        run.Wait(29.999, 1);
         Assert.Equal(RunPhase.Running, run.State.Phase);
-        run.Wait(0.001);
+        run.Wait(0.001, 1);
         Assert.Equal(RunPhase.Forming, run.State.Phase);
     }
 
