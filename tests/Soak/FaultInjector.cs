@@ -41,13 +41,15 @@ internal sealed class FaultInjector(
             await fleet.Coordinators.WithStandbyAsync(options.RecoveryLimit);
         }
 
-        var (generation, undone) = ledger.Drain(history => (history.Generation!.Generation, history.UndoneSteps));
+        var (generation, undone, hosts) = ledger.Drain(history =>
+            (history.Generation!.Generation, history.UndoneSteps, history.Segments)
+        );
 
         // On a busy machine the previous fault may have cost another generation meanwhile. One that is still forming needs its coordinator.
         var isSpared = fault.SparesGeneration && ledger.Drain(history => history.CommittedGeneration) == generation;
         var start = time.GetTimestamp();
         // Workers that need not wait for the victim continue meanwhile.
-        var withoutIt = fault.IsBeyondLease && options.IsElastic ? AfterGeneration(generation) : Task.FromResult(0L);
+        var withoutIt = fault.IsBeyondLease && options.IsElastic ? AfterGeneration() : Task.FromResult(0L);
         await CarryOutAsync(fault);
         var end = time.GetTimestamp();
 
@@ -57,7 +59,7 @@ internal sealed class FaultInjector(
         var recovered = time.GetTimestamp();
         if (fault.BreaksGeneration)
         {
-            recovered = await AfterGeneration(generation);
+            recovered = await AfterGeneration();
         }
 
         if (isSpared && ledger.Drain(history => history.Generation!.Generation) is var now && now != generation)
@@ -68,12 +70,16 @@ internal sealed class FaultInjector(
         var recovery =
             fault.IsBeyondLease && options.IsElastic ? time.GetElapsedTime(start, await withoutIt) : time.GetElapsedTime(end, recovered);
         return new FaultOutcome(fault.Kind, recovery, ledger.Drain(history => history.UndoneSteps) - undone);
-    }
 
-    private async Task<long> AfterGeneration(int generation)
-    {
-        await ledger.Until(history => history.CommittedGeneration > generation, options.RecoveryLimit);
-        return time.GetTimestamp();
+        async Task<long> AfterGeneration()
+        {
+            // A coordinator that takes over meanwhile, still because of the previous fault, renews every lease: the victim need not be lost.
+            await ledger.Until(
+                history => history.CommittedGeneration > generation || (fault.IsBeyondLease && history.Segments > hosts),
+                options.RecoveryLimit
+            );
+            return time.GetTimestamp();
+        }
     }
 
     private async Task CarryOutAsync(Fault fault)
