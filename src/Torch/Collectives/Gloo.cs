@@ -66,6 +66,9 @@ internal sealed unsafe partial class Gloo : ICollectives
 
     public void Barrier() => Check(Native.ct_gloo_barrier(_context, ++_tag));
 
+    /// <summary>Does nothing: only a failure or the timeout ends a call of Gloo.</summary>
+    public void Abandon() { }
+
     public void Dispose()
     {
         if (_context != 0)

@@ -16,6 +16,7 @@ internal sealed unsafe partial class Nccl : ICollectives
     private readonly int _rank,
         _worldSize;
     private nint _communicator;
+    private volatile bool _isAbandoned;
 
     /// <summary>Connects to the other ranks: rank 0 creates the group's id and puts it into the store.</summary>
     /// <param name="device">Number of the GPU.</param>
@@ -106,6 +107,8 @@ internal sealed unsafe partial class Nccl : ICollectives
         AllReduce(one);
     }
 
+    public void Abandon() => _isAbandoned = true;
+
     public void Dispose()
     {
         if (_communicator != 0)
@@ -125,6 +128,11 @@ internal sealed unsafe partial class Nccl : ICollectives
         Check(started);
         _stream.Finish(() =>
         {
+            if (_isAbandoned)
+            {
+                throw new DistributedException("the group was abandoned");
+            }
+
             int error;
             Check(Native.ncclCommGetAsyncError(_communicator, &error));
             Check(error);

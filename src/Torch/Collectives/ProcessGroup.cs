@@ -18,7 +18,7 @@ public sealed class ProcessGroup : IDisposable
     private readonly TimeSpan _timeout;
     private volatile Exception? _broken;
 
-    private ProcessGroup(ICollectives collectives, Device device, int rank, int worldSize, TimeSpan timeout)
+    internal ProcessGroup(ICollectives collectives, Device device, int rank, int worldSize, TimeSpan timeout)
     {
         (_collectives, Device, Rank, WorldSize, _timeout) = (collectives, device, rank, worldSize, timeout);
         _thread = new Thread(Communicate) { IsBackground = true, Name = collectives.ToString() };
@@ -130,14 +130,15 @@ public sealed class ProcessGroup : IDisposable
     }
 
     /// <summary>
-    /// Leaves a broken or hung group without waiting. The group ends in the background when the collective in progress has failed or
-    /// timed out. Until then the collective may write to its tensors, whose memory the group keeps alive, and the peers' connections to
-    /// this rank stay open. Another group may be created at once.
+    /// Leaves a broken or hung group without waiting. The group ends in the background: with NCCL at once, with Gloo when the collective
+    /// in progress has failed or timed out. Until then the collective may write to its tensors, whose memory the group keeps alive, and
+    /// the peers' connections to this rank stay open. Another group may be created at once.
     /// </summary>
     public void Abandon()
     {
         _broken ??= new DistributedException("the group was abandoned");
         _queue.CompleteAdding();
+        _collectives.Abandon();
     }
 
     private Work Start(string collective, Action<ICollectives, Tensor[]> run, ReadOnlySpan<Tensor> tensors, Action? finish = null)
@@ -161,15 +162,17 @@ public sealed class ProcessGroup : IDisposable
         {
             try
             {
+                _collectives.Await(mark);
                 if (_broken is null)
                 {
-                    _collectives.Await(mark);
                     run(_collectives, held);
                 }
             }
             catch (Exception error)
             {
                 _broken ??= error;
+                // Ends what may still write to the tensors, before their memory is released.
+                _collectives.Dispose();
             }
 
             Array.ForEach(held, tensor => tensor.Dispose());
@@ -223,7 +226,10 @@ public sealed class ProcessGroup : IDisposable
     }
 }
 
-/// <summary>Blocking collectives of a library, called by all ranks in the same order. Tensors are contiguous.</summary>
+/// <summary>
+/// Blocking collectives of a library, called by all ranks in the same order. Tensors are contiguous. Disposing ends unfinished work
+/// and may be repeated; marks may be taken and awaited even after that.
+/// </summary>
 internal interface ICollectives : IDisposable
 {
     /// <summary>
@@ -246,6 +252,9 @@ internal interface ICollectives : IDisposable
     void Broadcast(Tensor tensor, int root);
 
     void Barrier();
+
+    /// <summary>Makes a call in progress on another thread throw, if the library can.</summary>
+    void Abandon();
 }
 
 /// <summary>
