@@ -62,7 +62,5 @@ public sealed class AbandonTests
         public void ReduceScatter(Tensor output, Tensor input) => throw new NotSupportedException();
 
         public void Broadcast(Tensor tensor, int root) => throw new NotSupportedException();
-
-        public void Barrier() => throw new NotSupportedException();
     }
 }
