@@ -17,6 +17,11 @@ public static unsafe class Dispatcher
     /// <exception cref="ExternalException">The shapes do not match, or there is not enough memory; with libtorch's text.</exception>
     public static Tensor MatMul(this Tensor left, Tensor right)
     {
+        if (left.dim() == 2 && right.dim() == 2)
+        {
+            return left.mm(right);
+        }
+
         var (leading, rows) = (left.shape[..^2], left.size(-2));
         if (right.dim() == 2)
         {
