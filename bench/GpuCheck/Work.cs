@@ -44,16 +44,7 @@ internal sealed class Work : IDisposable
             Data = new DataOptions { Train = ["unused"] },
             Training = training,
         };
-        State = new TrainingState(_run, CPU);
-        if (device.type != TorchSharp.DeviceType.CPU)
-        {
-            // Weights are drawn on the CPU, so they are the same on every device.
-            using var drawn = State;
-            State = new TrainingState(_run, device);
-            State.Model.Parameters.Weights.CopyFrom(drawn.Model.Parameters.Weights);
-            State.Model.Parameters.RefreshCompute();
-        }
-
+        State = new TrainingState(_run, device);
         _step = new TrainingStep(State, training, group ?? new RankGroup(), new LearningRateSchedule(rate, 0, long.MaxValue));
     }
 

@@ -14,9 +14,32 @@ public sealed class DispatcherTests
 
         var e = Assert.Throws<ExternalException>(() => ones([2, 3]).MatMul(ones([4, 5])));
 
-        Assert.Contains("[2, 3]", e.Message, StringComparison.Ordinal);
-        Assert.Contains("[4, 5]", e.Message, StringComparison.Ordinal);
-        Assert.Contains("matmul", e.Message, StringComparison.Ordinal);
+        Assert.Contains("2x3 and 4x5", e.Message, StringComparison.Ordinal);
+        Assert.Throws<ExternalException>(() => ones([2, 2, 3]).MatMul(ones([2, 4, 5])));
+        e = Assert.Throws<ExternalException>(() => ones([2, 6, 3, 1]).MatMul(ones([6, 2, 1, 3])));
+        Assert.Contains("[2, 6, 3, 1]", e.Message, StringComparison.Ordinal);
+        Assert.Contains("[6, 2, 1, 3]", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_product_of_batches_is_that_of_their_matrices()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        var left = randn([2, 5, 3, 4], generator: generator).transpose(1, 2);
+        var right = randn([2, 3, 6, 4], generator: generator).transpose(-2, -1);
+        var matrix = randn([4, 6], generator: generator);
+
+        var (batches, rows) = (left.MatMul(right), left.MatMul(matrix));
+
+        Assert.Equal([2L, 3, 5, 6], batches.shape);
+        Assert.Equal([2L, 3, 5, 6], rows.shape);
+        for (var i = 0; i < 6; i++)
+        {
+            var one = left[i / 3, i % 3];
+            Assert.True((one.mm(right[i / 3, i % 3]) - batches[i / 3, i % 3]).abs().max().item<float>() < 1e-5);
+            Assert.True((one.mm(matrix) - rows[i / 3, i % 3]).abs().max().item<float>() < 1e-5);
+        }
     }
 
     [Fact]

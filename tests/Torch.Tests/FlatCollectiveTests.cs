@@ -61,8 +61,6 @@ public sealed class FlatCollectiveTests
         );
 
     [Theory]
-    [InlineData(ScalarType.BFloat16)]
-    [InlineData(ScalarType.Float16)]
     [InlineData(ScalarType.Int64)]
     [InlineData(ScalarType.Float64)]
     public void Other_dtypes_are_scattered_as_all_reduced_and_gathered_bit_by_bit(ScalarType dtype) =>

@@ -84,6 +84,67 @@ public sealed class RecordedFunctionTests
         Assert.Equal([3f, 12f], x.grad!.AsSpan<float>().ToArray());
     }
 
+    [Fact]
+    public void An_error_on_another_thread_ends_the_backward_pass()
+    {
+        using var scope = NewDisposeScope();
+        var x = tensor([1f]).requires_grad_();
+        var y = Elsewhere(Tripled(x, (_, _) => throw new DistributedException("a peer left")));
+
+        Assert.Throws<DistributedException>(() => Gradients.Run(y, ones([1])));
+
+        // The error is not thrown again.
+        var z = tensor([1f]).requires_grad_();
+        Gradients.Run(z * 2, ones([1]));
+        Assert.Equal(2f, z.grad!.item<float>());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void No_tensor_of_a_way_back_outlives_the_backward_pass(bool fails)
+    {
+        using var x = tensor([1f]).requires_grad_();
+        using var gradient = ones([1]);
+        using var inner = Gradients.Record(
+            [x, x],
+            () => x * 3,
+            [x],
+            (output, saved) => fails ? throw new DistributedException($"{output + saved[0]}") : [output, output * 3]
+        );
+        using var y = Elsewhere(inner);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var before = Tensor.TotalCount;
+
+        var error = Record.Exception(() => Gradients.Run(y, gradient));
+
+        Assert.Equal(fails, error is DistributedException);
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    /// <summary>The tensor itself. Backward runs its graph on another thread, as libtorch does for a GPU.</summary>
+    private static Tensor Elsewhere(Tensor recorded)
+    {
+        using var start = zeros([1]).requires_grad_();
+        return Gradients.Record(
+            [start],
+            () => recorded.detach(),
+            [],
+            (_, _) =>
+            {
+                var thread = new Thread(() =>
+                {
+                    using var gradient = ones([1]);
+                    autograd.backward([recorded], [gradient]);
+                });
+                thread.Start();
+                thread.Join();
+                return [zeros([1])];
+            }
+        );
+    }
+
     private static Tensor Tripled(Tensor x, BackwardFunction backward) => Gradients.Record([x], () => x * 3, [], backward);
 
     private static Tensor Product(Tensor a, Tensor b) =>

@@ -12,6 +12,9 @@ internal static class Ranks
     /// <summary>A timeout that only a hang exceeds, even on the busiest machine.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
+    /// <summary>Returns once every rank has called it.</summary>
+    public static void Barrier(this RankGroup group) => group.AllGather([0L]);
+
     /// <param name="worldSize">Number of ranks.</param>
     /// <param name="body">Code of each rank.</param>
     /// <param name="withStatistics">True if the groups have <see cref="RankGroup.Statistics"/>.</param>

@@ -85,7 +85,9 @@ public sealed record StepMetrics
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public double? LossScale { get; init; }
 
-    /// <summary>Steps of the run so far that changed no weight because gradients overflowed in fp16; null for other types.</summary>
+    /// <summary>
+    /// In fp16, steps of the run so far that changed no weight, after an overflow for the most part; null for other types.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? SkippedSteps { get; init; }
 

@@ -35,13 +35,15 @@ internal sealed unsafe partial class CudaStream : IDisposable
 
     public int Device { get; }
 
-    public nint Handle { get; }
+    public nint Handle { get; private set; }
 
     /// <summary>Marks the current end of the calling thread's computing stream.</summary>
     public nint Mark()
     {
         nint computing,
             mark;
+        // autograd's threads may not have used the driver yet.
+        Check(Native.cuCtxSetCurrent(_context));
         Dispatcher.Check(LibTorch.aoti_torch_get_current_cuda_stream(Device, &computing), "the current CUDA stream");
         Check(Native.cuEventCreate(&mark, NoTiming));
         Check(Native.cuEventRecord(mark, computing));
@@ -49,13 +51,15 @@ internal sealed unsafe partial class CudaStream : IDisposable
     }
 
     /// <summary>
-    /// Makes further work on this stream wait for a mark, which is consumed. Makes the GPU current on the calling thread.
+    /// Makes further work on this stream, if it is not disposed, wait for a mark, which is consumed. Makes the GPU current on the calling
+    /// thread.
     /// </summary>
     public void Await(nint mark)
     {
         Check(Native.cuCtxSetCurrent(_context));
-        Check(Native.cuStreamWaitEvent(Handle, mark, 0));
+        var result = Handle == 0 ? 0 : Native.cuStreamWaitEvent(Handle, mark, 0);
         Check(Native.cuEventDestroy(mark));
+        Check(result);
     }
 
     /// <summary>Waits until the stream has finished all work.</summary>
@@ -81,8 +85,13 @@ internal sealed unsafe partial class CudaStream : IDisposable
 
     public void Dispose()
     {
-        _ = Native.cuStreamDestroy(Handle);
-        _ = Native.cuDevicePrimaryCtxRelease(Device);
+        if (Handle != 0)
+        {
+            _ = Native.cuStreamDestroy(Handle);
+            _ = Native.cuDevicePrimaryCtxRelease(Device);
+        }
+
+        Handle = 0;
     }
 
     private static void Check(int result)

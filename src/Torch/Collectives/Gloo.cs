@@ -51,20 +51,22 @@ internal sealed unsafe partial class Gloo : ICollectives
         Check(Native.ct_gloo_all_reduce(_context, tensor.DataPointer(), tensor.numel(), (int)tensor.dtype, ++_tag));
 
     public void AllGather(Tensor output, Tensor input) =>
-        Check(Native.ct_gloo_all_gather(_context, input.DataPointer(), output.DataPointer(), Bytes(input), ++_tag));
+        Check(Native.ct_gloo_all_gather(_context, input.DataPointer(), output.DataPointer(), input.ByteCount(), ++_tag));
 
     /// <summary>Reduces the whole input, so the sums equal those of <see cref="AllReduce"/> bit for bit.</summary>
     public void ReduceScatter(Tensor output, Tensor input)
     {
-        AllReduce(input);
-        var bytes = Bytes(output);
-        Buffer.MemoryCopy((byte*)input.DataPointer() + (_rank * bytes), (void*)output.DataPointer(), bytes, bytes);
+        using var sums = input.clone();
+        AllReduce(sums);
+        var bytes = output.ByteCount();
+        Buffer.MemoryCopy((byte*)sums.DataPointer() + (_rank * bytes), (void*)output.DataPointer(), bytes, bytes);
     }
 
     public void Broadcast(Tensor tensor, int root) =>
-        Check(Native.ct_gloo_broadcast(_context, tensor.DataPointer(), Bytes(tensor), root, ++_tag));
+        Check(Native.ct_gloo_broadcast(_context, tensor.DataPointer(), tensor.ByteCount(), root, ++_tag));
 
-    public void Barrier() => Check(Native.ct_gloo_barrier(_context, ++_tag));
+    /// <summary>Does nothing: only a failure or the timeout ends a call of Gloo.</summary>
+    public void Abandon() { }
 
     public void Dispose()
     {
@@ -77,8 +79,6 @@ internal sealed unsafe partial class Gloo : ICollectives
     }
 
     public override string ToString() => $"Gloo, rank {_rank} of {_worldSize}";
-
-    private static long Bytes(Tensor tensor) => tensor.numel() * tensor.ElementSize;
 
     private static void Check(int result)
     {
@@ -168,8 +168,5 @@ internal sealed unsafe partial class Gloo : ICollectives
 
         [LibraryImport(Library)]
         internal static partial int ct_gloo_broadcast(nint context, nint data, long bytes, int root, uint tag);
-
-        [LibraryImport(Library)]
-        internal static partial int ct_gloo_barrier(nint context, uint tag);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ClipTrain.Torch.Operators;
 using TorchSharp;
@@ -8,7 +9,8 @@ namespace ClipTrain.Torch.Collectives;
 /// <summary>NCCL, for tensors on one GPU per rank. Uses a separate stream.</summary>
 internal sealed unsafe partial class Nccl : ICollectives
 {
-    private const string IdKey = "nccl-id";
+    private const string IdKey = "nccl-id",
+        ReadyKey = "nccl-ready";
     private const int Sum = 0,
         Bytes = 1;
 
@@ -16,15 +18,17 @@ internal sealed unsafe partial class Nccl : ICollectives
     private readonly int _rank,
         _worldSize;
     private nint _communicator;
+    private volatile bool _isAbandoned;
 
     /// <summary>Connects to the other ranks: rank 0 creates the group's id and puts it into the store.</summary>
     /// <param name="device">Number of the GPU.</param>
-    /// <param name="timeout">Maximum time for one collective.</param>
-    /// <exception cref="DistributedException">The ranks could not connect.</exception>
+    /// <param name="timeout">Maximum time for all ranks to appear, and for each collective.</param>
+    /// <exception cref="DistributedException">Not all ranks appeared in time, or they could not connect.</exception>
     /// <exception cref="DllNotFoundException">NCCL or the NVIDIA driver is missing.</exception>
     public Nccl(IStoreBackend store, int rank, int worldSize, int device, TimeSpan timeout)
     {
         (_rank, _worldSize) = (rank, worldSize);
+        Meet(store, timeout);
         _stream = new CudaStream(device, timeout);
         try
         {
@@ -32,13 +36,9 @@ internal sealed unsafe partial class Nccl : ICollectives
             if (rank == 0)
             {
                 Check(Native.ncclGetUniqueId(&id));
-                store.Set(IdKey, new ReadOnlySpan<byte>(&id, sizeof(UniqueId)));
-            }
-            else
-            {
-                store.Get(IdKey, timeout).CopyTo(new Span<byte>(&id, sizeof(UniqueId)));
             }
 
+            Share(store, new Span<byte>(&id, sizeof(UniqueId)), timeout);
             nint communicator;
             Check(Native.ncclCommInitRank(&communicator, worldSize, id, rank));
             _communicator = communicator;
@@ -47,17 +47,6 @@ internal sealed unsafe partial class Nccl : ICollectives
         {
             _stream.Dispose();
             throw;
-        }
-    }
-
-    /// <summary>Version of the library, such as 22304 for 2.23.4.</summary>
-    public static int Version
-    {
-        get
-        {
-            int version;
-            Check(Native.ncclGetVersion(&version));
-            return version;
         }
     }
 
@@ -79,7 +68,7 @@ internal sealed unsafe partial class Nccl : ICollectives
         );
 
     public void AllGather(Tensor output, Tensor input) =>
-        Run(Native.ncclAllGather(input.DataPointer(), output.DataPointer(), ByteCount(input), Bytes, _communicator, _stream.Handle));
+        Run(Native.ncclAllGather(input.DataPointer(), output.DataPointer(), input.ByteCount(), Bytes, _communicator, _stream.Handle));
 
     public void ReduceScatter(Tensor output, Tensor input) =>
         Run(
@@ -96,15 +85,10 @@ internal sealed unsafe partial class Nccl : ICollectives
 
     public void Broadcast(Tensor tensor, int root) =>
         Run(
-            Native.ncclBroadcast(tensor.DataPointer(), tensor.DataPointer(), ByteCount(tensor), Bytes, root, _communicator, _stream.Handle)
+            Native.ncclBroadcast(tensor.DataPointer(), tensor.DataPointer(), tensor.ByteCount(), Bytes, root, _communicator, _stream.Handle)
         );
 
-    public void Barrier()
-    {
-        using var one = ones([1], float32, new Device(DeviceType.CUDA, _stream.Device));
-        _stream.Await(_stream.Mark());
-        AllReduce(one);
-    }
+    public void Abandon() => _isAbandoned = true;
 
     public void Dispose()
     {
@@ -119,12 +103,56 @@ internal sealed unsafe partial class Nccl : ICollectives
 
     public override string ToString() => $"NCCL, rank {_rank} of {_worldSize}";
 
+    /// <summary>Waits until every rank has come this far: NCCL would wait for a missing one without limit.</summary>
+    private void Meet(IStoreBackend store, TimeSpan timeout)
+    {
+        var (started, awaited) = (Stopwatch.GetTimestamp(), _rank);
+        try
+        {
+            store.Set($"{ReadyKey}/{_rank}", [1]);
+            for (awaited = 0; awaited < _worldSize; awaited++)
+            {
+                var left = timeout - Stopwatch.GetElapsedTime(started);
+                store.Get($"{ReadyKey}/{awaited}", left > TimeSpan.Zero ? left : TimeSpan.Zero);
+            }
+        }
+        catch (Exception error)
+        {
+            throw new DistributedException($"NCCL group, rank {_rank} of {_worldSize}, waiting for rank {awaited}: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Copies the group's id from rank 0 to the others.</summary>
+    private void Share(IStoreBackend store, Span<byte> id, TimeSpan timeout)
+    {
+        try
+        {
+            if (_rank == 0)
+            {
+                store.Set(IdKey, id);
+            }
+            else
+            {
+                store.Get(IdKey, timeout).CopyTo(id);
+            }
+        }
+        catch (Exception error)
+        {
+            throw new DistributedException($"NCCL group, rank {_rank} of {_worldSize}: {error.Message}", error);
+        }
+    }
+
     /// <summary>Waits for a collective on the stream.</summary>
     private void Run(int started)
     {
         Check(started);
         _stream.Finish(() =>
         {
+            if (_isAbandoned)
+            {
+                throw new DistributedException("the group was abandoned");
+            }
+
             int error;
             Check(Native.ncclCommGetAsyncError(_communicator, &error));
             Check(error);
@@ -139,8 +167,6 @@ internal sealed unsafe partial class Nccl : ICollectives
         }
     }
 
-    private static long ByteCount(Tensor tensor) => tensor.numel() * tensor.ElementSize;
-
     /// <summary>NCCL's code of a summable type.</summary>
     private static int TypeOf(Tensor tensor) =>
         tensor.dtype switch
@@ -148,7 +174,7 @@ internal sealed unsafe partial class Nccl : ICollectives
             ScalarType.Int64 => 4,
             ScalarType.Float32 => 7,
             ScalarType.Float64 => 8,
-            var other => throw new ArgumentException($"NCCL sums int64, float32 and float64 here, not {other}.", nameof(tensor)),
+            var other => throw new ArgumentException($"NCCL does not sum {other} here.", nameof(tensor)),
         };
 
     private struct UniqueId
@@ -159,9 +185,6 @@ internal sealed unsafe partial class Nccl : ICollectives
     private static partial class Native
     {
         private const string Library = Loading.NativeTorch.NcclLibrary;
-
-        [LibraryImport(Library)]
-        internal static partial int ncclGetVersion(int* version);
 
         [LibraryImport(Library)]
         internal static partial int ncclGetUniqueId(UniqueId* id);

@@ -18,7 +18,7 @@ public sealed class ProcessGroup : IDisposable
     private readonly TimeSpan _timeout;
     private volatile Exception? _broken;
 
-    private ProcessGroup(ICollectives collectives, Device device, int rank, int worldSize, TimeSpan timeout)
+    internal ProcessGroup(ICollectives collectives, Device device, int rank, int worldSize, TimeSpan timeout)
     {
         (_collectives, Device, Rank, WorldSize, _timeout) = (collectives, device, rank, worldSize, timeout);
         _thread = new Thread(Communicate) { IsBackground = true, Name = collectives.ToString() };
@@ -57,18 +57,14 @@ public sealed class ProcessGroup : IDisposable
         return new ProcessGroup(new Nccl(store, rank, worldSize, gpu, timeout), new Device(DeviceType.CUDA, gpu), rank, worldSize, timeout);
     }
 
-    /// <summary>Sums the ranks' tensors in place. bfloat16 and float16 are summed in float32, so that the sum is rounded once.</summary>
-    /// <exception cref="ArgumentException">The tensor is not contiguous.</exception>
+    /// <summary>Sums the ranks' tensors in place.</summary>
+    /// <param name="tensor">Tensor of int64, float32 or float64.</param>
+    /// <exception cref="ArgumentException">The tensor is not contiguous, or of another type.</exception>
     public Work AllReduce(Tensor tensor)
     {
         CheckContiguous(tensor);
-        var wide = Widened(tensor);
-        return Start(
-            nameof(AllReduce),
-            (collectives, held) => collectives.AllReduce(held[0]),
-            [wide ?? tensor],
-            wide is null ? null : () => CopyAndDispose(tensor, wide)
-        );
+        CheckSummable(tensor);
+        return Start(nameof(AllReduce), (collectives, held) => collectives.AllReduce(held[0]), [tensor]);
     }
 
     /// <summary>Concatenates the ranks' inputs on every rank: rank r's becomes the r-th part of the output.</summary>
@@ -86,29 +82,16 @@ public sealed class ProcessGroup : IDisposable
     /// cref="AllReduce"/>.
     /// </summary>
     /// <param name="output">This rank's share.</param>
-    /// <param name="input">Tensor of world_size times the output's elements, of the same type; not modified.</param>
+    /// <param name="input">Tensor of int64, float32 or float64 with world_size times the output's elements, of its type; not modified.
+    /// </param>
     /// <remarks>With NCCL and three or more ranks the sums may differ from <see cref="AllReduce"/>, since the order of addition
     /// differs.</remarks>
     /// <exception cref="ArgumentException">A tensor is not contiguous, or the sizes or types do not match.</exception>
     public Work ReduceScatter(Tensor output, Tensor input)
     {
         CheckShare(output, input, nameof(input));
-        using var guard = no_grad();
-        var copy = (Widened(input) ?? input.clone()).DetachFromDisposeScope();
-        var share = copy.dtype == output.dtype ? output : empty(output.shape, copy.dtype, output.device).DetachFromDisposeScope();
-        return Start(
-            nameof(ReduceScatter),
-            (collectives, held) => collectives.ReduceScatter(held[0], held[1]),
-            [share, copy],
-            () =>
-            {
-                copy.Dispose();
-                if (!ReferenceEquals(share, output))
-                {
-                    CopyAndDispose(output, share);
-                }
-            }
-        );
+        CheckSummable(input);
+        return Start(nameof(ReduceScatter), (collectives, held) => collectives.ReduceScatter(held[0], held[1]), [output, input]);
     }
 
     /// <summary>Copies the root's tensor to every rank's.</summary>
@@ -119,9 +102,6 @@ public sealed class ProcessGroup : IDisposable
         return Start(nameof(Broadcast), (collectives, held) => collectives.Broadcast(held[0], root), [tensor]);
     }
 
-    /// <summary>Completes when every rank has called it.</summary>
-    public Work Barrier() => Start(nameof(Barrier), (collectives, _) => collectives.Barrier(), []);
-
     /// <summary>Leaves the group. Waits for started collectives, each for at most the group's timeout.</summary>
     public void Dispose()
     {
@@ -130,17 +110,18 @@ public sealed class ProcessGroup : IDisposable
     }
 
     /// <summary>
-    /// Leaves a broken or hung group without waiting. The group ends in the background when the collective in progress has failed or
-    /// timed out. Until then the collective may write to its tensors, whose memory the group keeps alive, and the peers' connections to
-    /// this rank stay open. Another group may be created at once.
+    /// Leaves a broken or hung group without waiting. The group ends in the background: with NCCL at once, with Gloo when the collective
+    /// in progress has failed or timed out. Until then the collective may write to its tensors, whose memory the group keeps alive, and
+    /// the peers' connections to this rank stay open. Another group may be created at once.
     /// </summary>
     public void Abandon()
     {
         _broken ??= new DistributedException("the group was abandoned");
         _queue.CompleteAdding();
+        _collectives.Abandon();
     }
 
-    private Work Start(string collective, Action<ICollectives, Tensor[]> run, ReadOnlySpan<Tensor> tensors, Action? finish = null)
+    private Work Start(string collective, Action<ICollectives, Tensor[]> run, ReadOnlySpan<Tensor> tensors)
     {
         ObjectDisposedException.ThrowIf(_queue.IsAddingCompleted, this);
         // The group's own handles keep the memory alive whatever the caller disposes.
@@ -150,7 +131,7 @@ public sealed class ProcessGroup : IDisposable
             held[i] = tensors[i].alias().DetachFromDisposeScope();
         }
 
-        var work = new Work($"{collective} on rank {Rank} of {WorldSize}", _timeout, finish);
+        var work = new Work($"{collective} on rank {Rank} of {WorldSize}", _timeout);
         _queue.Add((work, run, held, _collectives.Mark()));
         return work;
     }
@@ -161,15 +142,17 @@ public sealed class ProcessGroup : IDisposable
         {
             try
             {
+                _collectives.Await(mark);
                 if (_broken is null)
                 {
-                    _collectives.Await(mark);
                     run(_collectives, held);
                 }
             }
             catch (Exception error)
             {
                 _broken ??= error;
+                // Ends what may still write to the tensors, before their memory is released.
+                _collectives.Dispose();
             }
 
             Array.ForEach(held, tensor => tensor.Dispose());
@@ -177,24 +160,6 @@ public sealed class ProcessGroup : IDisposable
         }
 
         _collectives.Dispose();
-    }
-
-    private static Tensor? Widened(Tensor tensor)
-    {
-        if (tensor.dtype is not (ScalarType.BFloat16 or ScalarType.Float16))
-        {
-            return null;
-        }
-
-        using var guard = no_grad();
-        return tensor.to(float32).DetachFromDisposeScope();
-    }
-
-    private static void CopyAndDispose(Tensor target, Tensor source)
-    {
-        using var guard = no_grad();
-        target.copy_(source);
-        source.Dispose();
     }
 
     private void CheckShare(Tensor share, Tensor whole, string name)
@@ -206,6 +171,17 @@ public sealed class ProcessGroup : IDisposable
             throw new ArgumentException(
                 $"{TensorMemory.Describe(whole)} is not {WorldSize} times {TensorMemory.Describe(share)}, one share per rank.",
                 name
+            );
+        }
+    }
+
+    private static void CheckSummable(Tensor tensor)
+    {
+        if (tensor.dtype is not (ScalarType.Int64 or ScalarType.Float32 or ScalarType.Float64))
+        {
+            throw new ArgumentException(
+                $"Only int64, float32 and float64 are summed, not {TensorMemory.Describe(tensor)}.",
+                nameof(tensor)
             );
         }
     }
@@ -223,7 +199,10 @@ public sealed class ProcessGroup : IDisposable
     }
 }
 
-/// <summary>Blocking collectives of a library, called by all ranks in the same order. Tensors are contiguous.</summary>
+/// <summary>
+/// Blocking collectives of a library, called by all ranks in the same order. Tensors are contiguous. Disposing ends unfinished work
+/// and may be repeated; marks may be taken and awaited even after that.
+/// </summary>
 internal interface ICollectives : IDisposable
 {
     /// <summary>
@@ -240,12 +219,13 @@ internal interface ICollectives : IDisposable
     /// <summary>Copies rank r's input to the r-th of world_size equal parts of the output.</summary>
     void AllGather(Tensor output, Tensor input);
 
-    /// <summary>Sums the inputs and returns this rank's of world_size equal parts. May overwrite the input.</summary>
+    /// <summary>Sums the inputs and returns this rank's of world_size equal parts.</summary>
     void ReduceScatter(Tensor output, Tensor input);
 
     void Broadcast(Tensor tensor, int root);
 
-    void Barrier();
+    /// <summary>Makes a call in progress on another thread throw, if the library can.</summary>
+    void Abandon();
 }
 
 /// <summary>

@@ -12,13 +12,11 @@ public sealed class Work
     private readonly ManualResetEventSlim _done = new();
     private readonly string _what;
     private readonly TimeSpan _timeout;
-    private Action? _finish;
     private Exception? _error;
 
     /// <param name="what">Name of the collective, for messages.</param>
     /// <param name="timeout">Default limit of the wait.</param>
-    /// <param name="finish">Called on the waiting thread after the collective; may be null.</param>
-    internal Work(string what, TimeSpan timeout, Action? finish) => (_what, _timeout, _finish) = (what, timeout, finish);
+    internal Work(string what, TimeSpan timeout) => (_what, _timeout) = (what, timeout);
 
     /// <summary>True if a wait would return or throw immediately.</summary>
     public bool IsCompleted => _done.IsSet;
@@ -51,8 +49,6 @@ public sealed class Work
         {
             ExceptionDispatchInfo.Throw(_error);
         }
-
-        Interlocked.Exchange(ref _finish, null)?.Invoke();
     }
 
     internal void Complete(Exception? error)

@@ -21,7 +21,10 @@ internal static unsafe class FlatKernel
         }
         else
         {
-            _ = Operators.LibTorch.torch_parallel_for(0, blocks, GrainBlocks, body, context);
+            Operators.Dispatcher.Check(
+                Operators.LibTorch.torch_parallel_for(0, blocks, GrainBlocks, body, context),
+                "a kernel on several threads"
+            );
         }
     }
 

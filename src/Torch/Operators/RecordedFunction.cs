@@ -11,18 +11,21 @@ public delegate IReadOnlyList<Tensor> BackwardFunction(Tensor gradient, IReadOnl
 /// <summary>Autograd functions written in C#, and the backward pass that runs them.</summary>
 public static class Gradients
 {
-    [ThreadStatic]
-    private static ExceptionDispatchInfo? t_thrown;
-
     /// <summary>Runs the backward pass: adds the gradients of an output to those of its leaves.</summary>
-    /// <remarks>On the CPU everything runs on the calling thread. Exceptions of recorded functions are thrown here.</remarks>
+    /// <remarks>
+    /// Call on the thread that recorded the graph. libtorch computes on that thread on a CPU, and on its own thread for a GPU. Exceptions of
+    /// recorded functions are thrown here in either case.
+    /// </remarks>
     public static void Run(Tensor output, Tensor gradient)
     {
-        t_thrown = null;
-        autograd.backward([output], [gradient]);
-        var thrown = t_thrown;
-        t_thrown = null;
-        thrown?.Throw();
+        try
+        {
+            autograd.backward([output], [gradient]);
+        }
+        finally
+        {
+            Sink.OfThisThread.Settle();
+        }
     }
 
     /// <summary>Computes an output without recording, and adds it to the graph with a given backward pass.</summary>
@@ -39,7 +42,53 @@ public static class Gradients
 
     private sealed record Call(Func<Tensor> Forward, IReadOnlyList<Tensor> Saved, BackwardFunction Backward);
 
-    private sealed record Recorded(BackwardFunction Backward, int Inputs, long[] Shape, ScalarType Type, Device Device);
+    private sealed record Recorded(BackwardFunction Backward, int Inputs, long[] Shape, ScalarType Type, Device Device, Sink Sink);
+
+    /// <summary>
+    /// Error and gradients of the functions that a thread has recorded, until its backward pass ends. They may come from another thread.
+    /// </summary>
+    private sealed class Sink
+    {
+        [ThreadStatic]
+        private static Sink? t_ofThisThread;
+
+        private readonly Lock _lock = new();
+        private readonly List<Tensor> _kept = [];
+        private ExceptionDispatchInfo? _error;
+
+        public static Sink OfThisThread => t_ofThisThread ??= new Sink();
+
+        /// <summary>Keeps tensors that belong to no dispose scope until the backward pass ends.</summary>
+        public void Keep(params ReadOnlySpan<Tensor> tensors)
+        {
+            lock (_lock)
+            {
+                _kept.AddRange(tensors);
+            }
+        }
+
+        public void Fail(Exception error)
+        {
+            lock (_lock)
+            {
+                _error ??= ExceptionDispatchInfo.Capture(error);
+            }
+        }
+
+        /// <summary>Releases the tensors and throws the first error.</summary>
+        public void Settle()
+        {
+            ExceptionDispatchInfo? error;
+            lock (_lock)
+            {
+                _kept.ForEach(tensor => tensor.Dispose());
+                _kept.Clear();
+                (error, _error) = (_error, null);
+            }
+
+            error?.Throw();
+        }
+    }
 
     /// <summary>TorchSharp keeps one instance of a function, so the state of a call is its last argument.</summary>
     private sealed class Function : autograd.SingleTensorFunction<Function>
@@ -53,7 +102,10 @@ public static class Gradients
             // The tensors from which TorchSharp would create missing gradients belong to a scope that may have ended.
             ctx.set_materialize_grads(false);
             var output = call.Forward();
-            ctx.save_data(nameof(Call), new Recorded(call.Backward, vars.Length - 1, output.shape, output.dtype, output.device));
+            ctx.save_data(
+                nameof(Call),
+                new Recorded(call.Backward, vars.Length - 1, output.shape, output.dtype, output.device, Sink.OfThisThread)
+            );
             return output;
         }
 
@@ -61,6 +113,8 @@ public static class Gradients
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             var call = (Recorded)ctx.get_data(nameof(Call));
+            // libtorch's own threads have no scope.
+            using var scope = NewDisposeScope();
             try
             {
                 var gradient = grad_output.IsInvalid ? zeros(call.Shape, call.Type, call.Device) : grad_output;
@@ -72,12 +126,17 @@ public static class Gradients
                     );
                 }
 
+                call.Sink.Keep([.. gradients.Select(tensor => tensor.DetachFromDisposeScope())]);
                 return [.. gradients, null!];
             }
             catch (Exception error)
             {
-                t_thrown ??= ExceptionDispatchInfo.Capture(error);
+                call.Sink.Fail(error);
                 return [.. Enumerable.Repeat<Tensor>(null!, call.Inputs + 1)];
+            }
+            finally
+            {
+                call.Sink.Keep(grad_output);
             }
         }
     }

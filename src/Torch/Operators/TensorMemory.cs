@@ -29,8 +29,11 @@ public static unsafe class TensorMemory
     /// <exception cref="OverflowException">The tensor has 2³¹ bytes or more.</exception>
     public static Span<byte> Bytes(this Tensor tensor) =>
         tensor.is_contiguous() && tensor.device_type == DeviceType.CPU
-            ? new Span<byte>((void*)tensor.DataPointer(), checked((int)(tensor.numel() * tensor.ElementSize)))
+            ? new Span<byte>((void*)tensor.DataPointer(), checked((int)tensor.ByteCount()))
             : throw new InvalidOperationException($"Only a contiguous tensor in host memory can be read as bytes, not {Describe(tensor)}.");
+
+    /// <summary>Number of bytes of the elements.</summary>
+    public static long ByteCount(this Tensor tensor) => tensor.numel() * tensor.ElementSize;
 
     /// <summary>The address of the first element.</summary>
     public static nint DataPointer(this Tensor tensor) => LibTorch.THSTensor_data(tensor.Handle);

@@ -1,7 +1,6 @@
 // Gloo's collectives over raw pointers, without torch. Each function returns 0, or -1 with the text in ct_gloo_error().
 #include <gloo/allgatherv.h>
 #include <gloo/allreduce.h>
-#include <gloo/barrier.h>
 #include <gloo/broadcast.h>
 #include <gloo/math.h>
 #include <gloo/rendezvous/context.h>
@@ -142,13 +141,5 @@ API int ct_gloo_broadcast(void* context, void* data, int64_t bytes, int root, ui
     options.setRoot(root);
     options.setTag(tag);
     gloo::broadcast(options);
-  });
-}
-
-API int ct_gloo_barrier(void* context, uint32_t tag) {
-  return guarded([&] {
-    gloo::BarrierOptions options(context_of(context));
-    options.setTag(tag);
-    gloo::barrier(options);
   });
 }

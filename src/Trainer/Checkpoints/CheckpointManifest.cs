@@ -126,7 +126,7 @@ internal sealed class CheckpointManifest
 /// <param name="CorpusHash">Hash of the corpus manifest.</param>
 public sealed record CheckpointState(long Step, long Samples, long BadSamples, double TrainingSeconds, string ConfigHash, string CorpusHash)
 {
-    /// <summary>Steps skipped because gradients overflowed in fp16.</summary>
+    /// <summary>Steps that changed no weight: after an overflow in fp16, without a usable sample, or passed over.</summary>
     public long SkippedSteps { get; init; }
 
     /// <summary>Loss scale of the next step; 1 except in fp16.</summary>

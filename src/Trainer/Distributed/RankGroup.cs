@@ -176,17 +176,6 @@ public sealed class RankGroup : IDisposable
         }
     }
 
-    /// <summary>Returns once every rank has called it.</summary>
-    public void Barrier()
-    {
-        if (_group is null)
-        {
-            return;
-        }
-
-        Wait(_group.Barrier());
-    }
-
     /// <summary>Leaves the group without waiting for pending collectives and without notifying the other ranks.</summary>
     public void Abandon()
     {

@@ -229,8 +229,8 @@ public sealed class TrainingLoop(
     }
 
     /// <summary>
-    /// Counts a step that has no usable sample on any rank. Weights and moments do not change; the step's record repeats the
-    /// previous loss.
+    /// Counts a step that has no usable sample on any rank. Weights and moments do not change, and Adam does not count it; the step's
+    /// record repeats the previous loss.
     /// </summary>
     /// <exception cref="CorpusException">The bad samples exceed data.max_bad_share. Thrown on every rank.</exception>
     private StepResult Skip(Batch batch, StepShare[] shares)
@@ -247,6 +247,7 @@ public sealed class TrainingLoop(
         }
 
         state.Step++;
+        state.SkippedSteps++;
         return WithoutChange();
     }
 

@@ -297,14 +297,17 @@ public sealed class FlatParameters : IDisposable
 
     private void Initialize(IReadOnlyList<ParameterSpec> specs, ulong seed)
     {
+        // Drawn on the CPU, so that a seed gives the same weights on every device.
         using var generator = new torch.Generator();
         generator.manual_seed(unchecked((long)seed));
         foreach (var spec in specs)
         {
+            using var scope = NewDisposeScope();
             var place = View(Weights, spec.Name);
-            var drawn = spec.IsNarrow ? zeros_like(place, float32) : place;
+            var isDirect = !spec.IsNarrow && place.device_type == DeviceType.CPU;
+            var drawn = isDirect ? place : zeros([.. spec.Shape], float32, CPU);
             spec.Initialize(drawn, generator);
-            if (spec.IsNarrow)
+            if (!isDirect)
             {
                 place.copy_(drawn);
             }

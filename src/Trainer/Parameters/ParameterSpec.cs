@@ -10,7 +10,7 @@ namespace ClipTrain.Trainer.Parameters;
 /// embedding tables and the logit scale stay fp32: they are added or looked up, where half precision loses digits and saves
 /// nothing.
 /// </param>
-/// <param name="Initialize">Writes the initial values into an fp32 tensor of the given shape.</param>
+/// <param name="Initialize">Writes the initial values into an fp32 tensor of the given shape in host memory.</param>
 public sealed record ParameterSpec(
     string Name,
     IReadOnlyList<long> Shape,

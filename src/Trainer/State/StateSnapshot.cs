@@ -83,7 +83,7 @@ internal sealed record StateLayout(FlatParameters Parameters, TrainingOptions Op
 /// <param name="TrainingSeconds">Training time in seconds of wall clock, over all resumes.</param>
 public sealed record StateCounters(long Step, long Samples, long BadSamples, double TrainingSeconds)
 {
-    /// <summary>Steps skipped because their gradients overflowed.</summary>
+    /// <summary>Steps that changed no weight; see <see cref="TrainingState.SkippedSteps"/>.</summary>
     public long SkippedSteps { get; init; }
 
     public required LossScale LossScale { get; init; }

@@ -40,7 +40,10 @@ public sealed class TrainingState : IDisposable
     /// <summary>Steps done, including skipped ones.</summary>
     public long Step { get; set; }
 
-    /// <summary>Steps whose gradients overflowed and changed no weight. They count as steps: data and schedule advance.</summary>
+    /// <summary>
+    /// Steps that changed no weight: their gradients overflowed, they had no usable sample, or they were passed over. They count as steps,
+    /// so data and schedule advance, but not as updates of Adam.
+    /// </summary>
     public long SkippedSteps { get; set; }
 
     /// <summary>Loss scale of the next step.</summary>

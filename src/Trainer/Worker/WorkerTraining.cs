@@ -45,6 +45,9 @@ public sealed class WorkerTraining(
     /// <summary>The last step that this worker has committed.</summary>
     public long CommittedStep => _state?.Step ?? 0;
 
+    /// <summary>The state; null before the first generation.</summary>
+    internal TrainingState? State => _state;
+
     /// <summary>Enters a generation: connects to its ranks, synchronises the state and opens the loader.</summary>
     /// <param name="assignment">This worker's assignment.</param>
     /// <param name="over">Cancelled when the coordinator declares the generation over.</param>
@@ -54,7 +57,7 @@ public sealed class WorkerTraining(
     {
         LeaveGroup();
         Threads.Set(RunPlan.ComputeThreads(options.Cluster, identity.Cores));
-        _state ??= new TrainingState(options, ComputeDevice.Open(identity.Device));
+        _state ??= NewState(assignment);
         _group = RankGroups.Join(
             assignment,
             client,
@@ -124,6 +127,10 @@ public sealed class WorkerTraining(
         _state?.Dispose();
     }
 
+    /// <summary>A fresh state. With sharded moments it never holds more than its slice of them, which may be all that fits.</summary>
+    private TrainingState NewState(Assignment assignment) =>
+        new(options, ComputeDevice.Open(identity.Device), assignment.Rank, assignment.WorldSize);
+
     /// <summary>
     /// Closes the group of the last generation. Other ranks may not have received everything that this rank sent, so the group stays
     /// open until all have left: until the next generation forms or the worker ends.
@@ -157,8 +164,7 @@ public sealed class WorkerTraining(
                 // The old state is lost even if loading fails.
                 _isSynchronized = false;
                 _state!.Dispose();
-                _state = new TrainingState(options, ComputeDevice.Open(identity.Device));
-                _state.SetRank(assignment.Rank, assignment.WorldSize);
+                _state = NewState(assignment);
             }
 
             if (options.Training.StartFrom is not null)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -8,6 +9,8 @@ namespace ClipTrain.Trainer.Tests.Models;
 
 public sealed class SegmentErrorTests
 {
+    private const long Many = 1L << 45;
+
     [Theory]
     [InlineData(ActivationCheckpointing.None)]
     [InlineData(ActivationCheckpointing.Block)]
@@ -22,13 +25,23 @@ public sealed class SegmentErrorTests
         Assert.Throws<InvalidOperationException>(() => TowerPass.Forward(chain, ones([3, 4])));
     }
 
-    [Fact]
-    public void Running_out_of_memory_is_reported_as_such()
+    public static TheoryData<string, Func<torch.Tensor, torch.Tensor>> Hungry =>
+        new()
+        {
+            { "a copy", x => x.expand(Many, -1).contiguous() },
+            { "a product", x => x.expand(Many, 1, 4).MatMul(x.expand(Many, 4, 4)) },
+            { "a factor's copy", x => x.expand(2, Many, 1, 4).MatMul(x.expand(Many, 2, 4, 4).transpose(0, 1)) },
+            { "a product with a matrix", x => x.expand(Many, 1, 4).MatMul(ones([4, 4])) },
+            { "a look-up", x => Dispatcher.Embedding(x.to(int64).expand(Many, 4), ones([3, 2])) },
+        };
+
+    [Theory]
+    [MemberData(nameof(Hungry))]
+    public void Running_out_of_memory_is_reported_as_such(string what, Func<torch.Tensor, torch.Tensor> hungry)
     {
         using var scope = NewDisposeScope();
-        Func<torch.Tensor, torch.Tensor>[] chain = [x => x.expand(1L << 45, -1).contiguous()];
-        var error = Assert.ThrowsAny<ExternalException>(() => TowerPass.Forward(chain, ones([1, 4])));
-        Assert.True(DeviceMemoryException.IsCauseOf(error), error.Message);
+        var error = Assert.ThrowsAny<ExternalException>(() => TowerPass.Forward([hungry], ones([1, 4])));
+        Assert.True(DeviceMemoryException.IsCauseOf(error), $"{what}: {error.Message}");
         Assert.Contains("training.micro_batch", new DeviceMemoryException("cpu", error).Message, StringComparison.Ordinal);
     }
 }
