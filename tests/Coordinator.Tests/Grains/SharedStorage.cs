@@ -22,6 +22,9 @@ internal sealed class SharedStorage : IGrainStorage
     /// <summary>Awaited before (false) and after (true) every write of a state.</summary>
     public Func<object, bool, Task> OnWrite { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>Called before a state is read, by name of the state and grain.</summary>
+    public Action<string, GrainId> OnRead { get; set; } = (_, _) => { };
+
     /// <summary>Number of rejected writes.</summary>
     public int Refused => _refused;
 
@@ -30,6 +33,7 @@ internal sealed class SharedStorage : IGrainStorage
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
+        OnRead(stateName, grainId);
         if (_states.TryGetValue((stateName, grainId), out var stored))
         {
             grainState.State = stored.State is null ? Activator.CreateInstance<T>() : JsonSerializer.Deserialize<T>(stored.State, Json)!;
