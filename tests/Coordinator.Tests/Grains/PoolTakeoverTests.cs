@@ -89,13 +89,7 @@ public sealed class PoolTakeoverTests
         await CompleteAllAsync(cluster);
         Assert.Equal(["d", "e"], (await cluster.Pool.StateAsync()).Experiments);
 
-        cluster.Storage.OnRead = (name, grain) =>
-        {
-            if (name == "experiment" && grain.Key.ToString() == "d")
-            {
-                throw new InvalidDataException("The state of d is damaged.");
-            }
-        };
+        cluster.Storage.Damage("d");
         await cluster.KillHostOfAsync(damaged);
         await cluster.UntilAsync(async () => (await cluster.Pool.StateAsync()).Experiments is ["d"], TimeSpan.FromHours(1));
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using ClipTrain.Coordinator.State;
 using Orleans.Storage;
@@ -22,9 +23,6 @@ internal sealed class SharedStorage : IGrainStorage
     /// <summary>Awaited before (false) and after (true) every write of a state.</summary>
     public Func<object, bool, Task> OnWrite { get; set; } = (_, _) => Task.CompletedTask;
 
-    /// <summary>Called before a state is read, by name of the state and grain.</summary>
-    public Action<string, GrainId> OnRead { get; set; } = (_, _) => { };
-
     /// <summary>Number of rejected writes.</summary>
     public int Refused => _refused;
 
@@ -33,7 +31,6 @@ internal sealed class SharedStorage : IGrainStorage
 
     public Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
-        OnRead(stateName, grainId);
         if (_states.TryGetValue((stateName, grainId), out var stored))
         {
             grainState.State = stored.State is null ? Activator.CreateInstance<T>() : JsonSerializer.Deserialize<T>(stored.State, Json)!;
@@ -67,6 +64,20 @@ internal sealed class SharedStorage : IGrainStorage
             {
                 _states[key] = (stored.State, stored.Version + 1);
             }
+        }
+    }
+
+    /// <summary>Takes the trials from the stored state of an experiment, which can then not be activated.</summary>
+    public void Damage(string experiment)
+    {
+        lock (_lock)
+        {
+            var (key, stored) = _states.Single(entry =>
+                entry.Key is { Name: "experiment", Grain: var grain } && $"{grain.Key}" == experiment
+            );
+            var state = JsonNode.Parse(stored.State)!.AsObject();
+            state[state.Single(property => property.Key.Equals("trials", StringComparison.OrdinalIgnoreCase)).Key] = null;
+            _states[key] = (JsonSerializer.SerializeToUtf8Bytes(state), stored.Version);
         }
     }
 
