@@ -55,7 +55,8 @@ internal sealed class ManualTimeProvider : TimeProvider
                 next = _timers.Where(timer => timer.Due <= end).MinBy(timer => timer.Due);
                 if (next is null)
                 {
-                    _now = end;
+                    // A timer's callback may have advanced the clock further.
+                    _now = end > _now ? end : _now;
                     return;
                 }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace ClipTrain.EndToEnd.Tests;
@@ -34,6 +35,8 @@ public sealed class PoolTests : IDisposable
         (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "status", "pooled", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.Contains("The pool has nothing left to do for this sweep.", output, StringComparison.Ordinal);
+        pool[0].Signal(PosixSignal.SIGINT);
+        pool[0].AssertExit(130);
     }
 
     [Fact]
@@ -57,6 +60,40 @@ public sealed class PoolTests : IDisposable
             File.ReadLines(Path.Combine(trial, "metrics.jsonl"))
                 .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("step").GetInt32())
         );
+    }
+
+    [Fact]
+    public async Task A_trial_whose_process_is_killed_has_no_process_left_when_it_counts_as_failed()
+    {
+        Write("alone", steps: 100_000, "0.001");
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one");
+        using var sweep = Start(["sweep", "run", "alone.yaml", .. pool.Address]);
+        await sweep.Printed("starts on one");
+        var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "alone", "configs")));
+        var run = _corpus.PathOf("sweeps", "alone", "trials", Path.GetFileNameWithoutExtension(trial));
+        await sweep.WritesCheckpoint(run);
+
+        var processes = pool[0].Find(run);
+        Assert.InRange(processes.Count, 2, int.MaxValue);
+        pool[0].KillTrial();
+        await pool[0].Printed("failed: its process exited with code 137");
+        Assert.DoesNotContain(processes, id => ProcessMark.ArgumentsOf(id).Length > 0);
+    }
+
+    [Fact]
+    public async Task A_killed_node_that_is_started_again_joins_once_its_trial_has_ended()
+    {
+        Write("again", steps: 1000, "0.001");
+        using var pool = await ProgramPool.StartAsync(_corpus.Folder, "one");
+        using var sweep = Start(["sweep", "run", "again.yaml", .. pool.Address]);
+        await sweep.Printed("starts on one");
+        var trial = Assert.Single(Directory.GetFiles(_corpus.PathOf("sweeps", "again", "configs")));
+        await sweep.WritesCheckpoint(_corpus.PathOf("sweeps", "again", "trials", Path.GetFileNameWithoutExtension(trial)));
+        pool[0].Kill();
+
+        await pool.Start("one").Printed("has joined the pool");
+        Assert.Empty(pool[0].Find("train").Concat(pool[0].Find("worker")));
+        sweep.AssertExit(0);
     }
 
     [Fact]
@@ -134,6 +171,7 @@ public sealed class PoolTests : IDisposable
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "stop", "stopped", .. pool.Address]);
         Assert.True(exit == 0, output);
         await sweep.Printed(" stopped (");
+        sweep.AssertExit(0);
         Assert.Empty(one.Find("worker").Concat(two.Find("worker")).Concat(one.Find("coordinator")));
         var steps = File.ReadLines(Path.Combine(run, "metrics.jsonl")).Count();
         Assert.True(Directory.Exists(Path.Combine(run, "checkpoints", $"step-{steps:D8}")), $"There is no checkpoint of step {steps}.");

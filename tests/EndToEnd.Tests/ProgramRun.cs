@@ -132,6 +132,9 @@ internal sealed partial class ProgramRun : IDisposable
     /// <summary>Kills one of the run's worker processes.</summary>
     public void KillWorker() => Kill(_mark.Find("worker")[0]);
 
+    /// <summary>Kills the process that hosts a trial of this node, and no other.</summary>
+    public void KillTrial() => Kill(_mark.Find("train").Single());
+
     /// <summary>Kills the coordinator that a script has started.</summary>
     public void KillCoordinator() => Kill(_mark.Find("coordinator").Single(id => ProcessMark.ArgumentsOf(id)[0] == "dotnet"));
 

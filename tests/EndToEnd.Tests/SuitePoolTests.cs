@@ -97,7 +97,7 @@ public sealed class SuitePoolTests : IDisposable
         using var next = Evaluate("pooled", pool);
 
         next.AssertExit(0);
-        Assert.Contains("is of an evaluation that was killed: ending it", next.Output, StringComparison.Ordinal);
+        Assert.Contains("is of an evaluation that was killed or lost the pool: ending it", next.Output, StringComparison.Ordinal);
         Assert.Empty(Directory.GetDirectories(_corpus.Folder, "eval-*"));
         AssertEqualToOneProcess();
     }

@@ -89,7 +89,7 @@ internal sealed class HostingArguments(bool isOfRun = true)
     {
         Description = "Address at which other machines reach this one. Default: the address of --listen, or this machine's own.",
     };
-    private readonly CredentialArguments _credentials = new();
+    private readonly CredentialArguments _credentials = new(isOfRun ? "run" : "pool");
     private readonly Option<string?> _http = new("--http")
     {
         Description = "Address and port that serve /health and, with the token, /metrics.",

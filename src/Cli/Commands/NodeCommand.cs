@@ -36,8 +36,12 @@ public static class NodeCommand
                 "Address at which other workers reach this machine. Default: the address of the interface facing the coordinator.",
         };
         var cores = new Option<int?>("--cores") { Description = "Number of cores to offer to a pool. Default: all." };
-        var managed = new Option<bool>("--managed") { Description = "Started by a node of a pool; ends with it.", Hidden = true };
-        var remote = new RemoteArguments(waits: true);
+        var managed = new Option<bool>("--managed")
+        {
+            Description = "Started for a pool; ends with the process that started it.",
+            Hidden = true,
+        };
+        var remote = new RemoteArguments(waits: true, of: "run or pool");
         var command = new Command("node", "Run this machine's workers of a run, or trials of a pool.")
         {
             directory,
@@ -51,10 +55,10 @@ public static class NodeCommand
         remote.AddTo(command);
         command.SetAction(parsed =>
             parsed.GetValue(directory) is { } run && !remote.IsGiven(parsed)
-                ? parsed.GetValue(managed)
+                ? parsed.GetValue(managed) && parsed.GetValue(workers) is { } count
                     ? NodeProgram.RunOfTrialAsync(
                         run,
-                        parsed.GetRequiredValue(workers)!.Value,
+                        count,
                         new TrialNode(
                             parsed.GetRequiredValue(name)!,
                             parsed.GetRequiredValue(address)!,
@@ -62,7 +66,7 @@ public static class NodeCommand
                             remote.Tls(parsed)
                         )
                     )
-                    : NodeProgram.RunLocalAsync(run)
+                    : NodeProgram.RunLocalAsync(run, endsWithParent: parsed.GetValue(managed))
                 : NodeProgram.RunRemoteAsync(
                     new RemoteNodeOptions(remote.Of(parsed))
                     {

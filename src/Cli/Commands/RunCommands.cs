@@ -97,7 +97,9 @@ public static class RunCommands
 
 /// <summary>Options for connecting to a coordinator on another machine.</summary>
 /// <param name="waits">True for processes that may start before their coordinator; they get <c>--wait</c>.</param>
-internal sealed class RemoteArguments(bool waits = false)
+/// <param name="waits">True to wait for a coordinator.</param>
+/// <param name="of">What the coordinator hosts, for descriptions.</param>
+internal sealed class RemoteArguments(bool waits = false, string of = "run")
 {
     private readonly Option<int> _wait = new("--wait")
     {
@@ -105,7 +107,7 @@ internal sealed class RemoteArguments(bool waits = false)
         DefaultValueFactory = _ => 600,
     };
     private readonly Option<string?> _coordinator = new("--coordinator") { Description = "HOST:PORT of a coordinator." };
-    private readonly CredentialArguments _credentials = new();
+    private readonly CredentialArguments _credentials = new(of);
 
     public void AddTo(Command command)
     {
@@ -134,7 +136,7 @@ internal sealed class RemoteArguments(bool waits = false)
     /// <exception cref="UsageException">The token is missing.</exception>
     public string Token(ParseResult parsed) =>
         _credentials.Token(parsed)
-        ?? throw new UsageException($"The run's token is missing: give --token-file FILE, or set {AccessToken.Variable}.");
+        ?? throw new UsageException($"The token of the {of} is missing: give --token-file FILE, or set {AccessToken.Variable}.");
 
     public TlsFiles Tls(ParseResult parsed) => _credentials.Tls(parsed);
 
@@ -144,14 +146,15 @@ internal sealed class RemoteArguments(bool waits = false)
             : throw new UsageException($"--wait must be 0 or more seconds, not {parsed.GetValue(_wait)}.");
 }
 
-/// <summary>Options for the token and TLS of a process of a run.</summary>
-internal sealed class CredentialArguments
+/// <summary>Options for the token and TLS of a process of a run or pool.</summary>
+/// <param name="of">Which of the two, for descriptions.</param>
+internal sealed class CredentialArguments(string of)
 {
     private readonly Option<string?> _token = new("--token")
     {
-        Description = "The run's token. Other users can see command lines: prefer --token-file or CLIPTRAIN_TOKEN.",
+        Description = $"Token of the {of}. Other users can see command lines: prefer --token-file or {AccessToken.Variable}.",
     };
-    private readonly Option<string?> _tokenFile = new("--token-file") { Description = "File that contains the run's token." };
+    private readonly Option<string?> _tokenFile = new("--token-file") { Description = $"File that contains the token of the {of}." };
     private readonly Option<string?> _certificate = new("--certificate")
     {
         Description = "PEM certificate of this process; enables mutual TLS (with --key and --ca).",
@@ -159,7 +162,7 @@ internal sealed class CredentialArguments
     private readonly Option<string?> _key = new("--key") { Description = "PEM private key of the certificate." };
     private readonly Option<string?> _authority = new("--ca")
     {
-        Description = "PEM certificate of the authority that signs the certificates of all processes of the run.",
+        Description = $"PEM certificate of the authority that signs the certificates of all processes of the {of}.",
     };
 
     public void AddTo(Command command)

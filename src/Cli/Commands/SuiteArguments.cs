@@ -36,7 +36,7 @@ internal sealed class SuiteArguments
         DefaultValueFactory = _ => "cpu",
     };
 
-    private readonly RemoteArguments _pool = new();
+    private readonly RemoteArguments _pool = new(of: "pool");
 
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command, bool suiteRequired = false)

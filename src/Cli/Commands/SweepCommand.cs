@@ -47,7 +47,7 @@ public static class SweepCommand
             Description = "GPU shared by the trials of this machine if they compute on GPUs, e.g. cuda:0. Repeatable.",
             DefaultValueFactory = _ => [],
         };
-        var pool = new RemoteArguments();
+        var pool = new RemoteArguments(of: "pool");
         var command = new Command(
             "run",
             "Run all trials without results, several in parallel. Repeat the command to continue after Ctrl-C, a crash or new axes."
@@ -106,7 +106,7 @@ public static class SweepCommand
     private static Command CreateStatus()
     {
         var sweep = SweepArgument();
-        var pool = new RemoteArguments();
+        var pool = new RemoteArguments(of: "pool");
         var command = new Command("status", "Show the progress of a sweep's trials.") { sweep };
         pool.AddTo(command);
         command.SetAction(async parsed =>
@@ -115,7 +115,7 @@ public static class SweepCommand
             if (pool.IsGiven(parsed))
             {
                 await using var cluster = await RemoteCluster.ToPoolAsync(pool.Of(parsed));
-                await SweepStatus.PrintAsync(opened, new PoolExperiment(opened, cluster.Client.Grains));
+                await SweepStatus.PrintAsync(opened, PoolExperiment.On(cluster, opened));
             }
             else
             {
@@ -130,7 +130,7 @@ public static class SweepCommand
     private static Command CreateStop()
     {
         var sweep = SweepArgument();
-        var pool = new RemoteArguments();
+        var pool = new RemoteArguments(of: "pool");
         var command = new Command("stop", "Stop the trials that a pool runs for a sweep, at checkpoints.") { sweep };
         pool.AddTo(command);
         command.SetAction(async parsed =>
@@ -138,7 +138,7 @@ public static class SweepCommand
             var opened = OpenedSweep.Open(parsed.GetRequiredValue(sweep));
             await using var cluster = await RemoteCluster.ToPoolAsync(pool.Of(parsed));
             Console.WriteLine(
-                await new PoolExperiment(opened, cluster.Client.Grains).CancelAsync("cliptrain sweep stop")
+                await PoolExperiment.On(cluster, opened).CancelAsync("cliptrain sweep stop")
                     ? $"{opened.Sweep.Name} is stopping at checkpoints. `cliptrain sweep run` continues it."
                     : $"The pool runs no trial of {opened.Sweep.Name}."
             );

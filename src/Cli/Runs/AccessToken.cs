@@ -28,7 +28,7 @@ public static class AccessToken
             var text = File.ReadAllText(file).Trim();
             if (text.Length == 0)
             {
-                throw new UsageException($"--token-file {file} is empty; it must contain the run's token.");
+                throw new UsageException($"--token-file {file} is empty; it must contain the token.");
             }
 
             if ((File.GetUnixFileMode(file) & Others) != UnixFileMode.None)

@@ -233,13 +233,13 @@ public sealed class CoordinatorProcess(PreparedRun run, HostingOptions hosting, 
         return null;
     }
 
-    /// <summary>The process that supervises this machine's workers. It survives this process.</summary>
+    /// <summary>The process that supervises this machine's workers. It survives this process, unless that is managed.</summary>
     private Companion? Node(RunHost host, ILogger log) =>
         !hosting.StartsWorkers
             ? null
             : new Companion(
                 "node",
-                RunProgram.Launch(["node", run.Files.Directory]),
+                RunProgram.Launch(["node", run.Files.Directory, .. hosting.IsManaged ? ["--managed"] : Array.Empty<string>()]),
                 () => !host.HasEnded && !RunLock.IsHeld(run.Files.NodeLock),
                 line => log.Information("{Line:l}", line.Text),
                 TimeProvider.System

@@ -24,6 +24,9 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Time for which nodes, and commands that watch what a pool runs, wait for a lost coordinator.</summary>
+    public static readonly TimeSpan LongPatience = TimeSpan.FromMinutes(10);
+
     /// <exception cref="CoordinatorRefusedException">The coordinator rejects the token or the certificate, or hosts a pool of another
     /// build.</exception>
     /// <exception cref="CoordinatorLostException">The coordinator is unreachable.</exception>
@@ -108,6 +111,15 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
 
     /// <inheritdoc cref="AskAsync{T}"/>
     public static Task AskAsync(Func<Task> call) => GrainCalls.RepeatAsync(call, Patience, TimeProvider.System);
+
+    /// <summary>Retries as long as nodes do. What is watched goes on meanwhile.</summary>
+    /// <param name="call">Asks for the state of something.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="stop">Cancelled to watch no more.</param>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="stop"/> is cancelled, and nobody answers.</exception>
+    public static Task<T> WatchAsync<T>(Func<Task<T>> call, TimeProvider time, CancellationToken stop) =>
+        GrainCalls.RepeatAsync(() => call().WaitAsync(stop), LongPatience, time, stop);
 
     public ValueTask DisposeAsync() => Client.DisposeAsync();
 }

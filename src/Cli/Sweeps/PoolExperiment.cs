@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Coordinator.Grains;
@@ -13,31 +12,41 @@ using ClipTrain.Trainer.Options;
 namespace ClipTrain.Cli.Sweeps;
 
 /// <summary>
-/// A sweep's trials as an experiment on a pool. The sweep's folder keeps the experiment's name, so a later process finds it.
+/// A sweep's trials as an experiment on a pool. The sweep's folder keeps the name of the experiment, so a later process finds it, and the
+/// id of the pool's cluster, so that no second pool runs the trials at the same time.
 /// </summary>
-internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
+/// <param name="opened">The sweep.</param>
+/// <param name="grains">The pool.</param>
+/// <param name="cluster">Id of the pool's cluster.</param>
+/// <param name="time">The clock for watching.</param>
+internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains, string cluster, TimeProvider time)
 {
     private const int RandomBytes = 4;
+
+    public static PoolExperiment On(RemoteCluster pool, OpenedSweep opened) =>
+        new(opened, pool.Client.Grains, pool.Client.ClusterId, TimeProvider.System);
 
     private IPoolGrain Pool => grains.GetGrain<IPoolGrain>(TrialDevices.PoolOf(opened.OnGpus));
 
     /// <summary>Name of a new experiment: others may be of a sweep with the same name, or of an earlier run of this one.</summary>
     public static string NewName(string of) => $"{of}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(RandomBytes))}";
 
-    /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public Task<PoolState> PoolAsync() => RemoteCluster.AskAsync(Pool.StateAsync);
 
     /// <summary>State of the sweep's newest experiment; null if this pool has none.</summary>
-    /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
-    public async Task<ExperimentState?> StateAsync() =>
-        File.Exists(opened.Folder.Experiment)
-        && await RemoteCluster.AskAsync(Grain(File.ReadAllText(opened.Folder.Experiment).Trim()).StateAsync) is { Spec: not null } state
-            ? state
-            : null;
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    public Task<ExperimentState?> StateAsync() => StateAsync(RemoteCluster.AskAsync);
+
+    /// <summary>The same for a process that watches, and waits for the pool as long as its nodes do.</summary>
+    /// <param name="stop">Cancelled to watch no more.</param>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="stop"/> is cancelled, and nobody answers.</exception>
+    public Task<ExperimentState?> WatchAsync(CancellationToken stop) => StateAsync(call => RemoteCluster.WatchAsync(call, time, stop));
 
     /// <summary>Stops all trials at checkpoints. Returns false if the pool runs nothing of this sweep.</summary>
     /// <param name="by">The requester, for messages.</param>
-    /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task<bool> CancelAsync(string by)
     {
         if (await StateAsync() is not { IsSettled: false } state)
@@ -54,7 +63,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
     /// <param name="newest">State of the newest experiment.</param>
     /// <returns>Why the experiment refuses them, for example because it has ended since; null if it has them.</returns>
     /// <exception cref="ExperimentException">The pool cannot run a trial.</exception>
-    /// <exception cref="Coordinator.Protocol.CoordinatorLostException">No coordinator answers.</exception>
+    /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     public async Task<string?> SubmitAsync(IReadOnlyList<Trial> trials, ExperimentState? newest)
     {
         var tried = newest?.Trials.Select(trial => trial.Spec.Id).ToHashSet(StringComparer.Ordinal) ?? [];
@@ -66,6 +75,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
             return null;
         }
 
+        RefuseOtherPool(added);
         var pool = await PoolAsync();
         TrialSpec[] specs = [.. added.Select(trial => Spec(trial, pool))];
         foreach (var trial in added)
@@ -78,7 +88,7 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
         {
             FailFast = known?.FailFast ?? opened.Sweep.FailFast,
         };
-        WholeFile.Write(opened.Folder.Experiment, spec.Name + "\n");
+        WholeFile.Write(opened.Folder.Experiment, $"{spec.Name}\n{cluster}\n");
         try
         {
             await RemoteCluster.AskAsync(() => Grain(spec.Name).SubmitAsync(spec));
@@ -87,6 +97,29 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains)
         catch (CoordinatorRefusedException error)
         {
             return error.Message;
+        }
+    }
+
+    private async Task<ExperimentState?> StateAsync(Func<Func<Task<ExperimentState>>, Task<ExperimentState>> ask) =>
+        Newest() is [var name, ..] && await ask(Grain(name).StateAsync) is { Spec: not null } state ? state : null;
+
+    /// <summary>The newest experiment's name and its pool's cluster, which earlier versions did not note; empty if there is none.</summary>
+    private string[] Newest() => File.Exists(opened.Folder.Experiment) ? File.ReadAllLines(opened.Folder.Experiment) : [];
+
+    /// <exception cref="ExperimentException">Another pool may still run one of the trials.</exception>
+    private void RefuseOtherPool(IReadOnlyList<Trial> added)
+    {
+        if (
+            Newest() is [_, var other, ..]
+            && other != cluster
+            && added.Any(trial => opened.Folder.Read(trial.Id).State != Experiments.Sweeps.TrialState.Failed)
+        )
+        {
+            throw new ExperimentException(
+                $"{opened.Sweep.Path}: another pool was given this sweep and may still run its trials. Stop them there with `cliptrain sweep "
+                    + $"stop {opened.Sweep.Name} --coordinator …`, unless that pool is gone for good; then delete {opened.Folder.Experiment} "
+                    + "and run this command again."
+            );
         }
     }
 

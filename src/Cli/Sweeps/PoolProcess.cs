@@ -47,7 +47,10 @@ internal sealed class PoolProcess(PoolOptions pool, HostingOptions hosting, Stop
         log.Information("Sweeps run on them with: cliptrain sweep run SWEEP {Address:l}", address);
         log.Information("Suites are evaluated on them with: cliptrain eval MODEL --suite SUITE {Address:l}", address);
         await signals.First;
-        log.Information("The pool's process ends. Trials go on; nodes wait for it for {Patience:l}.", "10 minutes");
+        log.Information(
+            "The pool's process ends. Trials go on; nodes wait for it for {Minutes} minutes.",
+            RemoteCluster.LongPatience.TotalMinutes
+        );
         return signals.ExitCode;
     }
 

@@ -35,9 +35,16 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
     /// <exception cref="CoordinatorLostException">No coordinator answers, or the pool has lost the trials.</exception>
     public async Task<bool> RunAsync(IReadOnlyList<Trial> trials, CancellationToken leave)
     {
-        if (await SubmitAsync(trials, leave) is [_, ..] submitted)
+        try
         {
-            await WatchAsync(submitted, leave);
+            if (await SubmitAsync(trials, leave) is [_, ..] submitted)
+            {
+                await WatchAsync(submitted, leave);
+            }
+        }
+        catch (OperationCanceledException) when (leave.IsCancellationRequested)
+        {
+            // No coordinator answers.
         }
 
         return trials.All(trial => Record(trial).IsSettled);
@@ -76,7 +83,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
     /// <summary>Waits for trials that are being stopped. Returns the newest experiment; null if the pool has none.</summary>
     private async Task<ExperimentState?> AfterStopAsync(CancellationToken leave)
     {
-        var newest = await SyncAsync();
+        var newest = await SyncAsync(leave);
         for (var isTold = false; newest is { EndedBecause: not null, IsSettled: false } && !leave.IsCancellationRequested; isTold = true)
         {
             if (!isTold)
@@ -86,7 +93,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
             }
 
             await Task.Delay(Poll, time, leave).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            newest = await SyncAsync();
+            newest = await SyncAsync(leave);
         }
 
         return newest;
@@ -98,7 +105,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         var ids = trials.Select(trial => trial.Id).ToHashSet(StringComparer.Ordinal);
         while (!leave.IsCancellationRequested)
         {
-            var newest = await SyncAsync();
+            var newest = await SyncAsync(leave);
             var states = newest?.Trials.Where(state => ids.Contains(state.Spec.Id)).ToList();
             if (states?.Count != ids.Count)
             {
@@ -125,17 +132,17 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
 
     /// <summary>Copies the states of the newest experiment to the sweep's folder, and tells what is new.</summary>
     /// <returns>The state; null if the pool has none.</returns>
-    private async Task<ExperimentState?> SyncAsync()
+    private async Task<ExperimentState?> SyncAsync(CancellationToken leave)
     {
-        var state = await experiment.StateAsync();
+        var state = await experiment.WatchAsync(leave);
         foreach (var now in state?.Trials ?? [])
         {
             if (_trials.TryGetValue(now.Spec.Id, out var trial))
             {
                 var was = Record(trial);
-                TellChange(trial, was.State, _seen.GetValueOrDefault(now.Run), now);
+                TellChange(trial, was, state!.Spec!.Name, now);
                 _seen[now.Run] = now;
-                var record = PoolRecords.After(was, trial, state!.Spec!.Name, now);
+                var record = PoolRecords.After(was, trial, state.Spec.Name, now);
                 if (!ReferenceEquals(record, was))
                 {
                     opened.Folder.Write(record);
@@ -173,13 +180,24 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
         }
     }
 
-    private void TellChange(Trial trial, Ended recorded, TrialState? was, TrialState now)
+    /// <summary>Tells what is new in a state of a trial.</summary>
+    /// <param name="trial">The trial.</param>
+    /// <param name="record">Its record before the state.</param>
+    /// <param name="name">The experiment of the state. Records of an earlier one tell nothing of its attempts.</param>
+    /// <param name="now">The state.</param>
+    private void TellChange(Trial trial, TrialRecord record, string name, TrialState now)
     {
         var of = $"({trial.Describe()})";
-        if (now.Attempt > (was?.Attempt ?? now.Attempt))
+        var (recorded, was) = (record.State, _seen.GetValueOrDefault(now.Run));
+        var isKnown = record.Pool?.Experiment == name;
+        var (attempts, failures) =
+            was is not null ? (was.Attempt, was.Failures)
+            : isKnown ? (now.Attempt, now.Failures)
+            : (1, 0);
+        if (now.Attempt > attempts)
         {
             tell(
-                now.Failures > was!.Failures
+                now.Failures > failures
                     ? $"{trial.Id} failed and will be retried {of}: {now.ReturnedBecause}"
                     : $"{trial.Id} returns to the queue {of}: {now.ReturnedBecause}"
             );
@@ -196,7 +214,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
             case TrialStatus.Completed when recorded != Ended.Done:
                 tell($"{trial.Id} done {of}");
                 break;
-            case TrialStatus.Failed when recorded != Ended.Failed:
+            case TrialStatus.Failed when recorded != Ended.Failed || !isKnown:
                 tell($"{trial.Id} failed {of}: {now.Text} Its log: {opened.Folder.Log(trial.Id)}");
                 break;
             case TrialStatus.Diverged when recorded != Ended.Diverged:

@@ -12,8 +12,9 @@ namespace ClipTrain.Cli.Sweeps;
 /// configuration names for alerts are not started.
 /// </summary>
 /// <param name="node">This node.</param>
+/// <param name="processes">Its processes.</param>
 /// <param name="tell">Receives the lines that nodes' processes print.</param>
-internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHost
+internal sealed class PoolTrials(TrialNode node, NodeProcesses processes, Action<string> tell) : ITrialHost
 {
     public async Task<Ended> RunAsync(TrialStart start, CancellationToken stop) =>
         Problem(start.Trial) is { } problem
@@ -54,7 +55,7 @@ internal sealed class PoolTrials(TrialNode node, Action<string> tell) : ITrialHo
         return new TrialEnd.Stopped();
     }
 
-    private TrialDevices DevicesOf(TrialStart start) => new(start.Lease.DevicesOf(node.Name));
+    private TrialDevices DevicesOf(TrialStart start) => new(start.Lease.DevicesOf(node.Name)) { Node = processes };
 
     /// <summary>Why a trial cannot start here; null if it can.</summary>
     private static string? Problem(TrialSpec trial)

@@ -14,26 +14,40 @@ internal static class SweepProcess
     /// <param name="opened">The sweep.</param>
     /// <param name="devices">Names of the cores or GPUs that its trials share.</param>
     /// <returns>The exit code.</returns>
-    public static Task<int> RunHereAsync(OpenedSweep opened, IReadOnlyList<string> devices) =>
-        RunAsync(
+    public static Task<int> RunHereAsync(OpenedSweep opened, IReadOnlyList<string> devices)
+    {
+        var runner = new SweepRunner(
+            opened.Sweep,
+            opened.Folder,
+            new LocalTrials(opened.Folder),
+            new SweepPool(devices, Tell),
+            TimeProvider.System
+        );
+        return RunAsync(
             opened,
             "running trials stop at a checkpoint. Run the same command again to continue.",
-            new SweepRunner(
-                opened.Sweep,
-                opened.Folder,
-                new LocalTrials(opened.Folder),
-                new SweepPool(devices, Tell),
-                TimeProvider.System
-            ).RunAsync,
-            (spent, wall) => $"the pool was busy for {Readable.Percent(spent / (wall * devices.Count))} of {Duration(wall)}"
+            async (trials, stop) =>
+            {
+                var isWhole = await runner.RunAsync(trials, stop);
+                if (opened.Trials.All(trial => opened.Folder.Read(trial.Id).IsSettled))
+                {
+                    // Nothing is left for the pool that the sweep was given before.
+                    File.Delete(opened.Folder.Experiment);
+                }
+
+                return isWhole;
+            },
+            (spent, wall) =>
+                $"the {TrialDevices.Noun(opened.OnGpus)}s were busy for {Readable.Percent(spent / (wall * devices.Count))} of {Duration(wall)}"
         );
+    }
 
     /// <summary>Runs a sweep on a pool, or watches it there.</summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunOnPoolAsync(OpenedSweep opened, RemoteOptions pool)
     {
         await using var cluster = await RemoteCluster.ToPoolAsync(pool);
-        var sweep = new PoolSweep(opened, new PoolExperiment(opened, cluster.Client.Grains), Tell, TimeProvider.System);
+        var sweep = new PoolSweep(opened, PoolExperiment.On(cluster, opened), Tell, TimeProvider.System);
         return await RunAsync(
             opened,
             "the pool continues the trials. Run the same command again to watch; `cliptrain sweep stop` stops them.",
@@ -68,11 +82,10 @@ internal static class SweepProcess
         });
         var began = TimeProvider.System.GetTimestamp();
         var before = trials.Sum(trial => folder.Read(trial.Id).CoreSeconds);
-        var isWhole = await run([.. trials.Where(trial => !trial.IsHeldOut)], stop.Token);
-        if (isWhole && sweep.Predict is not null)
+        if (await run([.. trials.Where(trial => !trial.IsHeldOut)], stop.Token) && sweep.Predict is not null)
         {
             Predict(opened);
-            isWhole = await run([.. trials.Where(trial => trial.IsHeldOut)], stop.Token);
+            await run([.. trials.Where(trial => trial.IsHeldOut)], stop.Token);
         }
 
         var (spent, wall) = (
@@ -83,9 +96,11 @@ internal static class SweepProcess
         Console.WriteLine(
             $"{trials.Count(trial => folder.Read(trial.Id).IsSettled)} of {trials.Count} trials have ended; {cost(spent, wall)}."
         );
+
+        // Like a run, a sweep that a command has stopped has not failed.
         return signals.ExitCode != ExitCodes.Ok ? signals.ExitCode
-            : isWhole ? ExitCodes.Ok
-            : ExitCodes.TrainingFailed;
+            : trials.Any(trial => folder.Read(trial.Id).State == TrialState.Failed) ? ExitCodes.TrainingFailed
+            : ExitCodes.Ok;
     }
 
     private static string Duration(double seconds) => Readable.Duration(TimeSpan.FromSeconds(seconds));

@@ -91,11 +91,12 @@ internal static class SweepReport
     private static ReportTable Results(OpenedSweep opened)
     {
         string[] energy = opened.Trials.Any(trial => opened.Folder.Read(trial.Id).Figures.ContainsKey(Joules)) ? [Joules] : [];
+        var device = TrialDevices.Noun(opened.OnGpus);
         return new(
             "Trials",
             $"{opened.Trials.Count(trial => opened.Folder.Read(trial.Id).IsSettled)} of {opened.Trials.Count} have ended; they took "
-                + $"{Readable.Number(opened.Trials.Sum(trial => opened.Folder.Read(trial.Id).CoreSeconds) / 3600)} core hours",
-            ["trial", "state", "choices", "parameters", "samples", "FLOPs", "error", "core seconds", .. energy],
+                + $"{Readable.Number(opened.Trials.Sum(trial => opened.Folder.Read(trial.Id).CoreSeconds) / 3600)} {device} hours",
+            ["trial", "state", "choices", "parameters", "samples", "FLOPs", "error", $"{device} seconds", .. energy],
             [
                 .. from trial in opened.Trials
                 let record = opened.Folder.Read(trial.Id)

@@ -19,7 +19,7 @@ internal static class SweepStatus
         var isRunning = RunLock.IsHeld(opened.Folder.Lock);
         Console.WriteLine(
             isRunning ? "The sweep is running."
-            : File.Exists(opened.Folder.Experiment)
+            : File.Exists(opened.Folder.Experiment) && records.Any(record => !record.IsSettled)
                 ? "No process watches the sweep. Its pool may run it: add --coordinator and --token-file to see."
             : $"The sweep is not running; start it with `cliptrain sweep run {opened.Sweep.Path}`."
         );

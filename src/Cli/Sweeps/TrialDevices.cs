@@ -12,6 +12,12 @@ internal sealed class TrialDevices
         Gpu = "cuda:",
         Visible = "CUDA_VISIBLE_DEVICES";
 
+    /// <summary>
+    /// True if this process may use fewer cores at a time than it may run on, as in a container with a CPU quota. Containers side by side
+    /// would all bind to the same first cores, so the kernel places their processes.
+    /// </summary>
+    private static readonly bool s_hasQuota = AllowedCores().Count > System.Environment.ProcessorCount;
+
     private readonly int[] _numbers;
     private readonly bool _areGpus;
 
@@ -22,10 +28,18 @@ internal sealed class TrialDevices
         _numbers = [.. names.Select(name => Number(name, _areGpus ? Gpu : Core)!.Value)];
     }
 
+    /// <summary>The node of a pool whose devices they are; null for those of this machine's sweep.</summary>
+    public NodeProcesses? Node { get; init; }
+
+    /// <summary>True to bind processes to the cores.</summary>
+    public bool BindsCores { get; init; } = !s_hasQuota;
+
     public int Count => _numbers.Length;
 
-    /// <summary>What precedes a command to bind it to the cores; nothing for GPUs, which the environment selects.</summary>
-    public IReadOnlyList<string> Binding => _areGpus ? [] : ["taskset", "-c", string.Join(',', _numbers)];
+    /// <summary>
+    /// What precedes a command to bind it to cores, not to GPUs, which the environment selects, and to make it a process of the node.
+    /// </summary>
+    public IReadOnlyList<string> Binding => [.. Node?.Prefix ?? [], .. _areGpus || !BindsCores ? [] : TaskSet];
 
     /// <summary>Variables for the processes, in which GPUs are numbered from 0.</summary>
     public IReadOnlyDictionary<string, string> Environment =>
@@ -35,6 +49,8 @@ internal sealed class TrialDevices
                 [Visible] = SelectGpus(_numbers, System.Environment.GetEnvironmentVariable(Visible)),
             }
             : new Dictionary<string, string>(StringComparer.Ordinal);
+
+    private string[] TaskSet => ["taskset", "-c", string.Join(',', _numbers)];
 
     /// <summary>Name of the pool for a kind of device.</summary>
     public static string PoolOf(bool gpus) => gpus ? PoolGrain.Gpus : PoolGrain.Cores;
@@ -52,17 +68,12 @@ internal sealed class TrialDevices
             : cores;
 
     /// <summary>Names of the first cores that this process may use; null for all.</summary>
-    public static IReadOnlyList<string> Cores(int? count)
-    {
-        const string key = "Cpus_allowed_list:";
-        var allowed = File.ReadLines("/proc/self/status").First(line => line.StartsWith(key, StringComparison.Ordinal))[key.Length..];
-        return
+    public static IReadOnlyList<string> Cores(int? count) =>
         [
-            .. CoresIn(allowed)
+            .. AllowedCores()
                 .Take(count ?? System.Environment.ProcessorCount)
                 .Select(core => string.Create(CultureInfo.InvariantCulture, $"{Core}{core}")),
         ];
-    }
 
     /// <summary>The cores of a list as Linux writes it, such as 0-3,8.</summary>
     public static IEnumerable<int> CoresIn(string list) =>
@@ -101,6 +112,13 @@ internal sealed class TrialDevices
     {
         var seen = own?.Split(',', StringSplitOptions.TrimEntries);
         return string.Join(',', numbers.Select(number => seen is null ? number.ToString(CultureInfo.InvariantCulture) : seen[number]));
+    }
+
+    private static IReadOnlyList<int> AllowedCores()
+    {
+        const string key = "Cpus_allowed_list:";
+        var allowed = File.ReadLines("/proc/self/status").First(line => line.StartsWith(key, StringComparison.Ordinal))[key.Length..];
+        return [.. CoresIn(allowed)];
     }
 
     private static int? Number(string name, string kind) =>

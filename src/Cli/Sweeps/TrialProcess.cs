@@ -26,7 +26,8 @@ internal sealed class LocalTrials(SweepFolder folder) : ITrialRunner
 internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices devices)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(500),
-        TakeoverPatience = TimeSpan.FromSeconds(10);
+        TakeoverPatience = TimeSpan.FromSeconds(10),
+        NodePatience = TimeSpan.FromMinutes(1);
 
     /// <summary>Length of the log before the process that was started last.</summary>
     private long _logged;
@@ -42,6 +43,11 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     /// <summary>This node, if its process is the coordinator for workers of several nodes; null to start workers on this machine.</summary>
     public TrialNode? Coordinates { get; init; }
 
+    /// <summary>Makes the command line of a process of this program.</summary>
+    public Func<IEnumerable<string>, WorkerLaunch> Launch { get; init; } = RunProgram.Launch;
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
     private string Reason => TrialLog.Reason(folder.Log(id), _logged);
 
     /// <summary>Runs the trial, resumes it, or waits for a process that runs it already.</summary>
@@ -49,12 +55,24 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     public async Task<TrialEnd> RunAsync(CancellationToken stop)
     {
         var run = new RunFiles(Path.Combine(folder.Trials, id));
-        if (await EndElsewhereAsync(run, TimeSpan.Zero, stop) is { } earlier)
+        int exit;
+        do
         {
-            return earlier;
+            if (await EndElsewhereAsync(run, TimeSpan.Zero, stop) is { } earlier)
+            {
+                return earlier;
+            }
+
+            exit = await StartAsync(run, stop);
+
+            // An earlier process, for example of a node that was killed, may have been about to host the run.
+        } while (exit == ExitCodes.Usage && IsHosted(run));
+
+        if (IsManaged)
+        {
+            await AwaitNodeAsync(run);
         }
 
-        var exit = await StartAsync(run, stop);
         if (exit == ExitCodes.TrainingFailed)
         {
             return new TrialEnd.Diverged(Reason);
@@ -76,30 +94,35 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     }
 
     /// <summary>Waits while another process hosts the run. Null if it has no result then.</summary>
-    private static async Task<TrialEnd?> EndElsewhereAsync(RunFiles run, TimeSpan patience, CancellationToken stop) =>
+    private async Task<TrialEnd?> EndElsewhereAsync(RunFiles run, TimeSpan patience, CancellationToken stop) =>
         await AwaitHostAsync(run, patience, stop) ?? (TrialFigures.Read(run) is { } figures ? new TrialEnd.Done(figures) : null);
 
     /// <summary>Waits while any process hosts the run.</summary>
     /// <param name="run">The run's files.</param>
     /// <param name="patience">Time for a run without a host to get one.</param>
     /// <param name="stop">Stops waiting; the host continues.</param>
-    private static async Task<TrialEnd?> AwaitHostAsync(RunFiles run, TimeSpan patience, CancellationToken stop)
+    private async Task<TrialEnd?> AwaitHostAsync(RunFiles run, TimeSpan patience, CancellationToken stop)
     {
-        for (
-            var since = TimeProvider.System.GetTimestamp();
-            IsHosted(run) || (TimeProvider.System.GetElapsedTime(since) < patience && !File.Exists(run.Summary));
-
-        )
+        for (var since = Time.GetTimestamp(); IsHosted(run) || (Time.GetElapsedTime(since) < patience && !File.Exists(run.Summary)); )
         {
             if (stop.IsCancellationRequested)
             {
                 return new TrialEnd.Stopped();
             }
 
-            await Task.Delay(Poll, CancellationToken.None);
+            await Task.Delay(Poll, Time, CancellationToken.None);
         }
 
         return null;
+    }
+
+    /// <summary>Waits for the run's local node, which ends its workers when its coordinator is gone: until then the devices are not free.</summary>
+    private async Task AwaitNodeAsync(RunFiles run)
+    {
+        for (var since = Time.GetTimestamp(); RunLock.IsHeld(run.NodeLock) && Time.GetElapsedTime(since) < NodePatience; )
+        {
+            await Task.Delay(Poll, Time);
+        }
     }
 
     private static bool IsHosted(RunFiles run) => RunLock.IsHeld(run.CoordinatorLock);
@@ -108,7 +131,7 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     {
         Directory.CreateDirectory(Path.GetDirectoryName(folder.Log(id))!);
         _logged = new FileInfo(folder.Log(id)) is { Exists: true, Length: var length } ? length : 0;
-        var launch = RunProgram.Launch(Arguments(run));
+        var launch = Launch(Arguments(run));
         var start = new ProcessStartInfo("/bin/sh")
         {
             UseShellExecute = false,

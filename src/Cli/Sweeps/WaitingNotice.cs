@@ -9,7 +9,8 @@ internal sealed class WaitingNotice(Action<string> tell)
 
     public void Look(ExperimentState? state)
     {
-        var waiting = state?.Trials.FirstOrDefault(trial => trial.Status == TrialStatus.Queued && trial.Attempt == 1);
+        // Until the pool has answered, a trial that has returned to the queue says why it has, which is told elsewhere.
+        var waiting = state?.Trials.FirstOrDefault(trial => trial.Status == TrialStatus.Queued && trial.Text != trial.ReturnedBecause);
         var text = state?.Trials.Any(trial => trial.IsStarted) == true ? null : waiting?.Text;
         if (text is not null && text != _told)
         {

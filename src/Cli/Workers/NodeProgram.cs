@@ -37,16 +37,23 @@ public static class NodeProgram
 
     private static readonly TimeSpan HostPoll = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Time that a remote node waits for a lost coordinator.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-
     /// <summary>
-    /// Runs the node that a coordinator started on its own machine. The node survives the coordinator and exits when
-    /// the run ends. Returns the exit code.
+    /// Runs the node that a coordinator started on its own machine. The node exits when the run ends. Returns the exit code.
     /// </summary>
-    public static async Task<int> RunLocalAsync(string runDirectory)
+    /// <param name="runDirectory">The run's directory.</param>
+    /// <param name="endsWithParent">True to end with the coordinator's process, which a node of a pool has started: the pool may give
+    /// the devices to another trial then. Otherwise the node survives it and serves the next.</param>
+    public static async Task<int> RunLocalAsync(string runDirectory, bool endsWithParent)
     {
         using var ignored = new IgnoredSignals();
+
+        // Not disposed: the input may end after this method.
+        var leave = new CancellationTokenSource();
+        if (endsWithParent)
+        {
+            ParentWatch.OnEnd(Console.OpenStandardInput(), leave.Cancel);
+        }
+
         var files = new RunFiles(runDirectory);
         var cluster = RunConfig.Load(files.Config, []).Options.Cluster;
         using var @lock = RunLock.Acquire(files.NodeLock, TimeProvider.System);
@@ -59,10 +66,15 @@ public static class NodeProgram
             Grace
         );
         var patience = TimeSpan.FromSeconds(cluster.CoordinatorTimeoutSeconds);
-        var outcome = await new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System).RunAsync(
-            CancellationToken.None
-        );
-        return Failure.ExitCodeOf(outcome);
+        try
+        {
+            var agent = new NodeAgent(connection.Client(workerId: "", patience), options, TimeProvider.System);
+            return Failure.ExitCodeOf(await agent.RunAsync(leave.Token));
+        }
+        catch (OperationCanceledException) when (leave.IsCancellationRequested)
+        {
+            return ExitCodes.Terminated;
+        }
     }
 
     /// <summary>
@@ -114,8 +126,10 @@ public static class NodeProgram
 
     private static async Task<int> UntilLeftAsync(Func<CancellationToken, Task<int>> serve, bool endsWithParent = false)
     {
-        var signals = 0;
-        using var leave = new CancellationTokenSource();
+        var (signals, exit) = (0, ExitCodes.Terminated);
+
+        // Not disposed: the input may end after this method.
+        var leave = new CancellationTokenSource();
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Leave);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Leave);
         if (endsWithParent)
@@ -129,13 +143,14 @@ public static class NodeProgram
         }
         catch (OperationCanceledException) when (leave.IsCancellationRequested)
         {
-            return ExitCodes.Terminated;
+            return exit;
         }
 
         void Leave(PosixSignalContext context)
         {
             // A second signal ends this process at once, and its children with it.
             context.Cancel = Interlocked.Increment(ref signals) == 1;
+            exit = context.Signal == PosixSignal.SIGINT ? ExitCodes.Interrupted : ExitCodes.Terminated;
             leave.Cancel();
         }
     }
@@ -162,7 +177,11 @@ public static class NodeProgram
             start => Launch(Arguments(node, start, cores), start, cores, connection.Token),
             Grace
         );
-        var outcome = await new NodeAgent(connection.Client(workerId: "", Patience), options, TimeProvider.System).RunAsync(leave);
+        var outcome = await new NodeAgent(
+            connection.Client(workerId: "", RemoteCluster.LongPatience),
+            options,
+            TimeProvider.System
+        ).RunAsync(leave);
         var exit = Failure.ExitCodeOf(outcome);
         await (exit == ExitCodes.Ok ? Console.Out : Console.Error).WriteLineAsync($"Run {connection.RunId}: {outcome.Message}");
         return exit;

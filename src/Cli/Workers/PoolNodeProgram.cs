@@ -10,9 +10,6 @@ namespace ClipTrain.Cli.Workers;
 /// <summary>A node that runs trials of sweeps and sets of suites for a pool.</summary>
 internal static class PoolNodeProgram
 {
-    /// <summary>Time for which a node waits for a lost pool.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-
     /// <summary>Serves the pool until the node is to leave. Does not return otherwise.</summary>
     /// <exception cref="OperationCanceledException">The node has left.</exception>
     /// <exception cref="CoordinatorLostException">The pool was lost.</exception>
@@ -40,6 +37,8 @@ internal static class PoolNodeProgram
             node.Connection.Token,
             node.Connection.Tls.ToAbsolute()
         );
+        var processes = NodeProcesses.Of(self.Name, cluster.Client.ClusterId);
+        await processes.WaitAsync(Tell, leave);
         var offer = new NodeOffer(
             self.Name,
             Environment.MachineName,
@@ -48,8 +47,8 @@ internal static class PoolNodeProgram
         );
         await new PoolNodeAgent(
             cluster.Client.Grains,
-            new PoolNodeOptions(TrialDevices.PoolOf(offersGpus), offer, Patience, Tell),
-            new PoolJobs(self, Tell),
+            new PoolNodeOptions(TrialDevices.PoolOf(offersGpus), offer, RemoteCluster.LongPatience, Tell),
+            new PoolJobs(self, processes, Tell),
             TimeProvider.System
         ).RunAsync(leave);
         throw new InvalidOperationException("A node serves its pool until it leaves.");

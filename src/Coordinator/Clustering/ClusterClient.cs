@@ -54,7 +54,7 @@ public static class ClusterClient
                 cancellationToken
             );
             await StartAsync(host, options, deadline, cancellationToken);
-            return new ConnectedClient(host, learning: null);
+            return new ConnectedClient(host, identity.ClusterId, learning: null);
         }
         catch
         {
@@ -78,7 +78,7 @@ public static class ClusterClient
         try
         {
             await StartAsync(host, options, start, cancellationToken);
-            return new ConnectedClient(host, (grains, end) => gateways.LearnAsync(grains, options.Time, end));
+            return new ConnectedClient(host, clusterId, (grains, end) => gateways.LearnAsync(grains, options.Time, end));
         }
         catch
         {
@@ -209,14 +209,18 @@ public sealed class ConnectedClient : IAsyncDisposable
     private readonly CancellationTokenSource _end = new();
     private readonly Task _learning;
 
-    internal ConnectedClient(IHost host, Func<IGrainFactory, CancellationToken, Task>? learning)
+    internal ConnectedClient(IHost host, string clusterId, Func<IGrainFactory, CancellationToken, Task>? learning)
     {
         _host = host;
+        ClusterId = clusterId;
         Grains = host.Services.GetRequiredService<IClusterClient>();
         _learning = learning?.Invoke(Grains, _end.Token) ?? Task.CompletedTask;
     }
 
     public IClusterClient Grains { get; }
+
+    /// <summary>Id of the cluster.</summary>
+    public string ClusterId { get; }
 
     /// <summary>Disconnects, without waiting for a cluster that does not answer.</summary>
     public async ValueTask DisposeAsync()

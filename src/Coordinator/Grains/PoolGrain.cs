@@ -2,6 +2,7 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.State;
 using ClipTrain.Coordinator.Storage;
+using Microsoft.Extensions.Logging;
 
 namespace ClipTrain.Coordinator.Grains;
 
@@ -34,7 +35,8 @@ public interface IPoolGrain : IGrainWithStringKey
 /// <summary>Passes messages to <see cref="PoolMachine"/> one at a time and announces leases to experiments.</summary>
 public sealed class PoolGrain(
     [PersistentState("pool", FencedFileStorage.ProviderName)] IPersistentState<PoolState> storage,
-    TimeProvider time
+    TimeProvider time,
+    ILogger<PoolGrain> logger
 ) : Grain, IPoolGrain
 {
     /// <summary>Name of the pool of cores that <c>cliptrain pool</c> hosts.</summary>
@@ -88,9 +90,10 @@ public sealed class PoolGrain(
                     await HandleAsync(new PoolMessage.Forget(experiment));
                 }
             }
-            catch (Exception error) when (GrainCalls.WasUnanswered(error))
+            catch (Exception error)
             {
-                // It is asked again the next day.
+                // One whose state is damaged must not keep the others.
+                logger.LogWarning(error, "The pool could not forget experiment {Experiment} and will try again the next day.", experiment);
             }
         }
     }

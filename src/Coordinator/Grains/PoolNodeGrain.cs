@@ -62,7 +62,11 @@ public sealed class PoolNodeGrain(
         _lastHeard = time.GetTimestamp();
         var news = _news.Task;
         await ChangeAsync(state => NodeTrials.Meet(state, report.Offer.Incarnation));
-        if (!report.IsLeaving)
+        if (report.IsLeaving)
+        {
+            await ChangeAsync(state => NodeTrials.Leave(state, report.Known));
+        }
+        else
         {
             await GrainFactory.GetGrain<IPoolGrain>(report.Pool).OfferAsync(report.Offer);
         }

@@ -4,7 +4,8 @@ using ClipTrain.Coordinator.Protocol;
 namespace ClipTrain.Coordinator.Processes;
 
 /// <summary>
-/// Keeps a helper process of this machine running: a run's standby or its node. The helper survives the end of this process.
+/// Keeps a helper process of this machine running: a run's standby or its node. The helper survives the end of this process
+/// unless it watches its input, which ends then.
 /// </summary>
 /// <param name="name">Prefix of its output lines.</param>
 /// <param name="launch">Command line.</param>
@@ -16,6 +17,12 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1),
         LongestPause = TimeSpan.FromSeconds(30),
         TermGrace = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Time after which a start has come to something. A helper that cannot reach its coordinator gives up after 30 s and the time that
+    /// its own start takes.
+    /// </summary>
+    private static readonly TimeSpan Fruitful = TimeSpan.FromMinutes(2);
 
     /// <summary>Number of starts in a row that came to nothing before the helper counts as unable to run.</summary>
     private const int FruitlessStarts = 5;
@@ -55,7 +62,7 @@ public sealed class Companion(string name, WorkerLaunch launch, Func<bool> isWan
         {
             var started = time.GetTimestamp();
             var exit = await RunOnceAsync();
-            if (exit is null || time.GetElapsedTime(started) > LongestPause)
+            if (exit is null || time.GetElapsedTime(started) > Fruitful)
             {
                 (pause, fruitless) = (FirstPause, 0);
             }

@@ -28,6 +28,7 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250),
         SignOfLife = TimeSpan.FromSeconds(5),
+        Unnoticed = TimeSpan.FromSeconds(10),
         Farewell = TimeSpan.FromSeconds(5);
 
     private readonly IPoolNodeGrain _node = grains.GetGrain<IPoolNodeGrain>(options.Offer.Node);
@@ -37,7 +38,8 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
 
     /// <summary>The newest orders; null before the first.</summary>
     private TrialOrders? _orders;
-    private bool _isLeaving;
+    private bool _isLeaving,
+        _hasLeft;
 
     /// <summary>Serves the pool. Trials stop at a checkpoint before this ends.</summary>
     /// <param name="leave">Cancelled to leave the pool: other nodes continue the trials.</param>
@@ -78,15 +80,32 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
 
     private async Task<TrialOrders> ExchangeAsync(CancellationToken leave)
     {
+        var isTold = false;
         for (var since = time.GetTimestamp(); ; await Task.Delay(Pause, time, leave))
         {
             try
             {
-                return await _node.ExchangeAsync(Report()).WaitAsync(leave);
+                var orders = await _node.ExchangeAsync(Report()).WaitAsync(leave);
+                if (isTold)
+                {
+                    options.Tell("the pool answers again");
+                }
+
+                return orders;
             }
             catch (Exception error) when (!leave.IsCancellationRequested)
             {
-                if (time.GetElapsedTime(since) >= options.Patience)
+                var silence = time.GetElapsedTime(since);
+                if (silence >= Unnoticed && !isTold)
+                {
+                    options.Tell(
+                        $"the pool does not answer; trials go on, and the node leaves after {options.Patience.TotalSeconds:0} s without an "
+                            + $"answer: {error.Message}"
+                    );
+                    isTold = true;
+                }
+
+                if (silence >= options.Patience)
                 {
                     throw new CoordinatorLostException(
                         $"No coordinator of the pool answered for {options.Patience.TotalSeconds:0} s: {error.Message}",
@@ -97,14 +116,18 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
         }
     }
 
-    /// <summary>Waits for this node's trials to end, and keeps it from counting as lost meanwhile: its devices are not free yet.</summary>
+    /// <summary>
+    /// Waits for this node's trials to end, and keeps it from counting as lost meanwhile: its devices are not free yet. Leaves, if that
+    /// failed before, and says which trials it has: it starts no others.
+    /// </summary>
     private async Task StayHeardAsync(Task ended)
     {
         while (!ended.IsCompleted)
         {
+            _ = TryAsync(LeaveAsync);
             _ = TryAsync(async () =>
             {
-                await _node.ExchangeAsync(Report() with { IsLeaving = true });
+                await _node.ExchangeAsync(Report() with { Known = [.. _trials.Keys], IsLeaving = true });
                 return true;
             });
             await Task.WhenAny(ended, Task.Delay(SignOfLife, time));
@@ -206,7 +229,12 @@ public sealed class PoolNodeAgent(IGrainFactory grains, PoolNodeOptions options,
 
     private async Task<bool> LeaveAsync()
     {
-        await _node.LeaveAsync(options.Pool, options.Offer.Incarnation);
+        if (!_hasLeft)
+        {
+            await _node.LeaveAsync(options.Pool, options.Offer.Incarnation);
+            _hasLeft = true;
+        }
+
         return true;
     }
 

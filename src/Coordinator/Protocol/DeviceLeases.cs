@@ -14,8 +14,8 @@ public sealed record PoolDevice(string Node, string Name)
 /// <summary>All devices that a node currently offers to the pool. A node repeats its offer every few seconds.</summary>
 /// <param name="Node">Name of the node, unique in the pool.</param>
 /// <param name="Host">Where the node runs.</param>
-/// <param name="Incarnation">Increases with each process of this name, as its start time does. No worker of an earlier process is
-/// left.</param>
+/// <param name="Incarnation">Increases with each process of this name, as its start time does. A process that starts offers its devices
+/// once no trial of an earlier process is left on its machine.</param>
 /// <param name="Devices">Device names, without duplicates.</param>
 public sealed record NodeOffer(string Node, string Host, long Incarnation, IReadOnlyList<string> Devices);
 

@@ -4,7 +4,7 @@ namespace ClipTrain.Coordinator.Protocol;
 /// <param name="Pool">Name of the pool.</param>
 /// <param name="Offer">Its devices.</param>
 /// <param name="Term">Term of the activation that gave the last orders; 0 before the first.</param>
-/// <param name="Known">Lease numbers of those orders.</param>
+/// <param name="Known">Lease numbers of those orders; of a node that leaves, those of the trials whose end it has yet to report.</param>
 public sealed record TrialReport(string Pool, NodeOffer Offer, long Term, IReadOnlyList<long> Known)
 {
     /// <summary>True while the trials of a node that leaves are stopping: it offers nothing any more.</summary>

@@ -51,6 +51,17 @@ public static class NodeTrials
     public static PoolNodeState Lose(PoolNodeState state, Lease lease) =>
         Find(state, lease) is { End: null } trial ? Replace(state, Lost(trial)) : state;
 
+    /// <summary>The node leaves: of the trials without an end it runs those that it has, and starts no others.</summary>
+    /// <param name="state">The node's state.</param>
+    /// <param name="held">Lease numbers of the trials that it has.</param>
+    public static PoolNodeState Leave(PoolNodeState state, IReadOnlyList<long> held) =>
+        state.Trials.All(trial => trial.End is not null || held.Contains(trial.Lease.Number))
+            ? state
+            : state with
+            {
+                Trials = [.. state.Trials.Select(trial => trial.End is null && !held.Contains(trial.Lease.Number) ? Lost(trial) : trial)],
+            };
+
     /// <summary>The end of a trial that was stopped without a result.</summary>
     public static TrialEnd Stopped(Lease lease) => new(lease.Attempt, TrialEndKind.Stopped);
 

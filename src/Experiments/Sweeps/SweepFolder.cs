@@ -107,7 +107,7 @@ public sealed class SweepFolder(string path)
     /// <summary>File with the path of the sweep file, for commands that take the sweep's name.</summary>
     public string Source => System.IO.Path.Combine(path, "sweep");
 
-    /// <summary>File with the name under which a pool runs the sweep.</summary>
+    /// <summary>File with the name under which a pool runs the sweep, and the id of the pool's cluster on the next line.</summary>
     public string Experiment => System.IO.Path.Combine(path, "experiment");
 
     /// <summary>Lock file of the process that runs the sweep.</summary>

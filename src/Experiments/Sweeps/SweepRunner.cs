@@ -48,7 +48,7 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
                 large.Resolved.Gpus > 0
                     ? $"{sweep.Path}: a trial needs {large.Resolved.Gpus} GPUs, one for each worker, but --device names "
                         + $"{pool.Devices.Count}. Lower cluster.workers, or name more."
-                    : $"{sweep.Path}: a trial needs {sweep.Cores} cores, but the pool has {pool.Devices.Count}. Lower cores, or raise --cores."
+                    : $"{sweep.Path}: a trial needs {sweep.Cores} cores, but the sweep has {pool.Devices.Count}. Lower cores, or raise --cores."
             );
         }
 
@@ -124,7 +124,20 @@ public sealed class SweepRunner(Sweep sweep, SweepFolder folder, ITrialRunner ru
         pool.Tell(
             $"{trial.Id} {(was.State == TrialState.Missing ? "starts" : "resumes")} on {string.Join(", ", names)} ({trial.Describe()})"
         );
-        _running.Add((runner.RunAsync(trial, names, stop), trial, devices, now));
+        _running.Add((AttemptAsync(trial, names, stop), trial, devices, now));
+    }
+
+    /// <summary>Runs a trial. An exception, for example because of an unreadable lock file, is a failure of this trial alone.</summary>
+    private async Task<TrialEnd> AttemptAsync(Trial trial, IReadOnlyList<string> devices, CancellationToken stop)
+    {
+        try
+        {
+            return await runner.RunAsync(trial, devices, stop);
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            return new TrialEnd.Failed(error.Message);
+        }
     }
 
     private void Settle(

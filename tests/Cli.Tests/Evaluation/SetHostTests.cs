@@ -1,4 +1,5 @@
 using ClipTrain.Cli.Evaluation.Pools;
+using ClipTrain.Cli.Sweeps;
 using ClipTrain.Cli.Telemetry;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Evaluation.Datasets;
@@ -78,7 +79,7 @@ public sealed class SetHostTests : IDisposable
     {
         var attempt = new RunAttempt("eval-1/a", 1);
         var request = new LeaseRequest(attempt, "eval-1", 1);
-        var end = await new SetHost().RunAsync(
+        var end = await new SetHost(new NodeProcesses(Path.Combine(Path.GetDirectoryName(job)!, "lock"))).RunAsync(
             new TrialStart(
                 attempt,
                 "eval-1",

@@ -22,6 +22,9 @@ internal sealed class FakePool
     /// <summary>Called as a submission arrives.</summary>
     public Action<ExperimentSpec> OnSubmit { get; set; } = _ => { };
 
+    /// <summary>True while no call for a state is answered.</summary>
+    public bool IsAbsent { get; set; }
+
     /// <summary>The experiments that have trials, in order.</summary>
     public IReadOnlyList<ExperimentState> Experiments =>
         [.. _experiments.Values.Select(experiment => experiment.State).Where(state => state.Spec is not null)];
@@ -36,6 +39,13 @@ internal sealed class FakePool
         var lease = new Lease(1, new LeaseRequest(attempt, experiment.State.Spec!.Name, 1), [new PoolDevice("node", "cpu:0")]);
         experiment.Handle(new ExperimentMessage.PoolAnswered([new LeaseAnswer(attempt, lease, Waiting: null)]));
         experiment.Handle(new ExperimentMessage.Started(attempt));
+    }
+
+    /// <summary>Tells the newest experiment why a trial waits.</summary>
+    public void Wait(string trial, string why)
+    {
+        var (experiment, attempt) = Attempt(trial);
+        experiment.Handle(new ExperimentMessage.PoolAnswered([new LeaseAnswer(attempt, Lease: null, why)]));
     }
 
     /// <summary>Ends the attempt of a trial in the newest experiment.</summary>
@@ -107,7 +117,7 @@ internal sealed class FakePool
             }
         }
 
-        public Task<ExperimentState> StateAsync() => Task.FromResult(State);
+        public Task<ExperimentState> StateAsync() => pool.IsAbsent ? throw new TimeoutException("nobody is there") : Task.FromResult(State);
 
         public async Task SubmitAsync(ExperimentSpec spec)
         {

@@ -11,7 +11,10 @@ namespace ClipTrain.Cli.Tests.Sweeps;
 
 public sealed class PoolSweepTests : IDisposable
 {
-    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
+    private const string Cluster = "cliptrain-1";
+
+    private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1),
+        Pause = TimeSpan.FromMilliseconds(250);
 
     private readonly TemporaryFolder _folder = new();
     private readonly FakePool _pool = new();
@@ -193,6 +196,101 @@ public sealed class PoolSweepTests : IDisposable
     }
 
     [Fact]
+    public async Task A_pool_that_does_not_answer_is_waited_for_and_left_at_once_when_asked_to()
+    {
+        using var leave = new CancellationTokenSource();
+        var run = RunAsync(leave.Token);
+        _pool.Start(First);
+        await PollAsync(run);
+        _pool.IsAbsent = true;
+        _time.Advance(Poll);
+        for (var passed = TimeSpan.Zero; passed < TimeSpan.FromMinutes(9); passed += Pause)
+        {
+            await Task.WhenAny(run, _time.WhenTimerRunsAsync(Pause));
+            _time.Advance(Pause);
+        }
+
+        Assert.False(run.IsCompleted);
+        _pool.IsAbsent = false;
+        _pool.End(First, TrialEndKind.Completed, seconds: 60);
+        await _time.WhenTimerRunsAsync(Pause);
+        _time.Advance(Pause);
+        await PollAsync(run);
+        Assert.Equal(TrialState.Done, _opened.Folder.Read(First).State);
+
+        _pool.IsAbsent = true;
+        _time.Advance(Poll);
+        await _time.WhenTimerRunsAsync(Pause);
+        await leave.CancelAsync();
+        Assert.False(await run);
+    }
+
+    [Fact]
+    public async Task A_sweep_that_another_pool_may_still_run_is_refused_with_the_way_to_go_on()
+    {
+        using var leave = new CancellationTokenSource();
+        var run = RunAsync(leave.Token);
+        _pool.Start(First);
+        await leave.CancelAsync();
+        Assert.False(await run);
+
+        var second = new PoolSweep(_opened, Experiment("cliptrain-2"), _told.Add, _time);
+        _pool.Lose();
+        var error = await Assert.ThrowsAsync<ExperimentException>(() => second.RunAsync(_opened.Trials, CancellationToken.None));
+        Assert.StartsWith(_opened.Sweep.Path, error.Message, StringComparison.Ordinal);
+        Assert.Contains("another pool was given this sweep and may still run its trials", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"delete {_opened.Folder.Experiment}", error.Message, StringComparison.Ordinal);
+        Assert.Empty(_pool.Experiments);
+
+        File.Delete(_opened.Folder.Experiment);
+        using var leaveSecond = new CancellationTokenSource();
+        run = second.RunAsync(_opened.Trials, leaveSecond.Token);
+        Assert.Equal(2, Assert.Single(_pool.Experiments).Trials.Count);
+        await leaveSecond.CancelAsync();
+        Assert.False(await run);
+    }
+
+    [Fact]
+    public async Task A_trial_that_fails_again_in_another_experiment_is_told_again()
+    {
+        for (var time = 1; time <= 2; time++)
+        {
+            var run = RunAsync(First);
+
+            // All attempts are over before the next look.
+            for (var attempt = 0; attempt <= _opened.Sweep.Retries; attempt++)
+            {
+                _pool.Start(First);
+                _pool.End(First, TrialEndKind.Failed, seconds: 20);
+            }
+
+            await PollAsync(run);
+            Assert.False(await run);
+            Assert.Equal(time, _told.Count(line => line.StartsWith($"{First} failed and will be retried", StringComparison.Ordinal)));
+            Assert.Equal(time, _told.Count(line => line.StartsWith($"{First} failed (", StringComparison.Ordinal)));
+        }
+    }
+
+    [Fact]
+    public async Task When_a_trial_has_lost_the_only_machine_it_is_told_why_nothing_runs()
+    {
+        using var leave = new CancellationTokenSource();
+        var run = RunAsync(leave.Token, First);
+        _pool.Start(First);
+        await PollAsync(run);
+        _pool.End(First, TrialEndKind.DevicesLost, seconds: 20);
+        await PollAsync(run);
+        Assert.StartsWith($"{First} returns to the queue", _told[^1], StringComparison.Ordinal);
+
+        _pool.Wait(First, "waits for 1 device; the nodes present cannot hold it: the pool currently has 0");
+        await PollAsync(run);
+        await PollAsync(run);
+        Assert.Single(_told, $"{First} waits for 1 device; the nodes present cannot hold it: the pool currently has 0");
+        await leave.CancelAsync();
+        Assert.False(await run);
+    }
+
+    [Fact]
     public async Task Records_are_read_once_and_written_when_they_change()
     {
         using var leave = new CancellationTokenSource();
@@ -225,7 +323,7 @@ public sealed class PoolSweepTests : IDisposable
         // The process of `sweep run` has seen a newer state than this one.
         _opened.Folder.Write(new TrialRecord { Id = First, State = TrialState.Done });
         var before = File.ReadAllText(RecordOfFirst);
-        var experiment = new PoolExperiment(_opened, _pool.Grains);
+        var experiment = Experiment(Cluster);
         await SweepStatus.PrintAsync(_opened, experiment);
         Assert.Equal(before, File.ReadAllText(RecordOfFirst));
         Assert.Equal([RecordOfFirst], Directory.GetFiles(Path.GetDirectoryName(RecordOfFirst)!));
@@ -239,10 +337,12 @@ public sealed class PoolSweepTests : IDisposable
 
     /// <summary>Runs the trials with these ids, by default all, as a new process.</summary>
     private Task<bool> RunAsync(CancellationToken leave, params string[] ids) =>
-        new PoolSweep(_opened, new PoolExperiment(_opened, _pool.Grains), _told.Add, _time).RunAsync(
+        new PoolSweep(_opened, Experiment(Cluster), _told.Add, _time).RunAsync(
             [.. _opened.Trials.Where(trial => ids.Length == 0 || ids.Contains(trial.Id, StringComparer.Ordinal))],
             leave
         );
+
+    private PoolExperiment Experiment(string cluster) => new(_opened, _pool.Grains, cluster, _time);
 
     /// <summary>Lets a run look at the pool once more.</summary>
     private async Task PollAsync(Task run)

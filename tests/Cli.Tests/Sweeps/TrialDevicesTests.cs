@@ -8,11 +8,15 @@ public sealed class TrialDevicesTests
     [Fact]
     public void Processes_on_cores_are_bound_to_them()
     {
-        var devices = new TrialDevices(["cpu:1", "cpu:3"]);
+        var devices = new TrialDevices(["cpu:1", "cpu:3"]) { BindsCores = true };
         Assert.Equal(["taskset", "-c", "1,3"], devices.Binding);
         Assert.Empty(devices.Environment);
         Assert.Equal(2, devices.Count);
     }
+
+    [Fact]
+    public void Where_a_quota_limits_the_cores_processes_are_not_bound_to_them() =>
+        Assert.Empty(new TrialDevices(["cpu:0"]) { BindsCores = false }.Binding);
 
     [Fact]
     public void Processes_on_GPUs_see_no_others_and_use_all_cores()

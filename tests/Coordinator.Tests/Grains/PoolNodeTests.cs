@@ -53,11 +53,12 @@ public sealed class PoolNodeTests
         var none = new TrialOrders(0, false, []);
         await ReportAsync(leaving, none);
         await cluster.SubmitAsync(Trial("1"));
-        var start = Assert.Single((await ReportAsync(leaving, none)).Wanted);
+        var orders = await ReportAsync(leaving, none);
+        var start = Assert.Single(orders.Wanted);
         await using var other = new ServingNode(cluster, "b", cores: 1);
 
         // Orders of another term are answered at once.
-        var outdated = none with
+        var outdated = orders with
         {
             Term = 99,
         };
@@ -71,6 +72,36 @@ public sealed class PoolNodeTests
         Assert.Empty(other.Trials.Started);
         await leaving.EndedAsync(start.Lease, new TrialEnd(start.Attempt, TrialEndKind.DevicesLost, "node a left"));
         await cluster.UntilAsync(() => Task.FromResult(other.Trials.Running.Count == 1));
+        await CompleteAsync(cluster, other);
+    }
+
+    [Fact]
+    public async Task A_trial_that_a_leaving_node_does_not_have_goes_on_elsewhere_while_the_node_s_own_still_stops()
+    {
+        await using var cluster = await PoolCluster.DeployAsync(runsOnNodes: true);
+        var leaving = cluster.Grains.GetGrain<IPoolNodeGrain>("a");
+        var none = new TrialOrders(0, false, []);
+        await ReportAsync(leaving, none, cores: 2);
+        await cluster.SubmitAsync(Trial("1"), Trial("2"));
+        var orders = none;
+        await cluster.UntilAsync(async () => (orders = await ReportAsync(leaving, none, cores: 2)).Wanted.Count == 2);
+
+        // The answer with the second trial did not reach the node.
+        var has = orders with
+        {
+            Term = 99,
+            Wanted = [.. orders.Wanted.Take(1)],
+        };
+        await using var other = new ServingNode(cluster, "b", cores: 2);
+        await leaving.LeaveAsync("gpus", 1);
+        await cluster.UntilAsync(async () =>
+        {
+            await ReportAsync(leaving, has, isLeaving: true);
+            return other.Trials.Running.Count == 1;
+        });
+        Assert.Equal(orders.Wanted[1].Attempt.Run, Assert.Single(other.Trials.Started).Run);
+
+        await leaving.EndedAsync(has.Wanted[0].Lease, new TrialEnd(has.Wanted[0].Attempt, TrialEndKind.DevicesLost, "node a left"));
         await CompleteAsync(cluster, other);
     }
 
@@ -151,11 +182,11 @@ public sealed class PoolNodeTests
 
     private static TrialSpec Trial(string id) => new(id, $"/shared/{id}.yaml", 1);
 
-    private static Task<TrialOrders> ReportAsync(IPoolNodeGrain node, TrialOrders known, bool isLeaving = false) =>
+    private static Task<TrialOrders> ReportAsync(IPoolNodeGrain node, TrialOrders known, bool isLeaving = false, int cores = 1) =>
         node.ExchangeAsync(
             new TrialReport(
                 "gpus",
-                new NodeOffer(node.GetPrimaryKeyString(), "host", 1, ["cpu:0"]),
+                new NodeOffer(node.GetPrimaryKeyString(), "host", 1, [.. Enumerable.Range(0, cores).Select(core => $"cpu:{core}")]),
                 known.Term,
                 [.. known.Wanted.Select(start => start.Lease.Number)]
             )

@@ -1,3 +1,4 @@
+using ClipTrain.Coordinator.Grains;
 using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Coordinator.State;
 
@@ -73,6 +74,24 @@ public sealed class PoolTakeoverTests
         await cluster.SubmitAsync(Trial("new"));
         await CompleteAllAsync(cluster);
         Assert.Equal(1, cluster.Storage.Count("experiment"));
+    }
+
+    [Fact]
+    public async Task An_experiment_whose_state_is_damaged_does_not_keep_later_ones_from_being_forgotten()
+    {
+        await using var cluster = await PoolCluster.DeployAsync();
+        var damaged = cluster.Grains.GetGrain<IExperimentGrain>("d");
+        await damaged.SubmitAsync(new ExperimentSpec("d", "gpus", [Trial("1")]));
+        await cluster.UntilAsync(async () => (await cluster.Pool.StateAsync()).Experiments.Count == 1);
+        await damaged.CancelAsync("a test");
+        await cluster.JoinAsync("a", 2);
+        await cluster.SubmitAsync(Trial("1"));
+        await CompleteAllAsync(cluster);
+        Assert.Equal(["d", "e"], (await cluster.Pool.StateAsync()).Experiments);
+
+        cluster.Storage.Damage("d");
+        await cluster.KillHostOfAsync(damaged);
+        await cluster.UntilAsync(async () => (await cluster.Pool.StateAsync()).Experiments is ["d"], TimeSpan.FromHours(1));
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
 using ClipTrain.Coordinator.State;
 using Orleans.Storage;
@@ -63,6 +64,20 @@ internal sealed class SharedStorage : IGrainStorage
             {
                 _states[key] = (stored.State, stored.Version + 1);
             }
+        }
+    }
+
+    /// <summary>Takes the trials from the stored state of an experiment, which can then not be activated.</summary>
+    public void Damage(string experiment)
+    {
+        lock (_lock)
+        {
+            var (key, stored) = _states.Single(entry =>
+                entry.Key is { Name: "experiment", Grain: var grain } && $"{grain.Key}" == experiment
+            );
+            var state = JsonNode.Parse(stored.State)!.AsObject();
+            state[state.Single(property => property.Key.Equals("trials", StringComparison.OrdinalIgnoreCase)).Key] = null;
+            _states[key] = (JsonSerializer.SerializeToUtf8Bytes(state), stored.Version);
         }
     }
 

@@ -73,6 +73,27 @@ public sealed class CompanionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_process_that_fails_whenever_its_own_patience_has_ended_is_told_as_failing()
+    {
+        var starts = 0;
+        await using var companion = Start(
+            new WorkerLaunch("/no/such/program", []),
+            () =>
+            {
+                // What the start and the wait for a coordinator take.
+                _time.Advance(TimeSpan.FromSeconds(30 + (2 * ++starts)));
+                return true;
+            }
+        );
+        for (var (start, pause) = (1, Pause); start <= 5; start++, pause *= 2)
+        {
+            await _time.WhenTimerRunsAsync(pause).WaitAsync(Limit);
+            Assert.Equal(start == 5, companion.Failing.IsCompleted);
+            _time.Advance(pause);
+        }
+    }
+
+    [Fact]
     public async Task A_program_that_cannot_start_and_a_lock_that_cannot_be_read_do_not_end_the_watch()
     {
         var asked = 0;

@@ -94,12 +94,24 @@ public sealed class SweepRunnerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_trial_with_more_cores_than_the_pool_is_refused()
+    public async Task A_trial_whose_runner_throws_has_failed_and_the_others_go_on()
+    {
+        const string body = "axes: [{ width: [8, 16] }]\nretries: 0\n";
+        var damaged = _text.Plan(body)[0].Id;
+        var runner = new FakeRunner { Answer = Done(0.5), Fault = (damaged, new IOException("the log cannot be read")) };
+        Assert.False(await RunAsync(body, runner, cores: 1));
+        var record = _text.Folder.Read(damaged);
+        Assert.Equal((TrialState.Failed, "the log cannot be read"), (record.State, record.Reason));
+        Assert.Equal(TrialState.Done, _text.Folder.Read(_text.Plan(body)[1].Id).State);
+    }
+
+    [Fact]
+    public async Task A_trial_with_more_cores_than_the_sweep_is_refused()
     {
         var error = await Assert.ThrowsAsync<ExperimentException>(() =>
             RunAsync("axes: [{ width: [8] }]\ncores: 3\n", new FakeRunner(), cores: 2)
         );
-        Assert.Contains("a trial needs 3 cores, but the pool has 2", error.Message, StringComparison.Ordinal);
+        Assert.Contains("a trial needs 3 cores, but the sweep has 2", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -274,6 +286,9 @@ public sealed class SweepRunnerTests : IDisposable
 
         public TrialEnd? Answer { get; init; }
 
+        /// <summary>A trial, and what its attempts throw.</summary>
+        public (string Trial, Exception Error)? Fault { get; init; }
+
         public List<string> Started { get; } = [];
 
         public List<(IReadOnlyList<string> Devices, TaskCompletionSource<TrialEnd> End)> Running { get; } = [];
@@ -281,6 +296,11 @@ public sealed class SweepRunnerTests : IDisposable
         public Task<TrialEnd> RunAsync(Trial trial, IReadOnlyList<string> devices, CancellationToken stop)
         {
             Started.Add(trial.Id);
+            if (Fault?.Trial == trial.Id)
+            {
+                throw Fault.Value.Error;
+            }
+
             if (Answer is not null)
             {
                 return Task.FromResult(Answer);

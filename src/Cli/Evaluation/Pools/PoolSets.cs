@@ -17,7 +17,7 @@ namespace ClipTrain.Cli.Evaluation.Pools;
 
 /// <summary>
 /// Measures the sets of a suite on a pool: an experiment with a trial for each set. Jobs and results are in a folder of its name under the
-/// current one, which is deleted at the end, or by the next evaluation if this one is killed: its lock is then free.
+/// current one, which is deleted at the end, or by the next evaluation if this one is killed or loses the pool: its lock is then free.
 /// </summary>
 /// <param name="pool">The pool.</param>
 /// <param name="encoding">The processes that embed each set.</param>
@@ -50,6 +50,7 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
         var name = PoolExperiment.NewName(Kind);
         var folder = Directory.CreateDirectory(name).FullName;
         using var @lock = RunLock.Acquire(Path.Combine(folder, LockFile), TimeProvider.System);
+        var isLost = false;
         try
         {
             var job = new SetJob(
@@ -81,13 +82,22 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
             );
             return [.. sets.SelectMany((_, number) => SetResultFile.Read(SetJob.ResultOf(SetJob.FileOf(folder, number))))];
         }
+        catch (CoordinatorLostException)
+        {
+            // The pool may still measure the sets.
+            isLost = true;
+            throw;
+        }
         finally
         {
-            Delete(folder, log);
+            if (!isLost)
+            {
+                Delete(folder, log);
+            }
         }
     }
 
-    /// <summary>Ends the evaluations of this folder whose processes were killed: their sets would still take the pool's devices.</summary>
+    /// <summary>Ends the evaluations of this folder whose processes ended before them: their sets would still take the pool's devices.</summary>
     private static async Task EndAbandonedAsync(IGrainFactory grains, ILogger log)
     {
         foreach (var folder in Directory.GetDirectories(Environment.CurrentDirectory, $"{Kind}-*"))
@@ -98,7 +108,7 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
                 continue;
             }
 
-            log.Information("{Folder:l} is of an evaluation that was killed: ending it.", folder);
+            log.Information("{Folder:l} is of an evaluation that was killed or lost the pool: ending it.", folder);
             var experiment = grains.GetGrain<IExperimentGrain>(Path.GetFileName(folder));
             while (await RemoteCluster.AskAsync(experiment.StateAsync) is { Spec: not null, IsSettled: false })
             {
@@ -155,18 +165,13 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
         {
             await RemoteCluster.AskAsync(() => experiment.SubmitAsync(spec));
             var watch = new SetWatch(log);
-            ExperimentState state;
-            var isWithdrawn = false;
-            while (!watch.Look(state = await RemoteCluster.AskAsync(experiment.StateAsync)).IsSettled)
+            if (await WatchAsync(experiment, watch, stop.Token) is not { } state)
             {
-                if (stop.IsCancellationRequested && !isWithdrawn)
+                await RemoteCluster.AskAsync(() => experiment.CancelAsync("cliptrain eval"));
+                while (!watch.Look(state = await RemoteCluster.AskAsync(experiment.StateAsync)).IsSettled)
                 {
-                    await RemoteCluster.AskAsync(() => experiment.CancelAsync("cliptrain eval"));
-                    isWithdrawn = true;
+                    await Task.Delay(Poll, CancellationToken.None);
                 }
-
-                await Task.Delay(Poll, isWithdrawn ? CancellationToken.None : stop.Token)
-                    .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
 
             Require(state, signals);
@@ -177,6 +182,28 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
             {
                 await follower.DisposeAsync();
             }
+        }
+    }
+
+    /// <summary>Watches until all trials are over. Returns the state then; null once it is to stop.</summary>
+    private static async Task<ExperimentState?> WatchAsync(IExperimentGrain experiment, SetWatch watch, CancellationToken stop)
+    {
+        try
+        {
+            while (true)
+            {
+                var state = await RemoteCluster.WatchAsync(experiment.StateAsync, TimeProvider.System, stop);
+                if (watch.Look(state).IsSettled)
+                {
+                    return state;
+                }
+
+                await Task.Delay(Poll, stop);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            return null;
         }
     }
 

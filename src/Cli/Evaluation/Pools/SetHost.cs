@@ -11,7 +11,8 @@ using ClipTrain.Coordinator.Storage;
 namespace ClipTrain.Cli.Evaluation.Pools;
 
 /// <summary>Runs sets that a pool places on this machine as processes of this program, on their cores or GPUs.</summary>
-internal sealed class SetHost : ITrialHost
+/// <param name="processes">This node's processes.</param>
+internal sealed class SetHost(NodeProcesses processes) : ITrialHost
 {
     /// <summary>Name of the figure in which a failed set passes its exit code on.</summary>
     public const string ExitCode = "exit_code";
@@ -80,11 +81,11 @@ internal sealed class SetHost : ITrialHost
         }
     }
 
-    private static async Task<(int ExitCode, string Errors)> RunAsync(string job, TrialStart start, CancellationToken stop)
+    private async Task<(int ExitCode, string Errors)> RunAsync(string job, TrialStart start, CancellationToken stop)
     {
         var launch = RunProgram.Launch(["eval", SetJob.Command, job]);
         await using var log = SharedLogFile.Open(SetJob.LogOf(job));
-        var devices = new TrialDevices(start.Lease.DevicesOf(start.Lease.Nodes[0]));
+        var devices = new TrialDevices(start.Lease.DevicesOf(start.Lease.Nodes[0])) { Node = processes };
         var begin = new ProcessStartInfo("env", [.. devices.Binding, launch.FileName, .. launch.Arguments])
         {
             WorkingDirectory = start.Trial.Directory,
