@@ -41,9 +41,7 @@ internal sealed class FaultInjector(
             await fleet.Coordinators.WithStandbyAsync(options.RecoveryLimit);
         }
 
-        var (generation, undone, hosts) = ledger.Drain(history =>
-            (history.Generation!.Generation, history.UndoneSteps, history.Segments)
-        );
+        var (generation, undone, hosts) = ledger.Drain(history => (history.Generation!.Generation, history.UndoneSteps, history.Segments));
 
         // On a busy machine the previous fault may have cost another generation meanwhile. One that is still forming needs its coordinator.
         var isSpared = fault.SparesGeneration && ledger.Drain(history => history.CommittedGeneration) == generation;

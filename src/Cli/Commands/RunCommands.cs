@@ -97,7 +97,6 @@ public static class RunCommands
 
 /// <summary>Options for connecting to a coordinator on another machine.</summary>
 /// <param name="waits">True for processes that may start before their coordinator; they get <c>--wait</c>.</param>
-/// <param name="waits">True to wait for a coordinator.</param>
 /// <param name="of">What the coordinator hosts, for descriptions.</param>
 internal sealed class RemoteArguments(bool waits = false, string of = "run")
 {
