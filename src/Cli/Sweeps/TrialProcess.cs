@@ -103,7 +103,8 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     /// <param name="stop">Stops waiting; the host continues.</param>
     private async Task<TrialEnd?> AwaitHostAsync(RunFiles run, TimeSpan patience, CancellationToken stop)
     {
-        for (var since = Time.GetTimestamp(); IsHosted(run) || (Time.GetElapsedTime(since) < patience && !File.Exists(run.Summary)); )
+        var since = Time.GetTimestamp();
+        while (IsHosted(run) || (Time.GetElapsedTime(since) < patience && !File.Exists(run.Summary)))
         {
             if (stop.IsCancellationRequested)
             {
@@ -119,7 +120,8 @@ internal sealed class TrialProcess(SweepFolder folder, string id, TrialDevices d
     /// <summary>Waits for the run's local node, which ends its workers when its coordinator is gone: until then the devices are not free.</summary>
     private async Task AwaitNodeAsync(RunFiles run)
     {
-        for (var since = Time.GetTimestamp(); RunLock.IsHeld(run.NodeLock) && Time.GetElapsedTime(since) < NodePatience; )
+        var since = Time.GetTimestamp();
+        while (RunLock.IsHeld(run.NodeLock) && Time.GetElapsedTime(since) < NodePatience)
         {
             await Task.Delay(Poll, Time);
         }
