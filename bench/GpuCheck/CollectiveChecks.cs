@@ -128,18 +128,28 @@ internal static class CollectiveChecks
         }
 
         var keys = new Keys();
-        var results = new T[world];
+        var (results, errors) = (new T[world], new Exception?[world]);
         var threads = Enumerable
             .Range(0, world)
             .Select(rank => new Thread(() =>
             {
-                using var group = new RankGroup(Open(machine, keys, rank, world, timeout), rank, world);
-                results[rank] = body(group);
+                try
+                {
+                    using var group = new RankGroup(Open(machine, keys, rank, world, timeout), rank, world);
+                    results[rank] = body(group);
+                }
+                catch (Exception error)
+                {
+                    // In a thread it would end the process.
+                    errors[rank] = error;
+                }
             }))
             .ToList();
         threads.ForEach(thread => thread.Start());
         threads.ForEach(thread => thread.Join());
-        return results;
+        return errors.FirstOrDefault(error => error is not null) is { } first
+            ? throw new InvalidOperationException(first.Message, first)
+            : results;
     }
 
     /// <summary>A store in memory.</summary>

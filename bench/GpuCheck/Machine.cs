@@ -9,8 +9,11 @@ namespace ClipTrain.Bench.GpuCheck;
 /// <summary>The device to check, and its properties.</summary>
 /// <param name="Device">The device to compare with the CPU; the CPU itself to try out the checks.</param>
 /// <param name="Python">A Python with PyTorch, for the comparison.</param>
-internal sealed record Machine(torch.Device Device, string Python)
+/// <param name="Limit">Time for all checks.</param>
+internal sealed record Machine(torch.Device Device, string Python, TimeSpan Limit)
 {
+    private readonly long _started = Stopwatch.GetTimestamp();
+
     // Dense bf16 TFLOP/s from NVIDIA's data sheets.
     private static readonly (string Name, double Peak)[] s_peaks =
     [
@@ -30,7 +33,13 @@ internal sealed record Machine(torch.Device Device, string Python)
     public int Gpus => IsGpu ? cuda.device_count() : 0;
 
     /// <summary>Name of the GPU from nvidia-smi; null if that is not installed.</summary>
-    public string? Name { get; } = Ask("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")?.Split('\n')[0].Trim();
+    public string? Name { get; } =
+        Ask(TimeSpan.FromSeconds(30), "nvidia-smi", "--query-gpu=name", "--format=csv,noheader").Output?.Split('\n')[0].Trim();
+
+    public TimeSpan Spent => Stopwatch.GetElapsedTime(_started);
+
+    /// <summary>What is left of the limit; not negative.</summary>
+    public TimeSpan Left => Spent < Limit ? Limit - Spent : TimeSpan.Zero;
 
     /// <summary>Peak bf16 operations per second; null if unknown.</summary>
     public double? Peak =>
@@ -73,8 +82,8 @@ internal sealed record Machine(torch.Device Device, string Python)
     {
         if (
             IsGpu
-            && Ask("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", $"--id={Math.Max(0, Device.index)}")
-                is { } used
+            && Ask(Left, "nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", $"--id={Math.Max(0, Device.index)}")
+                is { Output: { } used }
         )
         {
             return long.Parse(used.Split('\n')[0], CultureInfo.InvariantCulture) << 20;
@@ -83,8 +92,8 @@ internal sealed record Machine(torch.Device Device, string Python)
         return Environment.WorkingSet;
     }
 
-    /// <summary>Output of a program; null if it is not installed or fails.</summary>
-    public static string? Ask(string program, params string[] arguments)
+    /// <summary>Runs a program, and ends it at the limit.</summary>
+    public static Answer Ask(TimeSpan limit, string program, params string[] arguments)
     {
         try
         {
@@ -96,15 +105,23 @@ internal sealed record Machine(torch.Device Device, string Python)
                     UseShellExecute = false,
                 }
             )!;
-            process.ErrorDataReceived += (_, _) => { };
-            process.BeginErrorReadLine();
-            var output = process.StandardOutput.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? output : null;
+            var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+            if (!process.WaitForExit(limit))
+            {
+                process.Kill(entireProcessTree: true);
+                return new Answer(null, "out of time");
+            }
+
+            return process.ExitCode == 0
+                ? new Answer(output.Result, null)
+                : new Answer(
+                    null,
+                    errors.Result.TrimEnd().Split('\n')[^1] is { Length: > 0 } last ? last : $"exit code {process.ExitCode}"
+                );
         }
-        catch (System.ComponentModel.Win32Exception)
+        catch (System.ComponentModel.Win32Exception error)
         {
-            return null;
+            return new Answer(null, error.Message);
         }
     }
 
@@ -116,3 +133,6 @@ internal sealed record Machine(torch.Device Device, string Python)
         return (x - y).norm().item<double>() / Math.Max(y.norm().item<double>(), double.Epsilon);
     }
 }
+
+/// <summary>What a program printed, or why it has no result.</summary>
+internal sealed record Answer(string? Output, string? Problem);

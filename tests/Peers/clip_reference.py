@@ -16,9 +16,13 @@ from torch import nn
 from torch.nn import functional as F
 
 
+def is_autocast(device):
+    return torch.is_autocast_cpu_enabled() if device.type == "cpu" else torch.is_autocast_enabled()
+
+
 class Fp32LayerNorm(nn.LayerNorm):
     def forward(self, x):
-        with torch.cpu.amp.autocast(enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             return super().forward(x.float()).to(x.dtype)
 
 
@@ -229,13 +233,13 @@ class Clip(nn.Module):
 
     def encode_text(self, tokens, ends):
         x = self.token_embedding(tokens) + self.positional_embedding
-        if torch.is_autocast_cpu_enabled():
+        if is_autocast(x.device):
             x = x.to(torch.bfloat16)
-        mask, is_text = self.mask.to(x.dtype), torch.arange(x.shape[1]) <= ends[:, None]
+        mask, is_text = self.mask.to(x.dtype), torch.arange(x.shape[1], device=x.device) <= ends[:, None]
         if not self.causal:
             mask = None
             if self.pooling != "last":
-                mask = torch.zeros(is_text.shape).masked_fill(~is_text, float("-inf")).to(x.dtype)
+                mask = torch.zeros(is_text.shape, device=x.device).masked_fill(~is_text, float("-inf")).to(x.dtype)
                 mask = mask[:, None].expand(-1, x.shape[1], -1).repeat_interleave(self.heads, 0)
         x = self.ln_final(self.transformer(x, mask))
         if self.pooling == "mean":
@@ -243,15 +247,15 @@ class Clip(nn.Module):
         elif self.pooling == "last":
             x = x[:, -1]
         else:
-            x = x[torch.arange(x.shape[0]), ends]
+            x = x[torch.arange(x.shape[0], device=x.device), ends]
         return x @ self.text_projection
 
     def forward(self, images, tokens, ends):
         image = F.normalize(self.visual(images).float(), dim=-1)
         text = F.normalize(self.encode_text(tokens, ends).float(), dim=-1)
-        with torch.cpu.amp.autocast(enabled=False):
+        with torch.autocast(image.device.type, enabled=False):
             logits = self.logit_scale.exp() * image @ text.t()
-            labels = torch.arange(len(logits))
+            labels = torch.arange(len(logits), device=image.device)
             return (F.cross_entropy(logits, labels) + F.cross_entropy(logits.t(), labels)) / 2
 
 
@@ -300,7 +304,7 @@ def main():
     with open(options_path) as file:
         options = json.load(file)
     batch = load_batch(batch_folder, options["image"]["size"], options["text"].get("context", 77))
-    with torch.cpu.amp.autocast(enabled="--bf16" in sys.argv, dtype=torch.bfloat16):
+    with torch.autocast("cpu", enabled="--bf16" in sys.argv, dtype=torch.bfloat16):
         loss = model(*batch)
     loss.backward()
     gradients = {name: parameter.grad for name, parameter in model.named_parameters()}

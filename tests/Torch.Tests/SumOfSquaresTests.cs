@@ -32,6 +32,16 @@ public sealed class SumOfSquaresTests
 
         Assert.Equal(BitConverter.DoubleToInt64Bits(one), BitConverter.DoubleToInt64Bits(two));
         Assert.Equal(expected, one, expected * 1e-12);
+        Assert.Equal(expected, SumOfSquares.ByOperators(x), expected * 1e-12);
+    }
+
+    [Fact]
+    public void Operators_sum_more_than_a_chunk()
+    {
+        using var scope = NewDisposeScope();
+        var x = randn([5_000_003], generator: new Generator(6));
+        var fused = SumOfSquares.Of(x);
+        Assert.Equal(fused, SumOfSquares.ByOperators(x), fused * 1e-12);
     }
 
     [Theory]

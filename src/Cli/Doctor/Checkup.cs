@@ -82,7 +82,7 @@ public static class Checkup
     {
         // Load libtorch first: TorchSharp's own error message is long and suggests other remedies.
         var loaded = NativeTorch.Load();
-        return $"{torch.__version__}, {loaded.Folder}";
+        return $"{loaded.Version}, {loaded.Folder}";
     }
 
     private static string Devices()

@@ -70,7 +70,7 @@ public static unsafe class AdamWKernel
     private const int Piece = 2048;
 
     /// <summary>Number of elements that the separate operators process at once, which limits their temporary memory.</summary>
-    private const long ChunkElements = 1 << 22;
+    private const long ChunkElements = 1 << 24;
 
     /// <param name="buffers">Buffers to update.</param>
     /// <param name="step">Parameters of the step.</param>

@@ -14,6 +14,9 @@ public static unsafe class SumOfSquares
 {
     private const int Lanes = 16;
 
+    /// <summary>Number of elements that the separate operators process at once, which limits their temporary memory.</summary>
+    private const long ChunkElements = 1 << 22;
+
     /// <param name="flat">Contiguous float32 of one dimension.</param>
     /// <returns>The sum; finite if and only if every element is.</returns>
     /// <exception cref="ArgumentException">The tensor has another type or shape.</exception>
@@ -22,9 +25,7 @@ public static unsafe class SumOfSquares
         FlatKernel.CheckFlat(flat, nameof(flat), [float32], flat.numel());
         if (flat.device_type != DeviceType.CPU)
         {
-            using var guard = no_grad();
-            using var scope = NewDisposeScope();
-            return flat.detach().to(float64).square().sum().item<double>();
+            return ByOperators(flat);
         }
 
         var n = flat.numel();
@@ -47,6 +48,21 @@ public static unsafe class SumOfSquares
         }
 
         return total;
+    }
+
+    /// <summary>The sum by separate operators. Only the result goes to the host, which waits for the device once.</summary>
+    internal static double ByOperators(Tensor flat)
+    {
+        using var guard = no_grad();
+        using var scope = NewDisposeScope();
+        var (values, total) = (flat.detach(), zeros(1, float64, flat.device));
+        for (long start = 0; start < values.numel(); start += ChunkElements)
+        {
+            using var chunk = NewDisposeScope();
+            total.add_(values.narrow(0, start, Math.Min(ChunkElements, values.numel() - start)).to(float64).square().sum());
+        }
+
+        return total.item<double>();
     }
 
     [UnmanagedCallersOnly]

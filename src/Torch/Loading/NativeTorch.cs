@@ -13,9 +13,6 @@ namespace ClipTrain.Torch.Loading;
 /// </summary>
 public static unsafe partial class NativeTorch
 {
-    /// <summary>The only version of libtorch with the 1,202 C++ symbols that this TorchSharp imports, in libtorch's encoding.</summary>
-    private const ulong SupportedVersion = (2UL << 56) | (10UL << 48);
-
     /// <summary>Name of the Gloo library, which scripts/setup builds.</summary>
     internal const string GlooLibrary = "cliptrain_gloo";
 
@@ -26,6 +23,10 @@ public static unsafe partial class NativeTorch
         Library = "torch_cpu",
         CudaLibrary = "torch_cuda";
     private const string BindingRemedy = "CLIPTRAIN_TORCHSHARP must name TorchSharp's native library; unset it to use the one from NuGet.";
+
+    /// <summary>The only version of libtorch with the 1,202 C++ symbols that this TorchSharp imports.</summary>
+    private static readonly Version s_supported = new(2, 10);
+
     private static readonly Lazy<LoadedTorch> s_loaded = new(LoadOnce);
 
     /// <summary>Loads the libraries at the first call, and returns what was loaded and patched.</summary>
@@ -140,7 +141,7 @@ public static unsafe partial class NativeTorch
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
         NativeLifetime.Extend(library, binding);
-        return new LoadedTorch(library, binding, folder, mkl, patched);
+        return new LoadedTorch(library, binding, folder, mkl, patched) { Version = VersionOf(library) };
     }
 
     private static nint LoadGloo()
@@ -196,15 +197,19 @@ public static unsafe partial class NativeTorch
 
     private static void CheckVersion(nint library, string folder, string? named)
     {
-        var version = NativeLibrary.TryGetExport(library, "aoti_torch_abi_version", out var function)
-            ? ((delegate* unmanaged<ulong>)function)()
-            : 0;
-        if (version >> 48 != SupportedVersion >> 48)
+        if (VersionOf(library) is var version && version != s_supported)
         {
-            var found = version == 0 ? "a version before 2.10" : $"version {version >> 56}.{(version >> 48) & 0xFF}";
-            throw new DllNotFoundException($"{folder} has {found} of libtorch; TorchSharp 0.107 requires 2.10. {Remedy(named)}");
+            var found = version is null ? "a version before 2.10" : $"version {version}";
+            throw new DllNotFoundException($"{folder} has {found} of libtorch; TorchSharp 0.107 requires {s_supported}. {Remedy(named)}");
         }
     }
+
+    /// <summary>Version of a libtorch, which TorchSharp does not tell: it repeats that of its own build. Null before 2.10.</summary>
+    private static Version? VersionOf(nint library) =>
+        NativeLibrary.TryGetExport(library, "aoti_torch_abi_version", out var function)
+        && ((delegate* unmanaged<ulong>)function)() is var version
+            ? new Version((int)(version >> 56), (int)((version >> 48) & 0xFF))
+            : null;
 
     /// <summary>
     /// at::globalContext().setUserEnabledNNPACK(false): NNPACK does not support recent processors, and warns at each convolution.
@@ -231,4 +236,8 @@ public static unsafe partial class NativeTorch
 /// <param name="Mkl">MKL's code path on this processor.</param>
 /// <param name="BindingPatched">True if the system's libstdc++ is too old for the binding, and a patched copy was loaded from
 /// memory.</param>
-public sealed record LoadedTorch(nint Library, nint Binding, string Folder, MklPath Mkl, bool BindingPatched);
+public sealed record LoadedTorch(nint Library, nint Binding, string Folder, MklPath Mkl, bool BindingPatched)
+{
+    /// <summary>Version of libtorch; null if it does not tell.</summary>
+    public Version? Version { get; init; }
+}

@@ -40,10 +40,10 @@ public enum StepPhase
 /// Wall time by phase of the steps of one thread. Phases do not nest. On a GPU each lap waits for the device, so that its time is
 /// that of the work and not of the launch: measure with it, do not train with it. On a CPU a lap costs two readings of the clock.
 /// </summary>
-/// <param name="synchronizes">True to wait for the GPU at the end of each lap.</param>
-public sealed class StepTimer(bool synchronizes = false)
+/// <param name="gpu">The GPU to wait for at the end of each lap; null for none.</param>
+public sealed class StepTimer(torch.Device? gpu = null)
 {
-    private readonly bool _synchronizes = synchronizes;
+    private readonly torch.Device? _gpu = gpu;
     private readonly long[] _ticks = new long[Enum.GetValues<StepPhase>().Length];
 
     /// <summary>Time spent in a phase so far.</summary>
@@ -60,9 +60,9 @@ public sealed class StepTimer(bool synchronizes = false)
     {
         public void Dispose()
         {
-            if (timer._synchronizes)
+            if (timer._gpu is { } gpu)
             {
-                torch.cuda.synchronize();
+                torch.cuda.synchronize(gpu);
             }
 
             timer._ticks[(int)phase] += Stopwatch.GetTimestamp() - began;

@@ -10,7 +10,7 @@ namespace ClipTrain.Trainer.Optimizer;
 /// </summary>
 public static class GradientNorm
 {
-    /// <summary>Limits temporary memory on devices without a fused kernel.</summary>
+    /// <summary>Elements whose sum is added at once: the order of the additions defines the last bits.</summary>
     private const long ChunkElements = 1 << 20;
 
     /// <summary>Norm of a gradient that every rank holds completely, over the trained part.</summary>
@@ -36,6 +36,11 @@ public static class GradientNorm
     internal static double SumOfSquares(torch.Tensor flat, FlatSlice slice)
     {
         using var scope = NewDisposeScope();
+        if (flat.device_type != DeviceType.CPU)
+        {
+            return Torch.Kernels.SumOfSquares.Of(flat.narrow(0, slice.Offset, slice.Length));
+        }
+
         double sum = 0;
         for (var start = slice.Offset; start < slice.End; start += ChunkElements)
         {

@@ -54,7 +54,7 @@ public static class MachinePeak
             _ = matrix.MatMul(matrix);
             if (!isCpu)
             {
-                cuda.synchronize();
+                cuda.synchronize(device);
             }
 
             best = Math.Max(best, 2.0 * size * size * size / Stopwatch.GetElapsedTime(began).TotalSeconds);
