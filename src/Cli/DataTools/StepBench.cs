@@ -50,7 +50,7 @@ internal sealed class StepBench(RunOptions options, CorpusManifest manifest, int
     {
         Threads.Set(RunPlan.ComputeThreads(options.Cluster, cores));
         var device = ComputeDevice.Open(options.Cluster.Device);
-        var timer = new StepTimer(device.type == DeviceType.CUDA ? device : null);
+        var timer = new StepTimer(device.type == TorchSharp.DeviceType.CUDA ? device : null);
         var images = RunPlan.Images(options);
         using var state = new TrainingState(options, device);
         using var group = new RankGroup();
