@@ -3,6 +3,15 @@ namespace ClipTrain.DataPipeline.Images;
 /// <summary>Colour changes in place, bit-identical to Pillow (ImageEnhance, convert("L"), convert("HSV")).</summary>
 internal static class ColourChange
 {
+    /// <summary>For each hue, its sixth of the colour circle and how far it lies in it.</summary>
+    private static readonly (int Sector, float Fraction)[] Sectors =
+    [
+        .. Enumerable
+            .Range(0, 256)
+            .Select(hue => (float)hue * 6.0 / 255.0)
+            .Select(sixths => ((int)sixths % 6, (float)(sixths - (int)sixths))),
+    ];
+
     /// <summary>Blends with black: factors below 1 darken.</summary>
     public static void Brightness(Span<uint> rgbx, float factor) => BlendFrom(rgbx, 0, factor);
 
@@ -66,7 +75,7 @@ internal static class ColourChange
         }
     }
 
-    private static int Blend(int from, int to, float factor) => (int)Math.Clamp(from + (factor * (to - from)), 0f, 255f);
+    private static int Blend(int from, int to, float factor) => Math.Clamp((int)(from + (factor * (to - from))), 0, 255);
 
     private static (int Hue, int Saturation, int Value) ToHsv(int r, int g, int b)
     {
@@ -95,7 +104,8 @@ internal static class ColourChange
             hue = (float)(4.0 + gc - rc);
         }
 
-        hue = (float)(((hue / 6.0) + 1.0) % 1.0);
+        var turn = (hue / 6.0) + 1.0;
+        hue = (float)(turn >= 1 ? turn - 1 : turn);
         return ((int)(hue * 255.0), (int)(range / max * 255.0), max);
     }
 
@@ -106,14 +116,12 @@ internal static class ColourChange
             return Pack(value, value, value);
         }
 
-        var sixths = (float)hue * 6.0 / 255.0;
-        var sector = (int)Math.Floor(sixths);
-        var f = (float)(sixths - sector);
+        var (sector, f) = Sectors[hue];
         var s = (float)(saturation / 255.0);
         int p = Round(value * (1.0 - s)),
             q = Round(value * (1.0 - (s * f))),
             t = Round(value * (1.0 - (s * (1.0 - f))));
-        return (sector % 6) switch
+        return sector switch
         {
             0 => Pack(value, t, p),
             1 => Pack(q, value, p),
@@ -124,7 +132,8 @@ internal static class ColourChange
         };
     }
 
-    private static int Round(double value) => Math.Clamp((int)Math.Round(value, MidpointRounding.AwayFromZero), 0, 255);
+    /// <summary>Rounds a number that is not negative, and halves up.</summary>
+    private static int Round(double value) => Math.Min((int)(value + 0.5), 255);
 
     private static int Red(uint pixel) => (int)(pixel & 0xFF);
 

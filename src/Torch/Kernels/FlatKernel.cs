@@ -12,9 +12,12 @@ internal static unsafe class FlatKernel
     private const int GrainBlocks = 4;
 
     /// <summary>Runs a body over the blocks [begin, end) of n elements, on libtorch's threads if there are enough blocks.</summary>
-    public static void OverBlocks(long n, delegate* unmanaged<long, long, void*, void> body, void* context)
+    public static void OverBlocks(long n, delegate* unmanaged<long, long, void*, void> body, void* context) =>
+        ForBlocks((n + Block - 1) / Block, body, context);
+
+    /// <summary>Runs a body over the blocks [begin, end), on libtorch's threads if there are enough.</summary>
+    public static void ForBlocks(long blocks, delegate* unmanaged<long, long, void*, void> body, void* context)
     {
-        var blocks = (n + Block - 1) / Block;
         if (blocks <= GrainBlocks || get_num_threads() == 1)
         {
             body(0, blocks, context);

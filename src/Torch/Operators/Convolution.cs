@@ -24,5 +24,5 @@ public static class Convolution
     }
 
     /// <summary>The same values in another order in memory; no copy if they have it already.</summary>
-    private static Tensor ChannelsLast(Tensor x_bCHW) => x_bCHW.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+    internal static Tensor ChannelsLast(Tensor x_bCHW) => x_bCHW.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
 }

@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -45,11 +46,12 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
     /// <param name="statistics">
     /// In training, collects the statistics of the batch. If null, or if the norm is locked, the running statistics are used.
     /// </param>
-    public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
+    /// <param name="relu">Whether negative outputs become zero.</param>
+    public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics, bool relu = false)
     {
         if (statistics?.Has(name + MeanSuffix) != true)
         {
-            return nn.functional.batch_norm(x_bCHW, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon);
+            return Rectified(nn.functional.batch_norm(x_bCHW, _mean.detach(), _variance.detach(), _weight, _bias, eps: Epsilon), relu);
         }
 
         var count = statistics.OverRanks?.Count(x_bCHW) ?? x_bCHW.numel() / x_bCHW.size(1);
@@ -67,7 +69,16 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
             var moments = ranks.Of(name, whole);
             statistics.Observe(name + MeanSuffix, moments.Mean_C, x_bCHW.size(0));
             statistics.Observe(name + VarianceSuffix, moments.Variance_C * (count / (count - 1.0)), x_bCHW.size(0));
-            return SynchronizedNorm.Forward(whole, _weight, _bias, moments, count, ranks.Ranks, Epsilon).to(x_bCHW.dtype);
+            var normalized = SynchronizedNorm.Forward(whole, _weight, _bias, moments, count, ranks.Ranks, Epsilon);
+            return Rectified(normalized.to(x_bCHW.dtype), relu);
+        }
+
+        if (BatchNormKernel.Takes(x_bCHW))
+        {
+            var (output, mean_C, variance_C) = BatchNormKernel.Apply(x_bCHW, _weight, _bias, Epsilon, relu);
+            statistics.Observe(name + MeanSuffix, mean_C, x_bCHW.size(0));
+            statistics.Observe(name + VarianceSuffix, variance_C * (count / (count - 1.0)), x_bCHW.size(0));
+            return output;
         }
 
         // In fp32, PyTorch sums whole channels in fp64, but channels that lie side by side in fp32.
@@ -77,6 +88,8 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         var y = nn.functional.batch_norm(x, mean, variance, _weight, _bias, training: true, momentum: 1, eps: Epsilon);
         statistics.Observe(name + MeanSuffix, mean, x_bCHW.size(0));
         statistics.Observe(name + VarianceSuffix, variance, x_bCHW.size(0));
-        return y;
+        return Rectified(y, relu);
     }
+
+    private static torch.Tensor Rectified(torch.Tensor y, bool relu) => relu ? y.relu() : y;
 }

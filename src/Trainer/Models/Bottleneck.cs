@@ -64,8 +64,8 @@ public sealed class Bottleneck
     /// <summary>x_bCHW → b(4C')H'W', where C' is the number of channels of the 3×3 convolution.</summary>
     public torch.Tensor Forward(torch.Tensor x_bCHW, BatchStatistics? statistics)
     {
-        var y = _norms[0].Forward(Convolution.Apply(x_bCHW, _convolutions[0]), statistics).relu();
-        y = _norms[1].Forward(Convolution.Apply(y, _convolutions[1]), statistics).relu();
+        var y = _norms[0].Forward(Convolution.Apply(x_bCHW, _convolutions[0]), statistics, relu: true);
+        y = _norms[1].Forward(Convolution.Apply(y, _convolutions[1]), statistics, relu: true);
         y = _norms[2].Forward(Convolution.Apply(Pool(y), _convolutions[2]), statistics);
         var shortcut = _shortcut is null ? x_bCHW : _shortcutNorm!.Forward(Convolution.Apply(Pool(x_bCHW), _shortcut), statistics);
         return (y + shortcut).relu();

@@ -55,7 +55,7 @@ internal sealed class ConvStem(FlatParameters parameters, ImageTowerOptions opti
         var x = images_b3SS;
         for (var i = 0; i < _convolutions.Length; i++)
         {
-            x = _norms[i].Forward(Convolution.Apply(x, _convolutions[i], stride: 2), statistics).relu();
+            x = _norms[i].Forward(Convolution.Apply(x, _convolutions[i], stride: 2), statistics, relu: true);
         }
 
         return PatchProjection.Keep(Convolution.Apply(x, _last).flatten(2).transpose(1, 2), kept_bK);

@@ -93,7 +93,7 @@ public sealed class ModifiedResNet : IImageTower
         var x = images_b3SS.to(_convolutions[0].dtype);
         for (var i = 0; i < _convolutions.Length; i++)
         {
-            x = _norms[i].Forward(Convolution.Apply(x, _convolutions[i], stride: i == 0 ? 2 : 1), statistics).relu();
+            x = _norms[i].Forward(Convolution.Apply(x, _convolutions[i], stride: i == 0 ? 2 : 1), statistics, relu: true);
         }
 
         return nn.functional.avg_pool2d(x, 2);

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using ClipTrain.DataPipeline.Images;
 using ClipTrain.DataPipeline.Ordering;
 
@@ -17,6 +18,26 @@ public sealed class ColourChangeTests(PillowReference reference)
             Apply(change, amount, Square(image));
             Assert.True(Pixels.LargestDifference(reference.Pixels(expected).Rgb, Pixels.ToRgb(image)) == 0, expected);
         }
+    }
+
+    /// <summary>The digest is that of Pillow 9.4: convert("HSV"), 40 added to H modulo 256, convert("RGB").</summary>
+    [Fact]
+    public void Turning_the_hue_of_each_of_the_16777216_colours_gives_Pillows_bytes()
+    {
+        var pixels = new uint[1 << 24];
+        for (var i = 0; i < pixels.Length; i++)
+        {
+            pixels[i] = (uint)i;
+        }
+
+        ColourChange.Hue(pixels, 40.5 / 255);
+        var rgb = new byte[3 * pixels.Length];
+        for (var i = 0; i < pixels.Length; i++)
+        {
+            (rgb[3 * i], rgb[(3 * i) + 1], rgb[(3 * i) + 2]) = ((byte)pixels[i], (byte)(pixels[i] >> 8), (byte)(pixels[i] >> 16));
+        }
+
+        Assert.Equal("ab6a33a148cd35dba656abf800d159897084001228503182469582622daa96a9", Convert.ToHexStringLower(SHA256.HashData(rgb)));
     }
 
     [Fact]

@@ -1,0 +1,131 @@
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace ClipTrain.Torch.Kernels;
+
+/// <summary>
+/// BatchNorm with the batch's own statistics, a ReLU behind it if asked for, and the gradients of both, in bf16 on a CPU. With x̂ = (x − mean) / σ over
+/// the N values of a channel and σ² = variance + ε: y = weight · x̂ + bias, and ∂x = weight / σ · (∂y − Σ∂y / N − x̂ · Σ(∂y·x̂) / N).
+/// </summary>
+/// <remarks>
+/// Each direction passes over memory twice; libtorch's operators do so twice as often. The sign of the ReLU's input is computed again in
+/// backward, so no mask is kept. Sums are fp32 within a block, which is exact enough for bf16 but not for fp32. The result does not depend on
+/// the number of threads.
+/// </remarks>
+public static unsafe class BatchNormKernel
+{
+    /// <summary>Whether the kernel takes an input bCHW: bf16 on a CPU, and whole vectors.</summary>
+    public static bool Takes(Tensor x) =>
+        x.device_type == DeviceType.CPU && x.dtype == bfloat16 && x.numel() > 0 && x.numel() % ChannelPasses.Unit == 0;
+
+    /// <summary>x_bCHW → y_bCHW of the same type, with the channels of a pixel side by side in memory.</summary>
+    /// <param name="x_bCHW">An input that the kernel <see cref="Takes"/>.</param>
+    /// <param name="weight_C">Gains, fp32.</param>
+    /// <param name="bias_C">Offsets, fp32.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="relu">Whether negative outputs become zero.</param>
+    /// <returns>The output, and mean and biased variance of each channel in fp32.</returns>
+    /// <exception cref="ArgumentException">The input is of another kind, or gains and offsets do not fit it.</exception>
+    public static (Tensor Output_bCHW, Tensor Mean_C, Tensor Variance_C) Apply(
+        Tensor x_bCHW,
+        Tensor weight_C,
+        Tensor bias_C,
+        double epsilon,
+        bool relu
+    )
+    {
+        if (!Takes(x_bCHW))
+        {
+            throw new ArgumentException($"The BatchNorm kernel does not take {TensorMemory.Describe(x_bCHW)}.", nameof(x_bCHW));
+        }
+
+        FlatKernel.CheckFlat(weight_C, nameof(weight_C), [float32], x_bCHW.size(1));
+        FlatKernel.CheckFlat(bias_C, nameof(bias_C), [float32], x_bCHW.size(1));
+        var x = Convolution.ChannelsLast(x_bCHW);
+        var (mean_C, variance_C) = (zeros_like(bias_C).detach(), zeros_like(bias_C).detach());
+        var y = Gradients.Record(
+            [x, weight_C, bias_C],
+            () => Forward(x, new Channels(weight_C, bias_C, mean_C, variance_C, epsilon), relu),
+            [x, weight_C, bias_C, mean_C, variance_C],
+            (gradient, kept) => Backward(gradient, kept[0], new Channels(kept[1], kept[2], kept[3], kept[4], epsilon), relu)
+        );
+        return (y, mean_C, variance_C);
+    }
+
+    private static Tensor Forward(Tensor x, Channels channels, bool relu)
+    {
+        var mean = channels.Mean_C.AsSpan<float>();
+        var variance = channels.Variance_C.AsSpan<float>();
+        var count = x.numel() / mean.Length;
+        // Differences from a value of the channel instead of zero, whose squares do not lose a small variance beside a large mean.
+        var origin = FirstPixel(x);
+        var (sums, squares) = ChannelPasses.Moments(x, origin);
+        for (var c = 0; c < mean.Length; c++)
+        {
+            var difference = sums[c] / count;
+            mean[c] = (float)(origin[c] + difference);
+            variance[c] = (float)Math.Max(0, (squares[c] / count) - (difference * difference));
+        }
+
+        var y = empty_like(x);
+        ChannelPasses.Normalize(x, y, mean.ToArray(), channels.Scale(), channels.Bias(), relu);
+        return y;
+    }
+
+    private static Tensor[] Backward(Tensor gradient_bCHW, Tensor x, Channels channels, bool relu)
+    {
+        var gradient = Convolution.ChannelsLast(gradient_bCHW);
+        var (mean, scale, bias) = (channels.Mean_C.AsSpan<float>().ToArray(), channels.Scale(), channels.Bias());
+        var (sums, products) = ChannelPasses.GradientSums(x, gradient, mean, scale, bias, relu);
+        var count = x.numel() / mean.Length;
+        var (weightGradient_C, biasGradient_C) = (empty_like(channels.Mean_C), empty_like(channels.Mean_C));
+        var toWeight = weightGradient_C.AsSpan<float>();
+        var toBias = biasGradient_C.AsSpan<float>();
+        var (constant, slope) = (new float[mean.Length], new float[mean.Length]);
+        for (var c = 0; c < mean.Length; c++)
+        {
+            var inverse = channels.InverseDeviation(c);
+            toWeight[c] = (float)(products[c] * inverse);
+            toBias[c] = (float)sums[c];
+            constant[c] = (float)(sums[c] / count);
+            slope[c] = (float)(scale[c] * products[c] * inverse * inverse / count);
+        }
+
+        var inputGradient = empty_like(x);
+        ChannelPasses.InputGradient(x, gradient, inputGradient, relu, mean, scale, bias, constant, slope);
+        return [inputGradient, weightGradient_C, biasGradient_C];
+    }
+
+    private static float[] FirstPixel(Tensor x)
+    {
+        var pixel = new float[x.size(1)];
+        fixed (float* to = pixel)
+        {
+            Bf16.Widen((ushort*)x.DataPointer(), to, pixel.Length);
+        }
+
+        return pixel;
+    }
+
+    /// <summary>Parameters and statistics of the channels.</summary>
+    private sealed record Channels(Tensor Weight_C, Tensor Bias_C, Tensor Mean_C, Tensor Variance_C, double Epsilon)
+    {
+        public float[] Bias() => Bias_C.AsSpan<float>().ToArray();
+
+        /// <summary>1 / σ.</summary>
+        public double InverseDeviation(int channel) => 1 / Math.Sqrt(Variance_C.AsSpan<float>()[channel] + Epsilon);
+
+        /// <summary>weight / σ.</summary>
+        public float[] Scale()
+        {
+            var scale = Weight_C.AsSpan<float>().ToArray();
+            for (var c = 0; c < scale.Length; c++)
+            {
+                scale[c] = (float)(scale[c] * InverseDeviation(c));
+            }
+
+            return scale;
+        }
+    }
+}

@@ -1,0 +1,286 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using ClipTrain.Torch.Operators;
+using TorchSharp;
+using static TorchSharp.torch;
+using Vector = System.Runtime.Intrinsics.Vector512<float>;
+
+namespace ClipTrain.Torch.Kernels;
+
+/// <summary>
+/// The passes of <see cref="BatchNormKernel"/> over bf16 tensors in which the channels of a pixel lie side by side. The terms of the channels are
+/// repeated to a period of whole vectors, so that no pass needs to know where a pixel ends. Sums are fp32 within a block of some hundred
+/// pixels and fp64 over the blocks, in a fixed order.
+/// </summary>
+internal static unsafe class ChannelPasses
+{
+    /// <summary>Number of elements handled at once; a tensor must have a multiple of it.</summary>
+    public const int Unit = 2 * Lanes;
+
+    private const int Lanes = 16;
+
+    /// <summary>Minimum length of a period, so that additions to the same sum are some vectors apart.</summary>
+    private const int ShortestPeriod = 64;
+
+    /// <summary>Σ(x − origin) and Σ(x − origin)² of each channel.</summary>
+    public static (double[] Sums, double[] Squares) Moments(Tensor x, float[] origin) => Sum(new Work(x, Pass.Moments), origin);
+
+    /// <summary>y = (x − mean) · scale + bias, or with <paramref name="relu"/> max(0, ·) of that.</summary>
+    public static void Normalize(Tensor x, Tensor y, float[] mean, float[] scale, float[] bias, bool relu) =>
+        Run(new Work(x, Pass.Normalize) { Output = (ushort*)y.DataPointer(), Relu = relu }, mean, scale, bias);
+
+    /// <summary>Σ∂y and Σ∂y · (x − mean) of each channel, where ∂y is zero where the ReLU was.</summary>
+    public static (double[] Sums, double[] Products) GradientSums(
+        Tensor x,
+        Tensor gradient,
+        float[] mean,
+        float[] scale,
+        float[] bias,
+        bool relu
+    ) => Sum(new Work(x, Pass.GradientSums) { Gradient = (ushort*)gradient.DataPointer(), Relu = relu }, mean, scale, bias);
+
+    /// <summary>∂x = scale · (∂y − constant) − (x − mean) · slope.</summary>
+    public static void InputGradient(Tensor x, Tensor gradient, Tensor output, bool relu, params ReadOnlySpan<float[]> terms) =>
+        Run(
+            new Work(x, Pass.InputGradient)
+            {
+                Gradient = (ushort*)gradient.DataPointer(),
+                Output = (ushort*)output.DataPointer(),
+                Relu = relu,
+            },
+            terms
+        );
+
+    private static (double[], double[]) Sum(Work work, params ReadOnlySpan<float[]> terms)
+    {
+        var partial = new float[work.Blocks * 2 * work.Period];
+        fixed (float* sums = partial)
+        {
+            work.Sums = sums;
+            Run(work, terms);
+        }
+
+        var (first, second) = (new double[work.Channels], new double[work.Channels]);
+        for (var row = 0; row < partial.Length; row += 2 * work.Period)
+        {
+            for (var i = 0; i < work.Period; i++)
+            {
+                first[i % work.Channels] += partial[row + i];
+                second[i % work.Channels] += partial[row + work.Period + i];
+            }
+        }
+
+        return (first, second);
+    }
+
+    private static void Run(Work work, params ReadOnlySpan<float[]> terms)
+    {
+        var repeated = new float[terms.Length * work.Period];
+        for (var i = 0; i < repeated.Length; i++)
+        {
+            repeated[i] = terms[i / work.Period][i % work.Period % work.Channels];
+        }
+
+        fixed (float* t = repeated)
+        {
+            work.Terms = t;
+            FlatKernel.ForBlocks(work.Blocks, &Blocks, &work);
+        }
+    }
+
+    [UnmanagedCallersOnly]
+    private static void Blocks(long begin, long end, void* context)
+    {
+        var work = (Work*)context;
+        for (var block = begin; block < end; block++)
+        {
+            Block(work, block);
+        }
+    }
+
+    private static void Block(Work* work, long block)
+    {
+        switch (work->Pass)
+        {
+            case Pass.Moments:
+                Moments(work, block);
+                break;
+            case Pass.Normalize:
+                Normalize(work, block);
+                break;
+            case Pass.GradientSums:
+                GradientSums(work, block);
+                break;
+            default:
+                InputGradient(work, block);
+                break;
+        }
+    }
+
+    private static void Moments(Work* work, long block)
+    {
+        var (start, n, period) = work->Range(block);
+        var x = work->Input + start;
+        var origin = work->Terms;
+        var sums = work->Sums + (block * 2 * period);
+        var j = 0;
+        for (var i = 0; i < n; i += Unit)
+        {
+            var (low, high) = Load(x + i);
+            low -= Vector512.Load(origin + j);
+            high -= Vector512.Load(origin + j + Lanes);
+            Add(sums + j, low, high);
+            Add(sums + period + j, low * low, high * high);
+            j = j + Unit == period ? 0 : j + Unit;
+        }
+    }
+
+    private static void Normalize(Work* work, long block)
+    {
+        var (start, n, period) = work->Range(block);
+        var x = work->Input + start;
+        var y = work->Output + start;
+        var terms = work->Terms;
+        var j = 0;
+        for (var i = 0; i < n; i += Unit)
+        {
+            var (low, high) = Load(x + i);
+            low = Normalized(low - Vector512.Load(terms + j), terms + j, period);
+            high = Normalized(high - Vector512.Load(terms + j + Lanes), terms + j + Lanes, period);
+            if (work->Relu)
+            {
+                low = Vector512.ConditionalSelect(Vector512.LessThan(low, Vector.Zero), Vector.Zero, low);
+                high = Vector512.ConditionalSelect(Vector512.LessThan(high, Vector.Zero), Vector.Zero, high);
+            }
+
+            Store(y + i, low, high);
+            j = j + Unit == period ? 0 : j + Unit;
+        }
+    }
+
+    private static void GradientSums(Work* work, long block)
+    {
+        var (start, n, period) = work->Range(block);
+        var x = work->Input + start;
+        var gradient = work->Gradient + start;
+        var terms = work->Terms;
+        var sums = work->Sums + (block * 2 * period);
+        var j = 0;
+        for (var i = 0; i < n; i += Unit)
+        {
+            var (low, high) = Load(x + i);
+            var (lowGradient, highGradient) = Load(gradient + i);
+            low -= Vector512.Load(terms + j);
+            high -= Vector512.Load(terms + j + Lanes);
+            if (work->Relu)
+            {
+                lowGradient = Passed(lowGradient, low, terms + j, period);
+                highGradient = Passed(highGradient, high, terms + j + Lanes, period);
+            }
+
+            Add(sums + j, lowGradient, highGradient);
+            Add(sums + period + j, lowGradient * low, highGradient * high);
+            j = j + Unit == period ? 0 : j + Unit;
+        }
+    }
+
+    private static void InputGradient(Work* work, long block)
+    {
+        var (start, n, period) = work->Range(block);
+        var x = work->Input + start;
+        var gradient = work->Gradient + start;
+        var output = work->Output + start;
+        var terms = work->Terms;
+        var j = 0;
+        for (var i = 0; i < n; i += Unit)
+        {
+            var (low, high) = Load(x + i);
+            var (lowGradient, highGradient) = Load(gradient + i);
+            low -= Vector512.Load(terms + j);
+            high -= Vector512.Load(terms + j + Lanes);
+            if (work->Relu)
+            {
+                lowGradient = Passed(lowGradient, low, terms + j, period);
+                highGradient = Passed(highGradient, high, terms + j + Lanes, period);
+            }
+
+            Store(output + i, ToInput(lowGradient, low, terms + j, period), ToInput(highGradient, high, terms + j + Lanes, period));
+            j = j + Unit == period ? 0 : j + Unit;
+        }
+    }
+
+    /// <summary>centred · scale + bias, where these are the second and third of the terms.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector Normalized(Vector centred, float* terms, int period) =>
+        Vector512.FusedMultiplyAdd(centred, Vector512.Load(terms + period), Vector512.Load(terms + (2 * period)));
+
+    /// <summary>The gradient where the ReLU let the normalised input pass, else zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector Passed(Vector gradient, Vector centred, float* terms, int period) =>
+        Vector512.ConditionalSelect(Vector512.LessThanOrEqual(Normalized(centred, terms, period), Vector.Zero), Vector.Zero, gradient);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector ToInput(Vector gradient, Vector centred, float* terms, int period) =>
+        ((gradient - Vector512.Load(terms + (3 * period))) * Vector512.Load(terms + period))
+        - (centred * Vector512.Load(terms + (4 * period)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Add(float* sums, Vector low, Vector high)
+    {
+        (Vector512.Load(sums) + low).Store(sums);
+        (Vector512.Load(sums + Lanes) + high).Store(sums + Lanes);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector Low, Vector High) Load(ushort* from)
+    {
+        var (low, high) = Vector512.Widen(Vector512.Load(from));
+        return ((low << 16).AsSingle(), (high << 16).AsSingle());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store(ushort* to, Vector low, Vector high) => Vector512.Narrow(Bf16.Upper(low), Bf16.Upper(high)).Store(to);
+
+    private enum Pass
+    {
+        Moments,
+        Normalize,
+        GradientSums,
+        InputGradient,
+    }
+
+    private struct Work
+    {
+        public readonly Pass Pass;
+        public readonly ushort* Input;
+        public readonly int Channels,
+            Period;
+        public readonly long Blocks;
+        public ushort* Output,
+            Gradient;
+        public bool Relu;
+        public float* Terms,
+            Sums;
+        private readonly long _count,
+            _block;
+
+        public Work(Tensor x, Pass pass)
+        {
+            Input = (ushort*)x.DataPointer();
+            (Pass, _count) = (pass, x.numel());
+            Channels = (int)x.size(1);
+            Period = Channels;
+            while (Period % ShortestPeriod != 0)
+            {
+                Period += Channels;
+            }
+
+            _block = Period * Math.Max(1L, FlatKernel.Block / Period);
+            Blocks = (_count + _block - 1) / _block;
+        }
+
+        public readonly (long Start, long Count, int Period) Range(long block) =>
+            (block * _block, Math.Min(_block, _count - (block * _block)), Period);
+    }
+}
