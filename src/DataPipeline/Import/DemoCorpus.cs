@@ -10,8 +10,8 @@ public readonly record struct DemoProgress(int ImagesDone, int Images);
 
 /// <summary>
 /// A small corpus of emoji, drawn by six vendors and captioned with their names, on which a small model learns in minutes. Written to one
-/// folder: three Parquet files with the columns image, text, vendor, label (the emoji's category) and keywords, a vocabulary learned from the
-/// training captions, and the drawings' licences. Reproducible byte for byte.
+/// folder: three Parquet files with the columns image, text, vendor, label (the emoji's category), keywords and validation, a vocabulary
+/// learned from the training captions, and the drawings' licences. Reproducible byte for byte.
 /// </summary>
 public static class DemoCorpus
 {
@@ -19,8 +19,13 @@ public static class DemoCorpus
         HeldOutVendorFile = "heldout-vendor.parquet",
         HeldOutConceptsFile = "heldout-concepts.parquet";
 
-    /// <summary>Folder with the training drawings again, one file per vendor, for leave-one-vendor-out validation.</summary>
-    public const string VendorsFolder = "vendors";
+    /// <summary>
+    /// Folder with the training drawings again, to choose a recipe on: those of the validation concepts, for training without rows in which
+    /// the column validation is yes, and the others in one file per vendor, for training without that vendor.
+    /// </summary>
+    public const string ValidationFolder = "validation";
+
+    public const string ValidationConceptsFile = "concepts.parquet";
 
     public const string MergesFile = "emoji-merges.txt",
         LicensesFile = "LICENSES.md";
@@ -53,20 +58,23 @@ public static class DemoCorpus
 
             var concepts = new EmojiConcepts([.. NamingVendors.Select(v => sets[v])], [.. sets.Values]);
             var splits = DemoSplits.Choose(concepts, TrainVendors, HeldOutVendor);
-            Directory.CreateDirectory(Path.Combine(outputDirectory, VendorsFolder));
+            Directory.CreateDirectory(Path.Combine(outputDirectory, ValidationFolder));
 
             var writer = new SplitWriter(
-                new Sources(sets, concepts, EmojiKeywords.Load(packagesRoot)),
+                new Sources(sets, concepts, EmojiKeywords.Load(packagesRoot), splits.Validation),
                 outputDirectory,
                 progress,
                 splits.Train.Count + splits.HeldOutVendor.Count + splits.HeldOutConcepts.Count
             );
-            var drawings = writer.Write(TrainFile, splits.Train);
+            var drawings = splits
+                .Train.Zip(writer.Write(TrainFile, splits.Train))
+                .ToLookup(drawn => splits.Validation.Contains(drawn.First.Concept));
+            writer.Write(Path.Combine(ValidationFolder, ValidationConceptsFile), [.. drawings[true]]);
             foreach (var vendor in TrainVendors)
             {
                 writer.Write(
-                    Path.Combine(VendorsFolder, $"{vendor}.parquet"),
-                    [.. splits.Train.Zip(drawings).Where(drawn => drawn.First.Vendor == vendor)]
+                    Path.Combine(ValidationFolder, $"{vendor}.parquet"),
+                    [.. drawings[false].Where(drawn => drawn.First.Vendor == vendor)]
                 );
             }
 
@@ -108,7 +116,12 @@ public static class DemoCorpus
         return text.ToString();
     }
 
-    private sealed record Sources(Dictionary<string, EmojiSet> Sets, EmojiConcepts Concepts, EmojiKeywords Keywords);
+    private sealed record Sources(
+        Dictionary<string, EmojiSet> Sets,
+        EmojiConcepts Concepts,
+        EmojiKeywords Keywords,
+        IReadOnlySet<string> Validation
+    );
 
     /// <summary>Draws the rows of a split in parallel, and writes them in order.</summary>
     private sealed class SplitWriter(Sources emoji, string directory, IProgress<DemoProgress>? progress, int images)
@@ -137,10 +150,18 @@ public static class DemoCorpus
 
         public void Write(string file, IReadOnlyList<(DemoRow Row, byte[] Jpeg)> drawings)
         {
-            using var corpus = new CorpusWriter(Path.Combine(directory, file), RowGroupRows, extraColumns: ["vendor", "label", "keywords"]);
+            using var corpus = new CorpusWriter(
+                Path.Combine(directory, file),
+                RowGroupRows,
+                extraColumns: ["vendor", "label", "keywords", "validation"]
+            );
             foreach (var (row, jpeg) in drawings)
             {
-                corpus.Add(jpeg, EmojiConcepts.Caption(row.Concept), [row.Vendor, Label(row.Concept), emoji.Keywords.Of(row.Concept)]);
+                corpus.Add(
+                    jpeg,
+                    EmojiConcepts.Caption(row.Concept),
+                    [row.Vendor, Label(row.Concept), emoji.Keywords.Of(row.Concept), emoji.Validation.Contains(row.Concept) ? "yes" : "no"]
+                );
             }
 
             corpus.Complete();

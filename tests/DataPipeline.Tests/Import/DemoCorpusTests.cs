@@ -43,17 +43,26 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
         );
 
     [Fact]
-    public void Each_training_vendor_has_its_drawings_in_a_file_of_its_own_too()
+    public void The_training_drawings_are_there_again_by_vendor_and_those_of_a_ninth_of_the_concepts_apart()
     {
-        var (captions, vendors) = (Captions(Training).ToList(), Column(Training, "vendor"));
-        foreach (var vendor in vendors.Distinct(StringComparer.Ordinal))
-        {
-            Assert.Equal(
-                captions.Where((_, row) => vendors[row] == vendor),
-                Captions(Path.Combine(DemoCorpus.VendorsFolder, $"{vendor}.parquet")),
-                StringComparer.Ordinal
-            );
-        }
+        var rows = Captions(Training).Zip(Column(Training, "vendor"), Column(Training, "validation")).ToArray();
+        Assert.Equal(
+            rows.Where(row => row.Third == "yes").Select(row => row.First),
+            Captions(Path.Combine(DemoCorpus.ValidationFolder, DemoCorpus.ValidationConceptsFile)),
+            StringComparer.Ordinal
+        );
+        Assert.All(
+            rows.Select(row => row.Second).Distinct(StringComparer.Ordinal),
+            vendor =>
+                Assert.Equal(
+                    rows.Where(row => row.Second == vendor && row.Third == "no").Select(row => row.First),
+                    Captions(Path.Combine(DemoCorpus.ValidationFolder, $"{vendor}.parquet")),
+                    StringComparer.Ordinal
+                )
+        );
+        var concepts = rows.GroupBy(row => row.First, row => row.Third, StringComparer.Ordinal).ToArray();
+        Assert.All(concepts, concept => Assert.Single(concept.Distinct(StringComparer.Ordinal)));
+        Assert.Equal(concepts.Length / 9, concepts.Count(concept => concept.First() == "yes"));
     }
 
     [Fact]
