@@ -5,19 +5,22 @@ using static TorchSharp.torch;
 namespace ClipTrain.Torch.Kernels;
 
 /// <summary>
-/// BatchNorm with the batch's own statistics, a ReLU behind it if asked for, and the gradients of both, in bf16 on a CPU. With x̂ = (x − mean) / σ over
+/// BatchNorm with the batch's own statistics, a ReLU behind it if asked for, and the gradients of both, on a CPU. With x̂ = (x − mean) / σ over
 /// the N values of a channel and σ² = variance + ε: y = weight · x̂ + bias, and ∂x = weight / σ · (∂y − Σ∂y / N − x̂ · Σ(∂y·x̂) / N).
 /// </summary>
 /// <remarks>
-/// Each direction passes over memory twice; libtorch's operators do so twice as often. The sign of the ReLU's input is computed again in
-/// backward, so no mask is kept. Sums are fp32 within a block, which is exact enough for bf16 but not for fp32. The result does not depend on
-/// the number of threads.
+/// Each direction passes over memory twice; libtorch's operators do so twice as often, and in fp32 they are exact only for channels that lie
+/// behind each other, as convolutions do not leave them. The sign of the ReLU's input is computed again in backward, so no mask is kept. Sums
+/// are fp64. The result does not depend on the number of threads.
 /// </remarks>
 public static unsafe class BatchNormKernel
 {
-    /// <summary>Whether the kernel takes an input bCHW: bf16 on a CPU, and whole vectors.</summary>
+    /// <summary>Whether the kernel takes an input bCHW: fp32 or bf16 on a CPU, and whole vectors.</summary>
     public static bool Takes(Tensor x) =>
-        x.device_type == DeviceType.CPU && x.dtype == bfloat16 && x.numel() > 0 && x.numel() % ChannelPasses.Unit == 0;
+        x.device_type == DeviceType.CPU
+        && (x.dtype == float32 || x.dtype == bfloat16)
+        && x.numel() > 0
+        && x.numel() % ChannelPasses.Unit == 0;
 
     /// <summary>x_bCHW → y_bCHW of the same type, with the channels of a pixel side by side in memory.</summary>
     /// <param name="x_bCHW">An input that the kernel <see cref="Takes"/>.</param>
@@ -102,7 +105,14 @@ public static unsafe class BatchNormKernel
         var pixel = new float[x.size(1)];
         fixed (float* to = pixel)
         {
-            Bf16.Widen((ushort*)x.DataPointer(), to, pixel.Length);
+            if (x.dtype == bfloat16)
+            {
+                Bf16.Widen((ushort*)x.DataPointer(), to, pixel.Length);
+            }
+            else
+            {
+                new ReadOnlySpan<float>((void*)x.DataPointer(), pixel.Length).CopyTo(pixel);
+            }
         }
 
         return pixel;

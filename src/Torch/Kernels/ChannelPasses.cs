@@ -9,9 +9,8 @@ using Vector = System.Runtime.Intrinsics.Vector512<float>;
 namespace ClipTrain.Torch.Kernels;
 
 /// <summary>
-/// The passes of <see cref="BatchNormKernel"/> over bf16 tensors in which the channels of a pixel lie side by side. The terms of the channels are
-/// repeated to a period of whole vectors, so that no pass needs to know where a pixel ends. Sums are fp32 within a block of some hundred
-/// pixels and fp64 over the blocks, in a fixed order.
+/// The passes of <see cref="BatchNormKernel"/> over tensors in which the channels of a pixel lie side by side. The terms of the channels are
+/// repeated to a period of whole vectors, so that no pass needs to know where a pixel ends. Sums are fp64, in a fixed order.
 /// </summary>
 internal static unsafe class ChannelPasses
 {
@@ -28,7 +27,7 @@ internal static unsafe class ChannelPasses
 
     /// <summary>y = (x − mean) · scale + bias, or with <paramref name="relu"/> max(0, ·) of that.</summary>
     public static void Normalize(Tensor x, Tensor y, float[] mean, float[] scale, float[] bias, bool relu) =>
-        Run(new Work(x, Pass.Normalize) { Output = (ushort*)y.DataPointer(), Relu = relu }, mean, scale, bias);
+        Run(new Work(x, Pass.Normalize) { Output = (void*)y.DataPointer(), Relu = relu }, mean, scale, bias);
 
     /// <summary>Σ∂y and Σ∂y · (x − mean) of each channel, where ∂y is zero where the ReLU was.</summary>
     public static (double[] Sums, double[] Products) GradientSums(
@@ -38,15 +37,15 @@ internal static unsafe class ChannelPasses
         float[] scale,
         float[] bias,
         bool relu
-    ) => Sum(new Work(x, Pass.GradientSums) { Gradient = (ushort*)gradient.DataPointer(), Relu = relu }, mean, scale, bias);
+    ) => Sum(new Work(x, Pass.GradientSums) { Gradient = (void*)gradient.DataPointer(), Relu = relu }, mean, scale, bias);
 
     /// <summary>∂x = scale · (∂y − constant) − (x − mean) · slope.</summary>
     public static void InputGradient(Tensor x, Tensor gradient, Tensor output, bool relu, params ReadOnlySpan<float[]> terms) =>
         Run(
             new Work(x, Pass.InputGradient)
             {
-                Gradient = (ushort*)gradient.DataPointer(),
-                Output = (ushort*)output.DataPointer(),
+                Gradient = (void*)gradient.DataPointer(),
+                Output = (void*)output.DataPointer(),
                 Relu = relu,
             },
             terms
@@ -54,8 +53,8 @@ internal static unsafe class ChannelPasses
 
     private static (double[], double[]) Sum(Work work, params ReadOnlySpan<float[]> terms)
     {
-        var partial = new float[work.Blocks * 2 * work.Period];
-        fixed (float* sums = partial)
+        var partial = new double[work.Blocks * 2 * work.Period];
+        fixed (double* sums = partial)
         {
             work.Sums = sums;
             Run(work, terms);
@@ -95,33 +94,42 @@ internal static unsafe class ChannelPasses
         var work = (Work*)context;
         for (var block = begin; block < end; block++)
         {
-            Block(work, block);
+            if (work->IsNarrow)
+            {
+                Block<ushort>(work, block);
+            }
+            else
+            {
+                Block<float>(work, block);
+            }
         }
     }
 
-    private static void Block(Work* work, long block)
+    private static void Block<T>(Work* work, long block)
+        where T : unmanaged
     {
         switch (work->Pass)
         {
             case Pass.Moments:
-                Moments(work, block);
+                Moments<T>(work, block);
                 break;
             case Pass.Normalize:
-                Normalize(work, block);
+                Normalize<T>(work, block);
                 break;
             case Pass.GradientSums:
-                GradientSums(work, block);
+                GradientSums<T>(work, block);
                 break;
             default:
-                InputGradient(work, block);
+                InputGradient<T>(work, block);
                 break;
         }
     }
 
-    private static void Moments(Work* work, long block)
+    private static void Moments<T>(Work* work, long block)
+        where T : unmanaged
     {
         var (start, n, period) = work->Range(block);
-        var x = work->Input + start;
+        var x = (T*)work->Input + start;
         var origin = work->Terms;
         var sums = work->Sums + (block * 2 * period);
         var j = 0;
@@ -136,11 +144,12 @@ internal static unsafe class ChannelPasses
         }
     }
 
-    private static void Normalize(Work* work, long block)
+    private static void Normalize<T>(Work* work, long block)
+        where T : unmanaged
     {
         var (start, n, period) = work->Range(block);
-        var x = work->Input + start;
-        var y = work->Output + start;
+        var x = (T*)work->Input + start;
+        var y = (T*)work->Output + start;
         var terms = work->Terms;
         var j = 0;
         for (var i = 0; i < n; i += Unit)
@@ -159,11 +168,12 @@ internal static unsafe class ChannelPasses
         }
     }
 
-    private static void GradientSums(Work* work, long block)
+    private static void GradientSums<T>(Work* work, long block)
+        where T : unmanaged
     {
         var (start, n, period) = work->Range(block);
-        var x = work->Input + start;
-        var gradient = work->Gradient + start;
+        var x = (T*)work->Input + start;
+        var gradient = (T*)work->Gradient + start;
         var terms = work->Terms;
         var sums = work->Sums + (block * 2 * period);
         var j = 0;
@@ -185,12 +195,13 @@ internal static unsafe class ChannelPasses
         }
     }
 
-    private static void InputGradient(Work* work, long block)
+    private static void InputGradient<T>(Work* work, long block)
+        where T : unmanaged
     {
         var (start, n, period) = work->Range(block);
-        var x = work->Input + start;
-        var gradient = work->Gradient + start;
-        var output = work->Output + start;
+        var x = (T*)work->Input + start;
+        var gradient = (T*)work->Gradient + start;
+        var output = (T*)work->Output + start;
         var terms = work->Terms;
         var j = 0;
         for (var i = 0; i < n; i += Unit)
@@ -226,21 +237,47 @@ internal static unsafe class ChannelPasses
         - (centred * Vector512.Load(terms + (4 * period)));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(float* sums, Vector low, Vector high)
+    private static void Add(double* sums, Vector low, Vector high)
     {
-        (Vector512.Load(sums) + low).Store(sums);
-        (Vector512.Load(sums + Lanes) + high).Store(sums + Lanes);
+        Add(sums, low);
+        Add(sums + Lanes, high);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector Low, Vector High) Load(ushort* from)
+    private static void Add(double* sums, Vector x)
     {
-        var (low, high) = Vector512.Widen(Vector512.Load(from));
+        var (low, high) = Vector512.Widen(x);
+        (Vector512.Load(sums) + low).Store(sums);
+        (Vector512.Load(sums + (Lanes / 2)) + high).Store(sums + (Lanes / 2));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector Low, Vector High) Load<T>(T* from)
+        where T : unmanaged
+    {
+        if (typeof(T) == typeof(float))
+        {
+            return (Vector512.Load((float*)from), Vector512.Load((float*)from + Lanes));
+        }
+
+        var (low, high) = Vector512.Widen(Vector512.Load((ushort*)from));
         return ((low << 16).AsSingle(), (high << 16).AsSingle());
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store(ushort* to, Vector low, Vector high) => Vector512.Narrow(Bf16.Upper(low), Bf16.Upper(high)).Store(to);
+    private static void Store<T>(T* to, Vector low, Vector high)
+        where T : unmanaged
+    {
+        if (typeof(T) == typeof(float))
+        {
+            low.Store((float*)to);
+            high.Store((float*)to + Lanes);
+        }
+        else
+        {
+            Vector512.Narrow(Bf16.Upper(low), Bf16.Upper(high)).Store((ushort*)to);
+        }
+    }
 
     private enum Pass
     {
@@ -253,22 +290,23 @@ internal static unsafe class ChannelPasses
     private struct Work
     {
         public readonly Pass Pass;
-        public readonly ushort* Input;
+        public readonly void* Input;
+        public readonly bool IsNarrow;
         public readonly int Channels,
             Period;
         public readonly long Blocks;
-        public ushort* Output,
+        public void* Output,
             Gradient;
         public bool Relu;
-        public float* Terms,
-            Sums;
+        public float* Terms;
+        public double* Sums;
         private readonly long _count,
             _block;
 
         public Work(Tensor x, Pass pass)
         {
-            Input = (ushort*)x.DataPointer();
-            (Pass, _count) = (pass, x.numel());
+            Input = (void*)x.DataPointer();
+            (Pass, IsNarrow, _count) = (pass, x.dtype == bfloat16, x.numel());
             Channels = (int)x.size(1);
             Period = Channels;
             while (Period % ShortestPeriod != 0)
