@@ -57,11 +57,7 @@ public static class DataCommand
     /// <summary>Builds the demo corpus unless it exists. One of an earlier version is built anew.</summary>
     internal static void EnsureDemo(string folder)
     {
-        // The licences are written last: if they exist, the corpus is complete. Earlier versions had no validation concepts.
-        if (
-            File.Exists(Path.Combine(folder, DemoCorpus.LicensesFile))
-            && File.Exists(Path.Combine(folder, DemoCorpus.ValidationFolder, DemoCorpus.ValidationConceptsFile))
-        )
+        if (DemoCorpus.IsIn(folder))
         {
             Console.WriteLine($"The demo corpus is in {folder}.");
             return;

@@ -41,6 +41,11 @@ public static class DemoCorpus
     private static readonly string[] NamingVendors = ["noto", "twemoji"];
     private static readonly string[] TrainVendors = [.. NamingVendors, "openmoji", "emojione", "fxemoji"];
 
+    /// <summary>True if a folder contains a whole corpus of this version.</summary>
+    public static bool IsIn(string folder) =>
+        // The licences are written last. Earlier versions had no validation concepts.
+        File.Exists(Path.Combine(folder, LicensesFile)) && File.Exists(Path.Combine(folder, ValidationFolder, ValidationConceptsFile));
+
     /// <summary>Builds the corpus.</summary>
     /// <param name="packagesRoot">The folder node_modules with the packages that npm installs from scripts/npm-demo.</param>
     /// <param name="outputDirectory">Created if it does not exist; files of an earlier build are replaced.</param>

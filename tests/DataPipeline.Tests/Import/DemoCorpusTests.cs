@@ -43,6 +43,21 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
         );
 
     [Fact]
+    public void A_folder_without_licences_or_validation_concepts_is_not_a_whole_corpus_of_this_version()
+    {
+        var concepts = Path.Combine(DemoCorpus.ValidationFolder, DemoCorpus.ValidationConceptsFile);
+        using var folder = new TemporaryFolder();
+        Assert.True(DemoCorpus.IsIn(built.Folder));
+        Assert.False(DemoCorpus.IsIn(folder.Path));
+        Directory.CreateDirectory(Path.Combine(folder.Path, DemoCorpus.ValidationFolder));
+        foreach (var file in new[] { DemoCorpus.LicensesFile, concepts })
+        {
+            File.Copy(Path.Combine(built.Folder, file), Path.Combine(folder.Path, file));
+            Assert.Equal(file == concepts, DemoCorpus.IsIn(folder.Path));
+        }
+    }
+
+    [Fact]
     public void The_training_drawings_are_there_again_by_vendor_and_those_of_a_ninth_of_the_concepts_apart()
     {
         var rows = Captions(Training).Zip(Column(Training, "vendor"), Column(Training, "validation")).ToArray();
