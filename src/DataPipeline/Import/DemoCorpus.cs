@@ -10,8 +10,8 @@ public readonly record struct DemoProgress(int ImagesDone, int Images);
 
 /// <summary>
 /// A small corpus of emoji, drawn by six vendors and captioned with their names, on which a small model learns in minutes. Written to one
-/// folder: three Parquet files with the columns image, text, vendor, label (the emoji's category), keywords and validation, a vocabulary
-/// learned from the training captions, and the drawings' licences. Reproducible byte for byte.
+/// folder: three Parquet files with the columns image, text, vendor, label (the emoji's category), keywords and validation, a folder for
+/// choosing a recipe, a vocabulary learned from the training captions, and the drawings' licences. Reproducible byte for byte.
 /// </summary>
 public static class DemoCorpus
 {
@@ -64,6 +64,8 @@ public static class DemoCorpus
             var concepts = new EmojiConcepts([.. NamingVendors.Select(v => sets[v])], [.. sets.Values]);
             var splits = DemoSplits.Choose(concepts, TrainVendors, HeldOutVendor);
             Directory.CreateDirectory(Path.Combine(outputDirectory, ValidationFolder));
+            // A corpus of an earlier version is not whole until all is written anew.
+            File.Delete(Path.Combine(outputDirectory, LicensesFile));
 
             var writer = new SplitWriter(
                 new Sources(sets, concepts, EmojiKeywords.Load(packagesRoot), splits.Validation),

@@ -19,7 +19,7 @@ internal sealed record DemoSplits(
 {
     public const int HeldOutConceptCount = 200;
     private const int VendorsOfHeldOutConcept = 3,
-        ValidationShare = 9;
+        ConceptsPerValidationConcept = 9;
 
     /// <summary>
     /// Chooses at random, reproducibly: 200 concepts drawn by at least three vendors are held out with all their drawings. Of the others,
@@ -46,7 +46,7 @@ internal sealed record DemoSplits(
             train,
             [.. Rows(concepts.Names.Where(trained.Contains), [heldOutVendor])],
             [.. Rows(concepts.Names.Where(heldOut.Contains), [.. trainVendors, heldOutVendor])],
-            candidates.Skip(HeldOutConceptCount).Take(trained.Count / ValidationShare).ToHashSet(StringComparer.Ordinal)
+            candidates.Skip(HeldOutConceptCount).Take(trained.Count / ConceptsPerValidationConcept).ToHashSet(StringComparer.Ordinal)
         );
     }
 }

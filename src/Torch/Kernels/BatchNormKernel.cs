@@ -86,9 +86,10 @@ public static unsafe class BatchNormKernel
         var toWeight = weightGradient_C.AsSpan<float>();
         var toBias = biasGradient_C.AsSpan<float>();
         var (constant, slope) = (new float[mean.Length], new float[mean.Length]);
+        var inverses = channels.InverseDeviations();
         for (var c = 0; c < mean.Length; c++)
         {
-            var inverse = channels.InverseDeviation(c);
+            var inverse = inverses[c];
             toWeight[c] = (float)(products[c] * inverse);
             toBias[c] = (float)sums[c];
             constant[c] = (float)(sums[c] / count);
@@ -124,15 +125,26 @@ public static unsafe class BatchNormKernel
         public float[] Bias() => Bias_C.AsSpan<float>().ToArray();
 
         /// <summary>1 / σ.</summary>
-        public double InverseDeviation(int channel) => 1 / Math.Sqrt(Variance_C.AsSpan<float>()[channel] + Epsilon);
+        public double[] InverseDeviations()
+        {
+            var variance = Variance_C.AsSpan<float>();
+            var inverses = new double[variance.Length];
+            for (var c = 0; c < inverses.Length; c++)
+            {
+                inverses[c] = 1 / Math.Sqrt(variance[c] + Epsilon);
+            }
+
+            return inverses;
+        }
 
         /// <summary>weight / σ.</summary>
         public float[] Scale()
         {
             var scale = Weight_C.AsSpan<float>().ToArray();
+            var inverses = InverseDeviations();
             for (var c = 0; c < scale.Length; c++)
             {
-                scale[c] = (float)(scale[c] * InverseDeviation(c));
+                scale[c] = (float)(scale[c] * inverses[c]);
             }
 
             return scale;

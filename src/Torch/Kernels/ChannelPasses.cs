@@ -22,6 +22,9 @@ internal static unsafe class ChannelPasses
     /// <summary>Minimum length of a period, so that additions to the same sum are some vectors apart.</summary>
     private const int ShortestPeriod = 64;
 
+    /// <summary>Minimum number of periods in a block, so that its sums are few beside its elements.</summary>
+    private const int BlockPeriods = 64;
+
     /// <summary>Σ(x − origin) and Σ(x − origin)² of each channel.</summary>
     public static (double[] Sums, double[] Squares) Moments(Tensor x, float[] origin) => Sum(new Work(x, Pass.Moments), origin);
 
@@ -63,10 +66,13 @@ internal static unsafe class ChannelPasses
         var (first, second) = (new double[work.Channels], new double[work.Channels]);
         for (var row = 0; row < partial.Length; row += 2 * work.Period)
         {
-            for (var i = 0; i < work.Period; i++)
+            for (var pixel = row; pixel < row + work.Period; pixel += work.Channels)
             {
-                first[i % work.Channels] += partial[row + i];
-                second[i % work.Channels] += partial[row + work.Period + i];
+                for (var c = 0; c < work.Channels; c++)
+                {
+                    first[c] += partial[pixel + c];
+                    second[c] += partial[pixel + work.Period + c];
+                }
             }
         }
 
@@ -314,7 +320,7 @@ internal static unsafe class ChannelPasses
                 Period += Channels;
             }
 
-            _block = Period * Math.Max(1L, FlatKernel.Block / Period);
+            _block = Period * Math.Max(BlockPeriods, FlatKernel.Block / Period);
             Blocks = (_count + _block - 1) / _block;
         }
 

@@ -16,7 +16,7 @@ public sealed class ShippedSweepTests
             { "demo-scaling", (4 * 4 * 3) + 2 },
             { "objectives", 3 * 3 * 4 },
             { "patch-size", 4 * 3 * 2 },
-            { "quickstart-recipe", 5 * 4 },
+            { "quickstart-recipe", 5 * 9 },
         };
 
     [Theory, MemberData(nameof(Sweeps))]

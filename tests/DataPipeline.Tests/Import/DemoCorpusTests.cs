@@ -58,6 +58,17 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
     }
 
     [Fact]
+    public void A_corpus_of_an_earlier_version_whose_rebuilding_stops_is_not_whole()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.File(DemoCorpus.LicensesFile), "licences");
+        var last = built.Reports.Max(report => report.ImagesDone);
+        Assert.Throws<AggregateException>(() => DemoCorpus.Build(built.Packages.Root, folder.Path, new Stop(last)));
+        Assert.True(File.Exists(folder.File(Path.Combine(DemoCorpus.ValidationFolder, DemoCorpus.ValidationConceptsFile))));
+        Assert.False(DemoCorpus.IsIn(folder.Path));
+    }
+
+    [Fact]
     public void The_training_drawings_are_there_again_by_vendor_and_those_of_a_ninth_of_the_concepts_apart()
     {
         var rows = Captions(Training).Zip(Column(Training, "vendor"), Column(Training, "validation")).ToArray();
@@ -131,8 +142,11 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
         try
         {
             DemoCorpus.Build(built.Packages.Root, again);
-            var files = Directory.GetFiles(built.Folder).Select(f => Path.GetFileName(f)!).ToArray();
-            Assert.Equal(5, files.Length);
+            var files = Directory
+                .GetFiles(built.Folder, "*", SearchOption.AllDirectories)
+                .Select(f => Path.GetRelativePath(built.Folder, f))
+                .ToArray();
+            Assert.Equal(11, files.Length);
             Assert.All(
                 files,
                 f =>
@@ -160,6 +174,18 @@ public sealed class DemoCorpusTests(DemoCorpusTests.Built built) : IClassFixture
 
     private List<string?> Column(string file, string column) =>
         [.. TestCorpus.Query($"SELECT {column} FROM {Sql.ReadParquet(Path.Combine(built.Folder, file))}", 1).Select(row => row[0])];
+
+    /// <summary>Stops a build when a number of images is drawn.</summary>
+    private sealed class Stop(int images) : IProgress<DemoProgress>
+    {
+        public void Report(DemoProgress value)
+        {
+            if (value.ImagesDone == images)
+            {
+                throw new InvalidOperationException("The build is stopped.");
+            }
+        }
+    }
 
     public sealed class Built : IDisposable, IProgress<DemoProgress>
     {

@@ -31,7 +31,7 @@ public class TowerGroupsTests
         foreach (var (group, segment) in segments.Index())
         {
             var output = segment(input);
-            autograd.backward([output], [ones_like(output)]);
+            ClipTrain.Torch.Operators.Gradients.Run(output, ones_like(output));
             string[] used =
             [
                 .. model
