@@ -72,14 +72,14 @@ public static unsafe class BatchNormKernel
         }
 
         var y = empty_like(x);
-        ChannelPasses.Normalize(x, y, mean.ToArray(), channels.Scale(), channels.Bias(), relu);
+        ChannelPasses.Normalize(x, y, channels.Mean(), channels.Scale(), channels.Bias(), relu);
         return y;
     }
 
     private static Tensor[] Backward(Tensor gradient_bCHW, Tensor x, Channels channels, bool relu)
     {
         var gradient = Convolution.ChannelsLast(gradient_bCHW);
-        var (mean, scale, bias) = (channels.Mean_C.AsSpan<float>().ToArray(), channels.Scale(), channels.Bias());
+        var (mean, scale, bias) = (channels.Mean(), channels.Scale(), channels.Bias());
         var (sums, products) = ChannelPasses.GradientSums(x, gradient, mean, scale, bias, relu);
         var count = x.numel() / mean.Length;
         var (weightGradient_C, biasGradient_C) = (empty_like(channels.Mean_C), empty_like(channels.Mean_C));
@@ -122,6 +122,8 @@ public static unsafe class BatchNormKernel
     /// <summary>Parameters and statistics of the channels.</summary>
     private sealed record Channels(Tensor Weight_C, Tensor Bias_C, Tensor Mean_C, Tensor Variance_C, double Epsilon)
     {
+        public float[] Mean() => Mean_C.AsSpan<float>().ToArray();
+
         public float[] Bias() => Bias_C.AsSpan<float>().ToArray();
 
         /// <summary>1 / σ.</summary>

@@ -141,9 +141,7 @@ internal static unsafe class ChannelPasses
         var j = 0;
         for (var i = 0; i < n; i += Unit)
         {
-            var (low, high) = Load(x + i);
-            low -= Vector512.Load(origin + j);
-            high -= Vector512.Load(origin + j + Lanes);
+            var (low, high) = Centred(x + i, origin + j);
             Add(sums + j, low, high);
             Add(sums + period + j, low * low, high * high);
             j = j + Unit == period ? 0 : j + Unit;
@@ -160,9 +158,9 @@ internal static unsafe class ChannelPasses
         var j = 0;
         for (var i = 0; i < n; i += Unit)
         {
-            var (low, high) = Load(x + i);
-            low = Normalized(low - Vector512.Load(terms + j), terms + j, period);
-            high = Normalized(high - Vector512.Load(terms + j + Lanes), terms + j + Lanes, period);
+            var (low, high) = Centred(x + i, terms + j);
+            low = Normalized(low, terms + j, period);
+            high = Normalized(high, terms + j + Lanes, period);
             if (work->Relu)
             {
                 low = Vector512.ConditionalSelect(Vector512.LessThan(low, Vector.Zero), Vector.Zero, low);
@@ -185,10 +183,8 @@ internal static unsafe class ChannelPasses
         var j = 0;
         for (var i = 0; i < n; i += Unit)
         {
-            var (low, high) = Load(x + i);
+            var (low, high) = Centred(x + i, terms + j);
             var (lowGradient, highGradient) = Load(gradient + i);
-            low -= Vector512.Load(terms + j);
-            high -= Vector512.Load(terms + j + Lanes);
             if (work->Relu)
             {
                 lowGradient = Passed(lowGradient, low, terms + j, period);
@@ -212,10 +208,8 @@ internal static unsafe class ChannelPasses
         var j = 0;
         for (var i = 0; i < n; i += Unit)
         {
-            var (low, high) = Load(x + i);
+            var (low, high) = Centred(x + i, terms + j);
             var (lowGradient, highGradient) = Load(gradient + i);
-            low -= Vector512.Load(terms + j);
-            high -= Vector512.Load(terms + j + Lanes);
             if (work->Relu)
             {
                 lowGradient = Passed(lowGradient, low, terms + j, period);
@@ -225,6 +219,15 @@ internal static unsafe class ChannelPasses
             Store(output + i, ToInput(lowGradient, low, terms + j, period), ToInput(highGradient, high, terms + j + Lanes, period));
             j = j + Unit == period ? 0 : j + Unit;
         }
+    }
+
+    /// <summary>x − mean, where the mean is the first of the terms.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (Vector Low, Vector High) Centred<T>(T* x, float* terms)
+        where T : unmanaged
+    {
+        var (low, high) = Load(x);
+        return (low - Vector512.Load(terms), high - Vector512.Load(terms + Lanes));
     }
 
     /// <summary>centred · scale + bias, where these are the second and third of the terms.</summary>

@@ -67,8 +67,7 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         {
             var whole = x_bCHW.to(float32).contiguous();
             var moments = ranks.Of(name, whole);
-            statistics.Observe(name + MeanSuffix, moments.Mean_C, x_bCHW.size(0));
-            statistics.Observe(name + VarianceSuffix, moments.Variance_C * (count / (count - 1.0)), x_bCHW.size(0));
+            Observe(moments.Mean_C, moments.Variance_C * (count / (count - 1.0)));
             var normalized = SynchronizedNorm.Forward(whole, _weight, _bias, moments, count, ranks.Ranks, Epsilon);
             return Rectified(normalized.to(x_bCHW.dtype), relu);
         }
@@ -76,8 +75,7 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         if (BatchNormKernel.Takes(x_bCHW))
         {
             var (output, mean_C, variance_C) = BatchNormKernel.Apply(x_bCHW, _weight, _bias, Epsilon, relu);
-            statistics.Observe(name + MeanSuffix, mean_C, x_bCHW.size(0));
-            statistics.Observe(name + VarianceSuffix, variance_C * (count / (count - 1.0)), x_bCHW.size(0));
+            Observe(mean_C, variance_C * (count / (count - 1.0)));
             return output;
         }
 
@@ -86,9 +84,14 @@ public sealed class BatchNorm(FlatParameters parameters, string name)
         // With a momentum of 1, these tensors receive the batch's own statistics.
         var (mean, variance) = (zeros_like(_bias).detach(), zeros_like(_bias).detach());
         var y = nn.functional.batch_norm(x, mean, variance, _weight, _bias, training: true, momentum: 1, eps: Epsilon);
-        statistics.Observe(name + MeanSuffix, mean, x_bCHW.size(0));
-        statistics.Observe(name + VarianceSuffix, variance, x_bCHW.size(0));
+        Observe(mean, variance);
         return Rectified(y, relu);
+
+        void Observe(torch.Tensor mean_C, torch.Tensor unbiasedVariance_C)
+        {
+            statistics.Observe(name + MeanSuffix, mean_C, x_bCHW.size(0));
+            statistics.Observe(name + VarianceSuffix, unbiasedVariance_C, x_bCHW.size(0));
+        }
     }
 
     private static torch.Tensor Rectified(torch.Tensor y, bool relu) => relu ? y.relu() : y;
