@@ -100,6 +100,9 @@ internal sealed record Measurement(double Seconds, long Before, long Peak)
         );
     }
 
+    /// <summary>Resident bytes of this process that no file backs.</summary>
+    public static long Private() => Resident("RssAnon");
+
     private static long Resident(string field)
     {
         var line = File.ReadLines("/proc/self/status").First(line => line.StartsWith(field, StringComparison.Ordinal));

@@ -22,6 +22,7 @@ var root = new RootCommand("Measure the memory of the loss, of steps and of the 
     Steps(),
     Micro(),
     States(),
+    Flat(),
     Child(),
 };
 return root.Parse(args).Invoke();
@@ -185,6 +186,25 @@ Command States()
                 }
             }
         }
+    });
+    return command;
+}
+
+Command Flat()
+{
+    var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 10_000, Description = "Steps; a multiple of 20." };
+    var resnet = new Option<bool>("--resnet") { Description = "An image tower with BatchNorm." };
+    var precision = new Option<Precision>("--precision") { DefaultValueFactory = _ => Precision.Fp32 };
+    var command = new Command("flat", "Follow the memory of a process over many steps.") { steps, resnet, precision };
+    command.SetAction(parsed =>
+    {
+        Threads.Set(parsed.GetValue(threads));
+        var points = StepWork.Memory(parsed.GetValue(resnet), parsed.GetValue(precision), parsed.GetValue(steps)).ToArray();
+        Console.WriteLine("MiB private: " + string.Join(' ', points.Select(bytes => bytes >> 20)));
+        var second = points[10..];
+        Console.WriteLine(
+            string.Create(CultureInfo.InvariantCulture, $"second half: {(second[^1] - second[0]) / 1024.0:F0} KiB more at its end")
+        );
     });
     return command;
 }

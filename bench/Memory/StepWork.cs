@@ -12,7 +12,7 @@ namespace ClipTrain.Bench.Memory;
 /// <summary>Training steps of a small model on random images of 32 pixels and random captions.</summary>
 internal sealed class StepWork : IDisposable
 {
-    private static readonly ModelOptions Model = new()
+    private static readonly ModelOptions Transformers = new()
     {
         EmbedDim = 64,
         Image = new ImageTowerOptions
@@ -35,25 +35,32 @@ internal sealed class StepWork : IDisposable
 
     private readonly TrainingState _state;
     private readonly TrainingStep _step;
+    private readonly ModelOptions _model;
     private readonly int _globalBatch;
 
     public StepWork(int globalBatch, int microBatch, ActivationCheckpointing checkpointing)
-    {
-        _globalBatch = globalBatch;
-        var options = new RunOptions
-        {
-            Model = Model,
-            Data = new DataOptions { Train = ["unused"] },
-            Training = new TrainingOptions
+        : this(
+            Transformers,
+            new TrainingOptions
             {
                 GlobalBatch = globalBatch,
                 Steps = 1000,
                 MicroBatch = microBatch,
                 ActivationCheckpointing = checkpointing,
-            },
+            }
+        ) { }
+
+    private StepWork(ModelOptions model, TrainingOptions training)
+    {
+        (_model, _globalBatch) = (model, training.GlobalBatch);
+        var options = new RunOptions
+        {
+            Model = model,
+            Data = new DataOptions { Train = ["unused"] },
+            Training = training,
         };
         _state = new TrainingState(options);
-        _step = new TrainingStep(_state, options.Training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, 1000));
+        _step = new TrainingStep(_state, training, new RankGroup(), new LearningRateSchedule(5e-4, 2000, training.Steps!.Value));
     }
 
     /// <summary>Time and memory of a step, after a small one for warm-up.</summary>
@@ -69,15 +76,52 @@ internal sealed class StepWork : IDisposable
         return Measurement.Of(() => work.Take(batch));
     }
 
+    /// <summary>Private resident bytes before many steps of 16 pairs, and after every twentieth of them.</summary>
+    /// <param name="resnet">Whether the image tower is a ResNet instead of a ViT.</param>
+    /// <param name="precision">Precision of the steps.</param>
+    /// <param name="steps">Number of steps.</param>
+    public static IEnumerable<long> Memory(bool resnet, Precision precision, int steps)
+    {
+        var image = new ImageTowerOptions
+        {
+            Architecture = ImageArchitecture.Resnet,
+            Size = 32,
+            Width = 8,
+            Blocks = [1, 1, 1, 1],
+            Heads = 4,
+        };
+        using var work = new StepWork(
+            resnet ? Transformers with { Image = image } : Transformers,
+            new TrainingOptions
+            {
+                GlobalBatch = 16,
+                Steps = steps,
+                Precision = precision,
+            }
+        );
+        var batch = work.Batch();
+        for (var step = 0; step < steps; step++)
+        {
+            if (step % (steps / 20) == 0)
+            {
+                yield return Measurement.Private();
+            }
+
+            work.Take(batch);
+        }
+
+        yield return Measurement.Private();
+    }
+
     public TrainingBatch Batch()
     {
         using var generator = new torch.Generator();
         generator.manual_seed(1);
-        var (size, context, end) = (Model.Image.Size, Model.Text.Context, Model.Text.Context - 1);
+        var (size, context, end) = (_model.Image.Size, _model.Text.Context, _model.Text.Context - 1);
         using var scope = NewDisposeScope();
         return new TrainingBatch(
             randn([_globalBatch, 3, size, size], generator: generator).MoveToOuterDisposeScope(),
-            randint(0, Model.Text.Vocabulary, [_globalBatch, context], int64, generator: generator).MoveToOuterDisposeScope(),
+            randint(0, _model.Text.Vocabulary, [_globalBatch, context], int64, generator: generator).MoveToOuterDisposeScope(),
             full([_globalBatch], end, int64).MoveToOuterDisposeScope(),
             null,
             []

@@ -62,7 +62,7 @@ internal static unsafe class Bf16
         return float.IsNaN(value) ? NotANumber : (ushort)((bits + AlmostHalf + ((bits >> 16) & 1)) >> 16);
     }
 
-    internal static Vector512<uint> Upper(Vector512<float> x)
+    private static Vector512<uint> Upper(Vector512<float> x)
     {
         var bits = x.AsUInt32();
         var rounded = (bits + Vector512.Create(AlmostHalf) + ((bits >>> 16) & Vector512<uint>.One)) >>> 16;

@@ -9,15 +9,13 @@ using Vector = System.Runtime.Intrinsics.Vector512<float>;
 namespace ClipTrain.Torch.Kernels;
 
 /// <summary>
-/// The passes of <see cref="BatchNormKernel"/> over tensors in which the channels of a pixel lie side by side. The terms of the channels are
-/// repeated to a period of whole vectors, so that no pass needs to know where a pixel ends. Sums are fp64, in a fixed order.
+/// The passes of <see cref="BatchNormKernel"/> over fp32 tensors in which the channels of a pixel lie side by side. The terms of the channels
+/// are repeated to a period of whole vectors, so that no pass needs to know where a pixel ends. Sums are fp64, in a fixed order.
 /// </summary>
 internal static unsafe class ChannelPasses
 {
     /// <summary>Number of elements handled at once; a tensor must have a multiple of it.</summary>
-    public const int Unit = 2 * Lanes;
-
-    private const int Lanes = 16;
+    public const int Lanes = 16;
 
     /// <summary>Minimum length of a period, so that additions to the same sum are some vectors apart.</summary>
     private const int ShortestPeriod = 64;
@@ -30,7 +28,7 @@ internal static unsafe class ChannelPasses
 
     /// <summary>y = (x − mean) · scale + bias, or with <paramref name="relu"/> max(0, ·) of that.</summary>
     public static void Normalize(Tensor x, Tensor y, float[] mean, float[] scale, float[] bias, bool relu) =>
-        Run(new Work(x, Pass.Normalize) { Output = (void*)y.DataPointer(), Relu = relu }, mean, scale, bias);
+        Run(new Work(x, Pass.Normalize) { Output = y.Data(), Relu = relu }, mean, scale, bias);
 
     /// <summary>Σ∂y and Σ∂y · (x − mean) of each channel, where ∂y is zero where the ReLU was.</summary>
     public static (double[] Sums, double[] Products) GradientSums(
@@ -40,19 +38,21 @@ internal static unsafe class ChannelPasses
         float[] scale,
         float[] bias,
         bool relu
-    ) => Sum(new Work(x, Pass.GradientSums) { Gradient = (void*)gradient.DataPointer(), Relu = relu }, mean, scale, bias);
+    ) => Sum(new Work(x, Pass.GradientSums) { Gradient = gradient.Data(), Relu = relu }, mean, scale, bias);
 
     /// <summary>∂x = scale · (∂y − constant) − (x − mean) · slope.</summary>
     public static void InputGradient(Tensor x, Tensor gradient, Tensor output, bool relu, params ReadOnlySpan<float[]> terms) =>
         Run(
             new Work(x, Pass.InputGradient)
             {
-                Gradient = (void*)gradient.DataPointer(),
-                Output = (void*)output.DataPointer(),
+                Gradient = gradient.Data(),
+                Output = output.Data(),
                 Relu = relu,
             },
             terms
         );
+
+    private static float* Data(this Tensor tensor) => (float*)tensor.DataPointer();
 
     private static (double[], double[]) Sum(Work work, params ReadOnlySpan<float[]> terms)
     {
@@ -100,134 +100,110 @@ internal static unsafe class ChannelPasses
         var work = (Work*)context;
         for (var block = begin; block < end; block++)
         {
-            if (work->IsNarrow)
+            switch (work->Pass)
             {
-                Block<ushort>(work, block);
-            }
-            else
-            {
-                Block<float>(work, block);
+                case Pass.Moments:
+                    Moments(work, block);
+                    break;
+                case Pass.Normalize:
+                    Normalize(work, block);
+                    break;
+                case Pass.GradientSums:
+                    GradientSums(work, block);
+                    break;
+                default:
+                    InputGradient(work, block);
+                    break;
             }
         }
     }
 
-    private static void Block<T>(Work* work, long block)
-        where T : unmanaged
-    {
-        switch (work->Pass)
-        {
-            case Pass.Moments:
-                Moments<T>(work, block);
-                break;
-            case Pass.Normalize:
-                Normalize<T>(work, block);
-                break;
-            case Pass.GradientSums:
-                GradientSums<T>(work, block);
-                break;
-            default:
-                InputGradient<T>(work, block);
-                break;
-        }
-    }
-
-    private static void Moments<T>(Work* work, long block)
-        where T : unmanaged
+    private static void Moments(Work* work, long block)
     {
         var (start, n, period) = work->Range(block);
-        var x = (T*)work->Input + start;
+        var x = work->Input + start;
         var origin = work->Terms;
         var sums = work->Sums + (block * 2 * period);
         var j = 0;
-        for (var i = 0; i < n; i += Unit)
+        for (var i = 0; i < n; i += Lanes)
         {
-            var (low, high) = Centred(x + i, origin + j);
-            Add(sums + j, low, high);
-            Add(sums + period + j, low * low, high * high);
-            j = j + Unit == period ? 0 : j + Unit;
+            var difference = Vector512.Load(x + i) - Vector512.Load(origin + j);
+            Add(sums + j, difference);
+            Add(sums + period + j, difference * difference);
+            j = j + Lanes == period ? 0 : j + Lanes;
         }
     }
 
-    private static void Normalize<T>(Work* work, long block)
-        where T : unmanaged
+    private static void Normalize(Work* work, long block)
     {
         var (start, n, period) = work->Range(block);
-        var x = (T*)work->Input + start;
-        var y = (T*)work->Output + start;
-        var terms = work->Terms;
+        var x = work->Input + start;
+        var y = work->Output + start;
         var j = 0;
-        for (var i = 0; i < n; i += Unit)
+        for (var i = 0; i < n; i += Lanes)
         {
-            var (low, high) = Centred(x + i, terms + j);
-            low = Normalized(low, terms + j, period);
-            high = Normalized(high, terms + j + Lanes, period);
+            var terms = work->Terms + j;
+            var normalized = Normalized(Vector512.Load(x + i) - Vector512.Load(terms), terms, period);
             if (work->Relu)
             {
-                low = Vector512.ConditionalSelect(Vector512.LessThan(low, Vector.Zero), Vector.Zero, low);
-                high = Vector512.ConditionalSelect(Vector512.LessThan(high, Vector.Zero), Vector.Zero, high);
+                normalized = Vector512.ConditionalSelect(Vector512.LessThan(normalized, Vector.Zero), Vector.Zero, normalized);
             }
 
-            Store(y + i, low, high);
-            j = j + Unit == period ? 0 : j + Unit;
+            normalized.Store(y + i);
+            j = j + Lanes == period ? 0 : j + Lanes;
         }
     }
 
-    private static void GradientSums<T>(Work* work, long block)
-        where T : unmanaged
+    private static void GradientSums(Work* work, long block)
     {
         var (start, n, period) = work->Range(block);
-        var x = (T*)work->Input + start;
-        var gradient = (T*)work->Gradient + start;
-        var terms = work->Terms;
+        var x = work->Input + start;
+        var gradients = work->Gradient + start;
         var sums = work->Sums + (block * 2 * period);
         var j = 0;
-        for (var i = 0; i < n; i += Unit)
+        for (var i = 0; i < n; i += Lanes)
         {
-            var (low, high) = Centred(x + i, terms + j);
-            var (lowGradient, highGradient) = Load(gradient + i);
-            if (work->Relu)
-            {
-                lowGradient = Passed(lowGradient, low, terms + j, period);
-                highGradient = Passed(highGradient, high, terms + j + Lanes, period);
-            }
-
-            Add(sums + j, lowGradient, highGradient);
-            Add(sums + period + j, lowGradient * low, highGradient * high);
-            j = j + Unit == period ? 0 : j + Unit;
+            var (centred, gradient) = Passed(work, x + i, gradients + i, j, period);
+            Add(sums + j, gradient);
+            Add(sums + period + j, gradient * centred);
+            j = j + Lanes == period ? 0 : j + Lanes;
         }
     }
 
-    private static void InputGradient<T>(Work* work, long block)
-        where T : unmanaged
+    private static void InputGradient(Work* work, long block)
     {
         var (start, n, period) = work->Range(block);
-        var x = (T*)work->Input + start;
-        var gradient = (T*)work->Gradient + start;
-        var output = (T*)work->Output + start;
-        var terms = work->Terms;
+        var x = work->Input + start;
+        var gradients = work->Gradient + start;
+        var output = work->Output + start;
         var j = 0;
-        for (var i = 0; i < n; i += Unit)
+        for (var i = 0; i < n; i += Lanes)
         {
-            var (low, high) = Centred(x + i, terms + j);
-            var (lowGradient, highGradient) = Load(gradient + i);
-            if (work->Relu)
-            {
-                lowGradient = Passed(lowGradient, low, terms + j, period);
-                highGradient = Passed(highGradient, high, terms + j + Lanes, period);
-            }
-
-            Store(output + i, ToInput(lowGradient, low, terms + j, period), ToInput(highGradient, high, terms + j + Lanes, period));
-            j = j + Unit == period ? 0 : j + Unit;
+            var terms = work->Terms + j;
+            var (centred, gradient) = Passed(work, x + i, gradients + i, j, period);
+            var ofOutput = (gradient - Vector512.Load(terms + (3 * period))) * Vector512.Load(terms + period);
+            (ofOutput - (centred * Vector512.Load(terms + (4 * period)))).Store(output + i);
+            j = j + Lanes == period ? 0 : j + Lanes;
         }
     }
 
-    /// <summary>x − mean, where the mean is the first of the terms.</summary>
+    /// <summary>x − mean, where the mean is the first of the terms, and ∂y, or zero where the ReLU was.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector Low, Vector High) Centred<T>(T* x, float* terms)
-        where T : unmanaged
+    private static (Vector Centred, Vector Gradient) Passed(Work* work, float* x, float* gradient, int j, int period)
     {
-        var (low, high) = Load(x);
-        return (low - Vector512.Load(terms), high - Vector512.Load(terms + Lanes));
+        var terms = work->Terms + j;
+        var centred = Vector512.Load(x) - Vector512.Load(terms);
+        var passed = Vector512.Load(gradient);
+        if (work->Relu)
+        {
+            passed = Vector512.ConditionalSelect(
+                Vector512.LessThanOrEqual(Normalized(centred, terms, period), Vector.Zero),
+                Vector.Zero,
+                passed
+            );
+        }
+
+        return (centred, passed);
     }
 
     /// <summary>centred · scale + bias, where these are the second and third of the terms.</summary>
@@ -235,57 +211,12 @@ internal static unsafe class ChannelPasses
     private static Vector Normalized(Vector centred, float* terms, int period) =>
         Vector512.FusedMultiplyAdd(centred, Vector512.Load(terms + period), Vector512.Load(terms + (2 * period)));
 
-    /// <summary>The gradient where the ReLU let the normalised input pass, else zero.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector Passed(Vector gradient, Vector centred, float* terms, int period) =>
-        Vector512.ConditionalSelect(Vector512.LessThanOrEqual(Normalized(centred, terms, period), Vector.Zero), Vector.Zero, gradient);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector ToInput(Vector gradient, Vector centred, float* terms, int period) =>
-        ((gradient - Vector512.Load(terms + (3 * period))) * Vector512.Load(terms + period))
-        - (centred * Vector512.Load(terms + (4 * period)));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(double* sums, Vector low, Vector high)
-    {
-        Add(sums, low);
-        Add(sums + Lanes, high);
-    }
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(double* sums, Vector x)
     {
         var (low, high) = Vector512.Widen(x);
         (Vector512.Load(sums) + low).Store(sums);
         (Vector512.Load(sums + (Lanes / 2)) + high).Store(sums + (Lanes / 2));
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (Vector Low, Vector High) Load<T>(T* from)
-        where T : unmanaged
-    {
-        if (typeof(T) == typeof(float))
-        {
-            return (Vector512.Load((float*)from), Vector512.Load((float*)from + Lanes));
-        }
-
-        var (low, high) = Vector512.Widen(Vector512.Load((ushort*)from));
-        return ((low << 16).AsSingle(), (high << 16).AsSingle());
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<T>(T* to, Vector low, Vector high)
-        where T : unmanaged
-    {
-        if (typeof(T) == typeof(float))
-        {
-            low.Store((float*)to);
-            high.Store((float*)to + Lanes);
-        }
-        else
-        {
-            Vector512.Narrow(Bf16.Upper(low), Bf16.Upper(high)).Store((ushort*)to);
-        }
     }
 
     private enum Pass
@@ -299,23 +230,22 @@ internal static unsafe class ChannelPasses
     private struct Work
     {
         public readonly Pass Pass;
-        public readonly void* Input;
-        public readonly bool IsNarrow;
+        public readonly float* Input;
         public readonly int Channels,
             Period;
         public readonly long Blocks;
-        public void* Output,
-            Gradient;
+        public float* Output,
+            Gradient,
+            Terms;
         public bool Relu;
-        public float* Terms;
         public double* Sums;
         private readonly long _count,
             _block;
 
         public Work(Tensor x, Pass pass)
         {
-            Input = (void*)x.DataPointer();
-            (Pass, IsNarrow, _count) = (pass, x.dtype == bfloat16, x.numel());
+            Input = x.Data();
+            (Pass, _count) = (pass, x.numel());
             Channels = (int)x.size(1);
             Period = Channels;
             while (Period % ShortestPeriod != 0)
