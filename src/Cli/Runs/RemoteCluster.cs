@@ -114,12 +114,39 @@ public sealed record RemoteCluster(ConnectedClient Client, string? RunId) : IAsy
 
     /// <summary>Retries as long as nodes do. What is watched goes on meanwhile.</summary>
     /// <param name="call">Asks for the state of something.</param>
+    /// <param name="tell">Receives a line when a pool stops answering, and when it answers again.</param>
     /// <param name="time">The clock.</param>
     /// <param name="stop">Cancelled to watch no more.</param>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> is cancelled, and nobody answers.</exception>
-    public static Task<T> WatchAsync<T>(Func<Task<T>> call, TimeProvider time, CancellationToken stop) =>
-        GrainCalls.RepeatAsync(() => call().WaitAsync(stop), LongPatience, time, stop);
+    public static async Task<T> WatchAsync<T>(Func<Task<T>> call, Action<string> tell, TimeProvider time, CancellationToken stop)
+    {
+        var isLost = false;
+        var state = await GrainCalls.RepeatAsync(CallAsync, LongPatience, time, stop);
+        if (isLost)
+        {
+            tell("the pool answers again");
+        }
+
+        return state;
+
+        async Task<T> CallAsync()
+        {
+            try
+            {
+                return await call().WaitAsync(stop);
+            }
+            catch (Exception error) when (GrainCalls.WasUnanswered(error) && !isLost && !stop.IsCancellationRequested)
+            {
+                isLost = true;
+                tell(
+                    "the pool does not answer; its nodes go on with what they run. Waiting up to "
+                        + $"{LongPatience.TotalMinutes:0} minutes for it"
+                );
+                throw;
+            }
+        }
+    }
 
     public ValueTask DisposeAsync() => Client.DisposeAsync();
 }

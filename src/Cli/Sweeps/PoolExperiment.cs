@@ -39,10 +39,12 @@ internal sealed class PoolExperiment(OpenedSweep opened, IGrainFactory grains, s
     public Task<ExperimentState?> StateAsync() => StateAsync(RemoteCluster.AskAsync);
 
     /// <summary>The same for a process that watches, and waits for the pool as long as its nodes do.</summary>
+    /// <param name="tell">Receives a line when the pool stops answering, and when it answers again.</param>
     /// <param name="stop">Cancelled to watch no more.</param>
     /// <exception cref="CoordinatorLostException">No coordinator answers.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> is cancelled, and nobody answers.</exception>
-    public Task<ExperimentState?> WatchAsync(CancellationToken stop) => StateAsync(call => RemoteCluster.WatchAsync(call, time, stop));
+    public Task<ExperimentState?> WatchAsync(Action<string> tell, CancellationToken stop) =>
+        StateAsync(call => RemoteCluster.WatchAsync(call, tell, time, stop));
 
     /// <summary>Stops all trials at checkpoints. Returns false if the pool runs nothing of this sweep.</summary>
     /// <param name="by">The requester, for messages.</param>

@@ -134,7 +134,7 @@ internal sealed class PoolSweep(OpenedSweep opened, PoolExperiment experiment, A
     /// <returns>The state; null if the pool has none.</returns>
     private async Task<ExperimentState?> SyncAsync(CancellationToken leave)
     {
-        var state = await experiment.WatchAsync(leave);
+        var state = await experiment.WatchAsync(tell, leave);
         foreach (var now in state?.Trials ?? [])
         {
             if (_trials.TryGetValue(now.Spec.Id, out var trial))

@@ -211,12 +211,15 @@ public sealed class PoolSweepTests : IDisposable
         }
 
         Assert.False(run.IsCompleted);
+        Assert.Single(_told, line => line.StartsWith("the pool does not answer; its nodes go on", StringComparison.Ordinal));
+        Assert.DoesNotContain(_told, line => line == "the pool answers again");
         _pool.IsAbsent = false;
         _pool.End(First, TrialEndKind.Completed, seconds: 60);
         await _time.WhenTimerRunsAsync(Pause);
         _time.Advance(Pause);
         await PollAsync(run);
         Assert.Equal(TrialState.Done, _opened.Folder.Read(First).State);
+        Assert.Single(_told, "the pool answers again");
 
         _pool.IsAbsent = true;
         _time.Advance(Poll);

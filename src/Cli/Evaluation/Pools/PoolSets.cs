@@ -165,7 +165,7 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
         {
             await RemoteCluster.AskAsync(() => experiment.SubmitAsync(spec));
             var watch = new SetWatch(log);
-            if (await WatchAsync(experiment, watch, stop.Token) is not { } state)
+            if (await WatchAsync(experiment, watch, log, stop.Token) is not { } state)
             {
                 await RemoteCluster.AskAsync(() => experiment.CancelAsync("cliptrain eval"));
                 while (!watch.Look(state = await RemoteCluster.AskAsync(experiment.StateAsync)).IsSettled)
@@ -186,13 +186,18 @@ internal sealed class PoolSets(RemoteOptions pool, SetEncoding encoding) : ISetS
     }
 
     /// <summary>Watches until all trials are over. Returns the state then; null once it is to stop.</summary>
-    private static async Task<ExperimentState?> WatchAsync(IExperimentGrain experiment, SetWatch watch, CancellationToken stop)
+    private static async Task<ExperimentState?> WatchAsync(IExperimentGrain experiment, SetWatch watch, ILogger log, CancellationToken stop)
     {
         try
         {
             while (true)
             {
-                var state = await RemoteCluster.WatchAsync(experiment.StateAsync, TimeProvider.System, stop);
+                var state = await RemoteCluster.WatchAsync(
+                    experiment.StateAsync,
+                    line => log.Warning("{Line:l}", line),
+                    TimeProvider.System,
+                    stop
+                );
                 if (watch.Look(state).IsSettled)
                 {
                     return state;
