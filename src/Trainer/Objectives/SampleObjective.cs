@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
