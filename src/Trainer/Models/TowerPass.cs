@@ -6,10 +6,9 @@ namespace ClipTrain.Trainer.Models;
 
 /// <summary>
 /// One forward pass of a batch through a tower and, once the gradient of its embeddings is known, the backward pass. The tower is a
-/// chain of segments, each with its own graph: in backward, a segment's gradients are complete before the
-/// preceding segment starts. With activation checkpointing (Chen et al. 2016, arXiv 1604.06174) only the inputs of the segments are
-/// stored, and backward recomputes each segment. Nothing is stored for locked segments at the beginning of the chain; backward ends
-/// before them.
+/// chain of segments, each with its own graph: in backward, a segment's gradients are complete before the preceding segment starts.
+/// With activation checkpointing (Chen et al. 2016, arXiv 1604.06174) only the inputs of the segments are stored, and backward
+/// recomputes each segment. Nothing is stored for locked segments at the beginning of the chain; backward ends before them.
 /// </summary>
 /// <remarks>
 /// Tensors belong to the dispose scope in which the pass is created; backward releases them earlier. Shapes: b batch, D embedding.
