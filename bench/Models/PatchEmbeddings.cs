@@ -55,7 +55,7 @@ internal static class PatchEmbeddings
         void Run()
         {
             using var scope = NewDisposeScope();
-            var tokens = stem(images);
+            var tokens = stem.Run(images);
             autograd.backward([tokens], [ones_like(tokens)]);
             reducer.Begin(accumulate: false);
             reducer.Finish();

@@ -27,6 +27,36 @@ public sealed class LoadingTests
     }
 
     [Fact]
+    public void A_libstdcxx_that_lacks_more_than_the_one_symbol_is_refused_with_the_version_that_is_needed()
+    {
+        NativeTorch.Load();
+        var image = File.ReadAllBytes(Path.Combine(Shipped, "libLibTorchSharp.so"));
+        "GLIBCXX_9.9.99"u8.CopyTo(image.AsSpan(image.AsSpan().IndexOf("GLIBCXX_3.4.30\0"u8)));
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllBytes(path, image);
+            var message = Assert.Throws<DllNotFoundException>(() => OldLibstdcxx.LoadCopy(path)).Message;
+            Assert.Contains("must be GCC 12's or newer, as in Debian 12", message, StringComparison.Ordinal);
+            Assert.Contains("version `GLIBCXX_9.9.99' not found", message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
+    [Fact]
+    public void The_library_is_patched_if_and_only_if_the_installed_libstdcxx_lacks_the_symbol()
+    {
+        var isPatched = NativeTorch.Load().BindingPatched;
+        var path = File.ReadLines("/proc/self/maps")
+            .Select(line => line[(line.LastIndexOf(' ') + 1)..])
+            .First(path => Path.GetFileName(path).StartsWith("libstdc++", StringComparison.Ordinal));
+        Assert.Equal(isPatched, File.ReadAllBytes(path).AsSpan().IndexOf("_ZSt21ios_base_library_initv\0"u8) < 0);
+    }
+
+    [Fact]
     public void A_wrong_libtorch_is_refused_with_the_way_out()
     {
         var folder = Directory.CreateTempSubdirectory("cliptrain-libtorch");

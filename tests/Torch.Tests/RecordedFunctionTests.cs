@@ -123,6 +123,69 @@ public sealed class RecordedFunctionTests
         Assert.Equal(before, Tensor.TotalCount);
     }
 
+    [Fact]
+    public void A_chain_of_recorded_functions_holds_the_gradients_of_a_few_and_not_of_all()
+    {
+        const int Functions = 32,
+            Elements = 1 << 18;
+        using var scope = NewDisposeScope();
+        var x = zeros([Elements]).requires_grad_();
+        List<long> bytes = [];
+        var y = x;
+        for (var i = 0; i < Functions; i++)
+        {
+            y = Gradients.Record(
+                [y],
+                () => zeros([Elements]),
+                [],
+                (gradient, _) =>
+                {
+                    bytes.Add(NativeHeap.AllocatedBytes());
+                    return [gradient + 1];
+                }
+            );
+        }
+
+        Gradients.Run(y, zeros([Elements]));
+
+        Assert.Equal(Functions, x.grad!.AsSpan<float>()[^1]);
+        Assert.Equal(Functions, bytes.Count);
+        Assert.InRange(bytes.Max() - bytes[0], long.MinValue, 4L * sizeof(float) * Elements);
+    }
+
+    [Fact]
+    public void Gradients_are_right_in_many_passes_whose_memory_is_used_again()
+    {
+        for (var run = 0; run < 200; run++)
+        {
+            using var scope = NewDisposeScope();
+            var leaves = Enumerable.Range(0, 4).Select(i => full([257], i + 1f).requires_grad_()).ToArray();
+            var y = leaves[0];
+            for (var i = 0; i < 24; i++)
+            {
+                // The gradient itself, one of two uses, and fresh memory: all ways in which a function can return a tensor.
+                var other = leaves[1 + (i % 3)];
+                y = (i % 3) switch
+                {
+                    0 => Gradients.Record([y, other], () => y + other, [], (gradient, _) => [gradient, gradient]),
+                    1 => Gradients.Record([y, other], () => y + other, [], (gradient, _) => [gradient * 1, gradient.clone()]),
+                    _ => Gradients.Record([y, y], () => y * 1, [], (gradient, _) => [gradient * 0.25, gradient * 0.75]) + (other * 1),
+                };
+                if (i % 8 == 0)
+                {
+                    GC.Collect(0);
+                }
+            }
+
+            Gradients.Run(y.sum(), ones([]));
+
+            foreach (var (i, leaf) in leaves.Index())
+            {
+                Assert.Equal(-1, leaf.grad!.AsSpan<float>().IndexOfAnyExcept(i == 0 ? 1f : 8f));
+            }
+        }
+    }
+
     /// <summary>The tensor itself. Backward runs its graph on another thread, as libtorch does for a GPU.</summary>
     private static Tensor Elsewhere(Tensor recorded)
     {

@@ -27,19 +27,11 @@ public static class Checkup
             null
         );
         yield return new Finding("energy", Energy(), null);
-        yield return Try("libtorch", Libtorch, "rebuild ClipTrain, or set LIBTORCH to the folder of libtorch 2.10");
-        yield return Try(
-            "libstdc++",
-            () =>
-                NativeTorch.Load().BindingPatched
-                    ? "older than TorchSharp's native library expects; the one missing symbol is patched out in memory"
-                    : "new enough for TorchSharp's native library",
-            Setup
-        );
-        yield return Try("MKL", () => Mkl(NativeTorch.Load().Mkl), Setup);
-        yield return Try("devices", Devices, Setup);
-        yield return Try("threads", Threads, Setup);
-        yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
+        foreach (var finding in Torch())
+        {
+            yield return finding;
+        }
+
         yield return Try("DuckDB", () => $"{SqlLibrary.DuckDbVersion()}, {LoadedPath("libduckdb")}", Setup);
         yield return Try(
             "JPEG",
@@ -51,6 +43,35 @@ public static class Checkup
         );
         yield return Try("libvips", () => $"{ImageLibraries.VipsVersion()}, {LoadedPath("libvips")}", Setup);
         yield return Try("tokenizer", () => $"OpenAI's merges, {BpeTokenizer.OpenAi(77).VocabularySize} tokens", "rebuild ClipTrain");
+    }
+
+    /// <summary>libtorch and what depends on it. If it cannot be loaded, that alone.</summary>
+    private static IEnumerable<Finding> Torch()
+    {
+        var libtorch = Try("libtorch", Libtorch, Avx2.IsSupported ? "rebuild ClipTrain, or check LIBTORCH" : "use another machine");
+        yield return libtorch;
+        if (!libtorch.IsWell)
+        {
+            yield break;
+        }
+
+        var loaded = NativeTorch.Load();
+        yield return new Finding(
+            "libstdc++",
+            loaded.BindingPatched
+                ? "older than TorchSharp's native library expects; the one missing symbol is patched out in memory"
+                : "new enough for TorchSharp's native library",
+            null
+        );
+        yield return new Finding("MKL", Mkl(loaded.Mkl), null);
+        yield return new Finding(
+            "finalizers",
+            $"patched to release tensors and numbers {loaded.ReleaseDelay.TotalSeconds} s late: operators may still read them",
+            null
+        );
+        yield return Try("devices", Devices, Setup);
+        yield return Try("threads", Threads, Setup);
+        yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
     }
 
     private static Finding Try(string component, Func<string> check, string fix)
@@ -80,24 +101,18 @@ public static class Checkup
 
     private static string Libtorch()
     {
-        // Load libtorch first: TorchSharp's own error message is long and suggests other remedies.
+        // TorchSharp's own error message is long and suggests other remedies.
         var loaded = NativeTorch.Load();
         return $"{loaded.Version}, {loaded.Folder}";
     }
 
-    private static string Devices()
-    {
-        NativeTorch.Load();
-        return torch.cuda.is_available()
+    private static string Devices() =>
+        torch.cuda.is_available()
             ? $"cpu, {torch.cuda.device_count()} CUDA device(s)"
             : "cpu (this libtorch has no CUDA, or there is no GPU)";
-    }
 
-    private static string Threads()
-    {
-        NativeTorch.Load();
-        return $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores available";
-    }
+    private static string Threads() =>
+        $"{torch.get_num_threads()} compute threads by default; {Environment.ProcessorCount} cores available";
 
     private static string Mkl(MklPath path) =>
         path switch

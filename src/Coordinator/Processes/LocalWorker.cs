@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ClipTrain.Coordinator.Protocol;
+using ClipTrain.Coordinator.Rules;
 using ClipTrain.Coordinator.Storage;
 
 namespace ClipTrain.Coordinator.Processes;
@@ -36,8 +37,8 @@ internal sealed class LocalWorker : IDisposable
     private const int KeptLines = 40;
 
     /// <summary>
-    /// Prefix of libtorch's native stack frames, which are skipped: there may be more than the kept lines, and the message comes before
-    /// them.
+    /// Prefix of libtorch's native stack frames. Only the one that C# has called is kept: there may be more than the kept lines, and the
+    /// message comes before them.
     /// </summary>
     private const string NativeFrame = "frame #";
 
@@ -58,7 +59,7 @@ internal sealed class LocalWorker : IDisposable
             process.StandardError,
             line =>
             {
-                if (!line.StartsWith(NativeFrame, StringComparison.Ordinal))
+                if (!line.StartsWith(NativeFrame, StringComparison.Ordinal) || CrashPlace.IsEntryFrame(line))
                 {
                     _errors.Add(line);
                 }

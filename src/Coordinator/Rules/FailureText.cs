@@ -97,4 +97,7 @@ public static class ExitDescription
             > 128 and <= 128 + 64 => $"was ended by signal {exitCode - 128}",
             _ => $"exited with code {exitCode}",
         };
+
+    /// <summary>True if the process made an error that ended it: an abort, or a signal of its processor.</summary>
+    public static bool IsCrash(int exitCode) => exitCode is 128 + 4 or 128 + 6 or 128 + 7 or 128 + 8 or 128 + 11;
 }

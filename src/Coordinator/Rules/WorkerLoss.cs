@@ -48,7 +48,7 @@ internal static class WorkerLoss
                     Status = MemberStatus.Exited,
                 },
                 FailureKind.Exited,
-                text + When(turn.State, member),
+                text + When(turn.State, member) + CrashPlace.Of(exited.ExitCode, member.CommittedStep, exited.LastLines),
                 [.. exited.LastLines.TakeLast(MaxLines).Select(line => PlainText.Line(line))]
             );
         }

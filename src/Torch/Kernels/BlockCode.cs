@@ -36,24 +36,24 @@ internal readonly unsafe struct BlockCode(bool signed)
     /// <summary>Encodes n values (whole blocks), the first of which is the rounding's element <paramref name="begin"/>.</summary>
     public void Encode(float* values, byte* codes, float* scales, int n, in StochasticRounding rounding, long begin)
     {
-        var codeBuffer = stackalloc uint[Vector512<byte>.Count];
+        var codeBuffer = stackalloc uint[Vector256<byte>.Count];
         for (var block = 0; block < n; block += Block)
         {
             var scale = Largest(values + block);
             scales[block / Block] = scale = scale < SmallestNormal ? 0 : scale;
             var random = rounding.BitsFrom(begin + block);
-            var inverse = Vector512.Create(scale == 0 ? 0 : 1 / scale);
-            for (var i = 0; i < Block; i += Vector512<byte>.Count)
+            var inverse = Vector256.Create(scale == 0 ? 0 : 1 / scale);
+            for (var i = 0; i < Block; i += Vector256<byte>.Count)
             {
-                for (var part = 0; part < Vector512<byte>.Count; part += Vector512<uint>.Count)
+                for (var part = 0; part < Vector256<byte>.Count; part += Vector256<uint>.Count)
                 {
-                    Code(Vector512.Load(values + block + i + part), inverse, random.Next((uint)(i + part))).Store(codeBuffer + part);
+                    Code(Vector256.Load(values + block + i + part), inverse, random.Next((uint)(i + part))).Store(codeBuffer + part);
                 }
 
-                Vector512
+                Vector256
                     .Narrow(
-                        Vector512.Narrow(Vector512.Load(codeBuffer), Vector512.Load(codeBuffer + 16)),
-                        Vector512.Narrow(Vector512.Load(codeBuffer + 32), Vector512.Load(codeBuffer + 48))
+                        Vector256.Narrow(Vector256.Load(codeBuffer), Vector256.Load(codeBuffer + 8)),
+                        Vector256.Narrow(Vector256.Load(codeBuffer + 16), Vector256.Load(codeBuffer + 24))
                     )
                     .Store(codes + block + i);
             }
@@ -63,15 +63,15 @@ internal readonly unsafe struct BlockCode(bool signed)
     /// <summary>Decodes n values (whole blocks).</summary>
     public void Decode(byte* codes, float* scales, float* values, int n)
     {
-        for (var i = 0; i < n; i += Vector512<byte>.Count)
+        for (var i = 0; i < n; i += Vector256<byte>.Count)
         {
-            var scale = Vector512.Create(scales[i / Block]);
-            var (low, high) = Vector512.Widen(Vector512.Load(codes + i));
-            var ((a, b), (c, d)) = (Vector512.Widen(low), Vector512.Widen(high));
+            var scale = Vector256.Create(scales[i / Block]);
+            var (low, high) = Vector256.Widen(Vector256.Load(codes + i));
+            var ((a, b), (c, d)) = (Vector256.Widen(low), Vector256.Widen(high));
             Value(a, scale).Store(values + i);
-            Value(b, scale).Store(values + i + 16);
-            Value(c, scale).Store(values + i + 32);
-            Value(d, scale).Store(values + i + 48);
+            Value(b, scale).Store(values + i + 8);
+            Value(c, scale).Store(values + i + 16);
+            Value(d, scale).Store(values + i + 24);
         }
     }
 
@@ -105,14 +105,14 @@ internal readonly unsafe struct BlockCode(bool signed)
 
     private static float Largest(float* values)
     {
-        var largest = Vector512<float>.Zero;
-        for (var i = 0; i < Block; i += Vector512<float>.Count)
+        var largest = Vector256<float>.Zero;
+        for (var i = 0; i < Block; i += Vector256<float>.Count)
         {
-            largest = Vector512.Max(largest, Vector512.Abs(Vector512.Load(values + i)));
+            largest = Vector256.Max(largest, Vector256.Abs(Vector256.Load(values + i)));
         }
 
         float result = 0;
-        for (var lane = 0; lane < Vector512<float>.Count; lane++)
+        for (var lane = 0; lane < Vector256<float>.Count; lane++)
         {
             result = Math.Max(result, largest[lane]);
         }
@@ -120,23 +120,23 @@ internal readonly unsafe struct BlockCode(bool signed)
         return result;
     }
 
-    private Vector512<uint> Code(Vector512<float> x, Vector512<float> inverse, Vector512<uint> random)
+    private Vector256<uint> Code(Vector256<float> x, Vector256<float> inverse, Vector256<uint> random)
     {
-        var shifted = (Vector512.Abs(x) * inverse) + Vector512.Create(Delta);
-        var code = (shifted.AsUInt32() - Vector512.Create(_deltaBits) + (random << RandomShift)) >>> Dropped;
+        var shifted = (Vector256.Abs(x) * inverse) + Vector256.Create(Delta);
+        var code = (shifted.AsUInt32() - Vector256.Create(_deltaBits) + (random << RandomShift)) >>> Dropped;
         return signed
-            ? code | ((x.AsUInt32() >>> 24) & Vector512.Create(Sign))
-            : Vector512.Max(
+            ? code | ((x.AsUInt32() >>> 24) & Vector256.Create(Sign))
+            : Vector256.Max(
                 code,
-                (Vector512.GreaterThan(x, Vector512<float>.Zero) & Vector512.GreaterThan(inverse, Vector512<float>.Zero)).AsUInt32()
-                    & Vector512<uint>.One
+                (Vector256.GreaterThan(x, Vector256<float>.Zero) & Vector256.GreaterThan(inverse, Vector256<float>.Zero)).AsUInt32()
+                    & Vector256<uint>.One
             );
     }
 
-    private Vector512<float> Value(Vector512<uint> code, Vector512<float> scale)
+    private Vector256<float> Value(Vector256<uint> code, Vector256<float> scale)
     {
-        var magnitude = signed ? code & Vector512.Create(Magnitude) : code;
-        var value = (((magnitude << Dropped) + Vector512.Create(_deltaBits)).AsSingle() - Vector512.Create(Delta)) * scale;
-        return signed ? (value.AsUInt32() | ((code & Vector512.Create(Sign)) << 24)).AsSingle() : value;
+        var magnitude = signed ? code & Vector256.Create(Magnitude) : code;
+        var value = (((magnitude << Dropped) + Vector256.Create(_deltaBits)).AsSingle() - Vector256.Create(Delta)) * scale;
+        return signed ? (value.AsUInt32() | ((code & Vector256.Create(Sign)) << 24)).AsSingle() : value;
     }
 }

@@ -15,7 +15,7 @@ internal static unsafe partial class NativeLifetime
         NameLength = 16;
 
     /// <summary>Time by which an operator has ended, or a number has been read, even on a busy machine.</summary>
-    private static readonly TimeSpan s_delay = TimeSpan.FromSeconds(30);
+    public static readonly TimeSpan Delay = TimeSpan.FromSeconds(30);
 
     private static readonly Queue<(long Released, nint Native, bool IsTensor)> s_released = new();
     private static delegate* unmanaged<nint, int> s_deleteTensor;
@@ -66,7 +66,7 @@ internal static unsafe partial class NativeLifetime
         lock (s_released)
         {
             s_released.Enqueue((Stopwatch.GetTimestamp(), native, isTensor));
-            while (Stopwatch.GetElapsedTime(s_released.Peek().Released) > s_delay)
+            while (Stopwatch.GetElapsedTime(s_released.Peek().Released) > Delay)
             {
                 var (_, old, wasTensor) = s_released.Dequeue();
                 if (wasTensor)

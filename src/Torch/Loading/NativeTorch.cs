@@ -141,7 +141,11 @@ public static unsafe partial class NativeTorch
         var patched = OldLibstdcxx.IsInstalled();
         var binding = patched ? OldLibstdcxx.LoadCopy(bindingPath) : Open(bindingPath, named: null);
         NativeLifetime.Extend(library, binding);
-        return new LoadedTorch(library, binding, folder, mkl, patched) { Version = VersionOf(library) };
+        return new LoadedTorch(library, binding, folder, mkl, patched)
+        {
+            Version = VersionOf(library),
+            ReleaseDelay = NativeLifetime.Delay,
+        };
     }
 
     private static nint LoadGloo()
@@ -240,4 +244,7 @@ public sealed record LoadedTorch(nint Library, nint Binding, string Folder, MklP
 {
     /// <summary>Version of libtorch; null if it does not tell.</summary>
     public Version? Version { get; init; }
+
+    /// <summary>Time from the garbage collector's release of a tensor or number to the native one, by <see cref="NativeLifetime"/>.</summary>
+    public TimeSpan ReleaseDelay { get; init; }
 }

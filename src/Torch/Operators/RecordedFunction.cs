@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Operators;
@@ -53,17 +54,34 @@ public static class Gradients
         private static Sink? t_ofThisThread;
 
         private readonly Lock _lock = new();
-        private readonly List<Tensor> _kept = [];
+        private readonly Dictionary<int, List<Tensor>> _keptByThread = [];
         private ExceptionDispatchInfo? _error;
 
         public static Sink OfThisThread => t_ofThisThread ??= new Sink();
 
-        /// <summary>Keeps tensors that belong to no dispose scope until the backward pass ends.</summary>
+        /// <summary>
+        /// Keeps tensors of no dispose scope until libtorch has references of its own. It takes them on this thread as soon as the function
+        /// returns (TorchSharp's CSharpNode::apply copies each one), so the next function on this thread releases them; the last ones'
+        /// are released when the backward pass ends. Otherwise the gradients of all recorded functions of a graph would live at once.
+        /// </summary>
         public void Keep(params ReadOnlySpan<Tensor> tensors)
         {
             lock (_lock)
             {
-                _kept.AddRange(tensors);
+                ref var kept = ref CollectionsMarshal.GetValueRefOrAddDefault(_keptByThread, Environment.CurrentManagedThreadId, out _);
+                (kept ??= []).AddRange(tensors);
+            }
+        }
+
+        /// <summary>Releases what earlier functions have kept on this thread.</summary>
+        public void ReleaseKept()
+        {
+            lock (_lock)
+            {
+                if (_keptByThread.Remove(Environment.CurrentManagedThreadId, out var kept))
+                {
+                    kept.ForEach(tensor => tensor.Dispose());
+                }
             }
         }
 
@@ -81,8 +99,12 @@ public static class Gradients
             ExceptionDispatchInfo? error;
             lock (_lock)
             {
-                _kept.ForEach(tensor => tensor.Dispose());
-                _kept.Clear();
+                foreach (var kept in _keptByThread.Values)
+                {
+                    kept.ForEach(tensor => tensor.Dispose());
+                }
+
+                _keptByThread.Clear();
                 (error, _error) = (_error, null);
             }
 
@@ -113,6 +135,7 @@ public static class Gradients
         public override List<Tensor> backward(autograd.AutogradContext ctx, Tensor grad_output)
         {
             var call = (Recorded)ctx.get_data(nameof(Call));
+            call.Sink.ReleaseKept();
             // libtorch's own threads have no scope.
             using var scope = NewDisposeScope();
             try

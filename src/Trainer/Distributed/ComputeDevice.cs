@@ -11,7 +11,10 @@ public static class ComputeDevice
     private const string Gpu = "cuda";
 
     /// <exception cref="DllNotFoundException">The machine has no such device; the message says what to do.</exception>
-    public static torch.Device Open(string name)
+    public static torch.Device Open(string name) => Open(name, GpuSupport.Detect);
+
+    /// <inheritdoc cref="Open(string)"/>
+    internal static torch.Device Open(string name, Func<GpuSupport> detect)
     {
         if (string.Equals(name, "cpu", StringComparison.Ordinal))
         {
@@ -23,16 +26,16 @@ public static class ComputeDevice
             throw new DllNotFoundException($"'{name}' is not a device. Use cpu, cuda or cuda:N.");
         }
 
-        var folder = NativeTorch.Load().Folder;
-        if (!File.Exists(Path.Combine(folder, "libtorch_cuda.so")))
+        var support = detect();
+        if (!support.HasCuda)
         {
             throw new DllNotFoundException(
-                $"'{name}' needs a CUDA build of libtorch, but the one in {folder} is for CPUs only. Set LIBTORCH, build with "
+                $"'{name}' needs a CUDA build of libtorch, but the one in {support.Folder} is for CPUs only. Set LIBTORCH, build with "
                     + "CLIPTRAIN_DEVICE=cuda, or compute on the CPU (cluster.device: cpu)."
             );
         }
 
-        if (!torch.cuda.is_available())
+        if (support.Count == 0)
         {
             throw new DllNotFoundException(
                 $"'{name}' needs an NVIDIA GPU and its driver, but libtorch finds none: `nvidia-smi` must list it, and "
@@ -40,11 +43,10 @@ public static class ComputeDevice
             );
         }
 
-        var count = torch.cuda.device_count();
-        return index < count
+        return index < support.Count
             ? new torch.Device(DeviceType.CUDA, index)
             : throw new DllNotFoundException(
-                $"There is no '{name}': libtorch sees {count} GPU{(count == 1 ? "" : "s")} on this machine, numbered from 0. Start "
+                $"There is no '{name}': libtorch sees {support.Count} GPU{(support.Count == 1 ? "" : "s")} on this machine, numbered from 0. Start "
                     + "at most that many workers here."
             );
     }
@@ -57,6 +59,20 @@ public static class ComputeDevice
                 name.StartsWith($"{Gpu}:", StringComparison.Ordinal)
                 && int.TryParse(name.AsSpan(Gpu.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out index)
             );
+    }
+}
+
+/// <summary>What libtorch and the machine have for GPUs.</summary>
+/// <param name="Folder">Folder of libtorch.</param>
+/// <param name="HasCuda">True if it is a build for CUDA.</param>
+/// <param name="Count">Number of GPUs that libtorch sees.</param>
+internal sealed record GpuSupport(string Folder, bool HasCuda, int Count)
+{
+    public static GpuSupport Detect()
+    {
+        var folder = NativeTorch.Load().Folder;
+        var hasCuda = File.Exists(Path.Combine(folder, "libtorch_cuda.so"));
+        return new GpuSupport(folder, hasCuda, hasCuda && torch.cuda.is_available() ? torch.cuda.device_count() : 0);
     }
 }
 

@@ -1,5 +1,4 @@
 using ClipTrain.Coordinator.Protocol;
-using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Objectives;

@@ -46,20 +46,28 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
     /// <param name="tokens_bL">int64; only the first <paramref name="length"/> of each caption are read.</param>
     /// <param name="rows_n">int64, indices into b × length of the tokens whose successor is predicted.</param>
     /// <param name="length">Number of tokens computed per caption.</param>
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
+    public IEnumerable<Segment> Segments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
         [
-            image_bPE =>
-            {
-                var prefix_bPW = nn.functional.linear(image_bPE, _prefixWeight, _prefixBias);
-                var text_bLW = Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
-                return cat([prefix_bPW, text_bLW.to(prefix_bPW.dtype)], 1);
-            },
-            .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bSW => block.Forward(x_bSW, Mask(x_bSW, length)))),
-            x_bSW =>
-            {
-                var text_bLW = x_bSW.narrow(1, x_bSW.size(1) - length, length);
-                return _normFinal.Forward(text_bLW.reshape([-1, x_bSW.size(2)]).index_select(0, rows_n).to(float32));
-            },
+            new(
+                "embedding of image and tokens in the caption decoder",
+                image_bPE =>
+                {
+                    var prefix_bPW = nn.functional.linear(image_bPE, _prefixWeight, _prefixBias);
+                    var text_bLW = Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
+                    return cat([prefix_bPW, text_bLW.to(prefix_bPW.dtype)], 1);
+                }
+            ),
+            .. _blocks.Select(
+                (block, i) => new Segment($"block {i + 1} of the caption decoder", x_bSW => block.Forward(x_bSW, Mask(x_bSW, length)))
+            ),
+            new(
+                "rows of the caption decoder",
+                x_bSW =>
+                {
+                    var text_bLW = x_bSW.narrow(1, x_bSW.size(1) - length, length);
+                    return _normFinal.Forward(text_bLW.reshape([-1, x_bSW.size(2)]).index_select(0, rows_n).to(float32));
+                }
+            ),
         ];
 
     /// <summary>Tokens attend to the whole image and to the tokens up to themselves; image positions attend to each other.</summary>

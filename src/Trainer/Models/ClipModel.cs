@@ -17,6 +17,8 @@ public sealed class ClipModel : IDisposable
     /// <summary>Name of the bias that the pairwise sigmoid loss adds to all logits.</summary>
     public const string LogitBias = "logit_bias";
 
+    private static readonly Segment s_inFp32 = new("conversion of the image features", features => features.to(float32));
+
     private readonly TextTower? _text;
     private readonly CaptionDecoder? _decoder;
     private readonly IImageTower _image;
@@ -144,15 +146,13 @@ public sealed class ClipModel : IDisposable
     }
 
     /// <summary>The image tower as a chain of segments: images b3SS → features bE, fp32, unnormalised.</summary>
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> FeatureSegments(
-        torch.Tensor? kept_bK = null,
-        BatchStatistics? statistics = null
-    ) => [.. _image.Segments(kept_bK, statistics), features_bE => features_bE.to(float32)];
+    public IReadOnlyList<Segment> FeatureSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        [.. _image.Segments(kept_bK, statistics), s_inFp32];
 
     /// <summary>
     /// Image tower and caption decoder as a chain of segments: images b3SS → rows nW, fp32. See <see cref="CaptionDecoder.Segments"/>.
     /// </summary>
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> CaptionSegments(
+    public IReadOnlyList<Segment> CaptionSegments(
         torch.Tensor tokens_bL,
         torch.Tensor rows_n,
         long length,
@@ -162,13 +162,13 @@ public sealed class ClipModel : IDisposable
 
     /// <summary>Images b3SS → features of the token positions bPE, fp32, which a caption decoder reads.</summary>
     public torch.Tensor EncodeImageTokens(torch.Tensor images_b3SS) =>
-        TowerPass.Forward([.. _image.TokenSegments(), tokens_bPE => tokens_bPE.to(float32)], images_b3SS);
+        TowerPass.Forward([.. _image.TokenSegments(), s_inFp32], images_b3SS);
 
     /// <summary>
     /// The caption decoder as a chain of segments: features of the token positions bPE in the compute type → rows nW, fp32. See
     /// <see cref="CaptionDecoder.Segments"/>.
     /// </summary>
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> DecoderSegments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
+    public IReadOnlyList<Segment> DecoderSegments(torch.Tensor tokens_bL, torch.Tensor rows_n, long length) =>
         [.. (_decoder ?? throw Lacks("caption decoder")).Segments(tokens_bL, rows_n, length)];
 
     /// <summary>
@@ -196,11 +196,11 @@ public sealed class ClipModel : IDisposable
         Parameters.Dispose();
     }
 
-    private Func<torch.Tensor, torch.Tensor>[] ImageSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
-        [.. _image.Segments(kept_bK, statistics), Normalize];
+    private Segment[] ImageSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
+        [.. _image.Segments(kept_bK, statistics), Unit("image")];
 
-    private Func<torch.Tensor, torch.Tensor>[] TextSegments(torch.Tensor end_b, long longest) =>
-        [.. (_text ?? throw Lacks("text tower")).Segments(end_b, longest), Normalize];
+    private Segment[] TextSegments(torch.Tensor end_b, long longest) =>
+        [.. (_text ?? throw Lacks("text tower")).Segments(end_b, longest), Unit("text")];
 
     private InvalidOperationException Lacks(string part) => new($"A model for {Objective} has no {part}.");
 
@@ -214,5 +214,7 @@ public sealed class ClipModel : IDisposable
         }
     }
 
-    private static torch.Tensor Normalize(torch.Tensor features_bE) => nn.functional.normalize(features_bE.to(float32), 2, -1);
+    /// <summary>Features → embeddings of unit length.</summary>
+    private static Segment Unit(string tower) =>
+        new($"normalization of the {tower} embeddings", features_bE => nn.functional.normalize(features_bE.to(float32), 2, -1));
 }

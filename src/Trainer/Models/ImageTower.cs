@@ -35,13 +35,13 @@ public interface IImageTower
     /// <param name="statistics">
     /// In training, collects the statistics of the batch for BatchNorms; null to normalise with the running statistics.
     /// </param>
-    IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
+    IEnumerable<Segment> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
 
     /// <summary>
     /// The chain without the projection into the shared space: images b3SS → pooled features bF. If the pooling includes the
     /// projection, these are the features themselves.
     /// </summary>
-    IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments();
+    IEnumerable<Segment> PooledSegments();
 
     /// <summary>Pooled features bF → features bE.</summary>
     torch.Tensor Project(torch.Tensor pooled_bF);
@@ -51,5 +51,5 @@ public interface IImageTower
     /// last map for a ResNet, preceded by the token that the pooling reads, if there is one.
     /// </summary>
     /// <inheritdoc cref="Segments" path="/param"/>
-    IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
+    IEnumerable<Segment> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null);
 }

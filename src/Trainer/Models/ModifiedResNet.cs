@@ -17,14 +17,14 @@ public sealed class ModifiedResNet : IImageTower
 
     private readonly torch.Tensor[] _convolutions;
     private readonly BatchNorm[] _norms;
-    private readonly Bottleneck[] _blocks;
+    private readonly (string Name, Bottleneck Block)[] _blocks;
     private readonly AttentionPool _pool;
 
     public ModifiedResNet(FlatParameters parameters, ImageTowerOptions options)
     {
         _convolutions = [.. Enumerable.Range(1, 3).Select(i => parameters[$"visual.conv{i}.weight"])];
         _norms = [.. Enumerable.Range(1, 3).Select(i => new BatchNorm(parameters, $"visual.bn{i}"))];
-        _blocks = [.. Blocks(options).Select(block => new Bottleneck(parameters, block.Prefix, block.Stride))];
+        _blocks = [.. Blocks(options).Select(block => (block.Name, new Bottleneck(parameters, block.Prefix, block.Stride)))];
         _pool = new AttentionPool(parameters, "visual.attnpool.", options.Heads);
     }
 
@@ -57,18 +57,18 @@ public sealed class ModifiedResNet : IImageTower
         ];
     }
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-        [.. MapSegments(statistics), _pool.Forward];
+    public IEnumerable<Segment> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        [.. MapSegments(statistics), Pooling(_pool.Forward)];
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() => Segments();
+    public IEnumerable<Segment> PooledSegments() => Segments();
 
     public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF;
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-        [.. MapSegments(statistics), _pool.ForwardTokens];
+    public IEnumerable<Segment> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        [.. MapSegments(statistics), Pooling(_pool.ForwardTokens)];
 
     /// <summary>The residual blocks in order, with their input channels and the channels of the 3×3 convolution.</summary>
-    internal static IEnumerable<(string Prefix, long Input, long Channels, long Stride)> Blocks(ImageTowerOptions options)
+    internal static IEnumerable<(string Name, string Prefix, long Input, long Channels, long Stride)> Blocks(ImageTowerOptions options)
     {
         long input = options.Width;
         foreach (var (stage, count) in options.Blocks!.Index())
@@ -76,17 +76,25 @@ public sealed class ModifiedResNet : IImageTower
             var channels = (long)options.Width << stage;
             for (var i = 0; i < count; i++)
             {
-                yield return ($"visual.layer{stage + 1}.{i}.", input, channels, stage > 0 && i == 0 ? 2 : 1);
+                yield return (
+                    $"stage {stage + 1}, block {i + 1} of the image tower",
+                    $"visual.layer{stage + 1}.{i}.",
+                    input,
+                    channels,
+                    stage > 0 && i == 0 ? 2 : 1
+                );
                 input = channels * Bottleneck.Expansion;
             }
         }
     }
 
-    private IEnumerable<Func<torch.Tensor, torch.Tensor>> MapSegments(BatchStatistics? statistics) =>
+    private IEnumerable<Segment> MapSegments(BatchStatistics? statistics) =>
         [
-            images_b3SS => Stem(images_b3SS, statistics),
-            .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bCHW => block.Forward(x_bCHW, statistics))),
+            new("stem of the image tower", images_b3SS => Stem(images_b3SS, statistics)),
+            .. _blocks.Select(block => new Segment(block.Name, x_bCHW => block.Block.Forward(x_bCHW, statistics))),
         ];
+
+    private static Segment Pooling(Func<torch.Tensor, torch.Tensor> pool) => new("attention pooling of the image tower", pool);
 
     private torch.Tensor Stem(torch.Tensor images_b3SS, BatchStatistics? statistics)
     {

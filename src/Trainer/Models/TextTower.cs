@@ -69,7 +69,7 @@ public sealed class TextTower : IDisposable
     /// The largest entry of <paramref name="end_b"/>. Tokens behind it are padding, to which no token attends, so they are not
     /// computed. If the feature is read at the context's last token, padding counts as text and everything is computed.
     /// </param>
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor end_b, long longest)
+    public IEnumerable<Segment> Segments(torch.Tensor end_b, long longest)
     {
         var padded = _options.Pooling == TextPooling.Last;
         var length = padded ? _options.Context : Length(_options, longest);
@@ -80,23 +80,32 @@ public sealed class TextTower : IDisposable
         return
         [
             // In fp32 whatever the storage type: the gradients of a token that occurs in every caption are sums of many terms.
-            tokens_bL =>
-                (
-                    Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding.to(float32))
-                    + _positions.narrow(0, 0, length).to(float32)
-                ).to(_computeType),
-            .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, mask))),
-            x_bLW =>
-                _options.Pooling switch
-                {
-                    TextPooling.EndOfText => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), caption_b11L).squeeze(1),
-                    TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1).contiguous(), null).squeeze(1),
-                    _ => _blocks[^1].Forward(x_bLW, mask),
-                },
-            x =>
-                (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(
-                    _projection.to(_computeType)
-                ),
+            new(
+                "token embedding of the text tower",
+                tokens_bL =>
+                    (
+                        Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding.to(float32))
+                        + _positions.narrow(0, 0, length).to(float32)
+                    ).to(_computeType)
+            ),
+            .. _blocks[..^1].Select((block, i) => new Segment(BlockName(i), x_bLW => block.Forward(x_bLW, mask))),
+            new(
+                BlockName(_blocks.Length - 1),
+                x_bLW =>
+                    _options.Pooling switch
+                    {
+                        TextPooling.EndOfText => _blocks[^1].ForwardAt(x_bLW, x => x.gather(1, index_b1W), caption_b11L).squeeze(1),
+                        TextPooling.Last => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, length - 1, 1).contiguous(), null).squeeze(1),
+                        _ => _blocks[^1].Forward(x_bLW, mask),
+                    }
+            ),
+            new(
+                "projection of the text tower",
+                x =>
+                    (_options.Pooling == TextPooling.Mean ? Mean(_normFinal.Forward(x), caption_b11L!) : _normFinal.Forward(x)).MatMul(
+                        _projection.to(_computeType)
+                    )
+            ),
         ];
     }
 
@@ -111,4 +120,6 @@ public sealed class TextTower : IDisposable
     public void Dispose() => _mask_LL.Dispose();
 
     internal static string BlockPrefix(int index) => $"transformer.resblocks.{index}.";
+
+    private static string BlockName(int index) => $"block {index + 1} of the text tower";
 }

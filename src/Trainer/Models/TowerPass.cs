@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using ClipTrain.Torch.Operators;
-using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Options;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,17 +6,16 @@ namespace ClipTrain.Trainer.Models;
 
 /// <summary>
 /// One forward pass of a batch through a tower and, once the gradient of its embeddings is known, the backward pass. The tower is a
-/// chain of segments, functions of one tensor, each with its own graph: in backward, a segment's gradients are complete before the
-/// preceding segment starts. With activation checkpointing (Chen et al. 2016, arXiv 1604.06174) only the inputs of the segments are
-/// stored, and backward recomputes each segment. Nothing is stored for locked segments at the beginning of the chain; backward ends
-/// before them.
+/// chain of segments, each with its own graph: in backward, a segment's gradients are complete before the preceding segment starts.
+/// With activation checkpointing (Chen et al. 2016, arXiv 1604.06174) only the inputs of the segments are stored, and backward
+/// recomputes each segment. Nothing is stored for locked segments at the beginning of the chain; backward ends before them.
 /// </summary>
 /// <remarks>
 /// Tensors belong to the dispose scope in which the pass is created; backward releases them earlier. Shapes: b batch, D embedding.
 /// </remarks>
 public sealed class TowerPass
 {
-    private readonly IReadOnlyList<Func<torch.Tensor, torch.Tensor>> _segments;
+    private readonly IReadOnlyList<Segment> _segments;
     private readonly int _locked;
 
     // Input and output (with its graph) of each trained segment. With activation checkpointing there are no outputs.
@@ -31,12 +27,7 @@ public sealed class TowerPass
     /// <param name="input">The batch.</param>
     /// <param name="checkpointing">Selects the activations that are recomputed in backward.</param>
     /// <param name="locked">Number of locked segments at the beginning of the chain.</param>
-    public TowerPass(
-        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments,
-        torch.Tensor input,
-        ActivationCheckpointing checkpointing,
-        int locked = 0
-    )
+    public TowerPass(IReadOnlyList<Segment> segments, torch.Tensor input, ActivationCheckpointing checkpointing, int locked = 0)
     {
         (_segments, _locked) = (segments, locked);
         if (locked > 0)
@@ -51,7 +42,7 @@ public sealed class TowerPass
             _inputs.Push(records && _inputs.Count > 0 ? input.detach().requires_grad_() : input);
             using var guard = set_grad_enabled(records);
             using var scope = NewDisposeScope();
-            input = Run(segment, _inputs.Count - 1 + locked, _inputs.Peek()).MoveToOuterDisposeScope();
+            input = segment.Run(_inputs.Peek()).MoveToOuterDisposeScope();
             if (records)
             {
                 _outputs.Push(input);
@@ -65,33 +56,17 @@ public sealed class TowerPass
     public torch.Tensor Embedding_bD { get; }
 
     /// <summary>Runs a chain and keeps only its result (and, when recording, the graph that autograd needs).</summary>
-    public static torch.Tensor Forward(IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments, torch.Tensor input)
+    public static torch.Tensor Forward(IReadOnlyList<Segment> segments, torch.Tensor input)
     {
         var x = input;
         for (var i = 0; i < segments.Count; i++)
         {
             using var used = i > 0 ? x : null;
             using var scope = NewDisposeScope();
-            x = Run(segments[i], i, x).MoveToOuterDisposeScope();
+            x = segments[i].Run(x).MoveToOuterDisposeScope();
         }
 
         return x;
-    }
-
-    /// <summary>Runs one segment. If an operator rejects a shape, the error names the segment and its input.</summary>
-    private static torch.Tensor Run(Func<torch.Tensor, torch.Tensor> segment, int number, torch.Tensor input)
-    {
-        try
-        {
-            return segment(input);
-        }
-        catch (ExternalException error) when (!DeviceMemoryException.IsCauseOf(error))
-        {
-            throw new InvalidOperationException(
-                $"Segment {number} of a tower cannot compute {TensorMemory.Describe(input)}: {error.Message}",
-                error
-            );
-        }
     }
 
     /// <summary>Adds the parameter gradients to their leaves. Can be called once: it consumes the pass.</summary>
@@ -109,9 +84,9 @@ public sealed class TowerPass
             using var passed = isFirst ? null : input;
             using var scope = NewDisposeScope();
             var x = _outputs.Count > 0 || isFirst ? input : input.detach().requires_grad_();
-            using (var output = _outputs.Count > 0 ? _outputs.Pop() : Run(_segments[i], i, x))
+            using (var output = _outputs.Count > 0 ? _outputs.Pop() : _segments[i].Run(x))
             {
-                Gradients.Run(output, gradient);
+                _segments[i].Backward(output, gradient);
             }
 
             if (!isFirst)

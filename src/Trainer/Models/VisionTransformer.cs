@@ -80,31 +80,39 @@ public sealed class VisionTransformer : IImageTower
     /// <summary>Length of the sequence without patch dropout.</summary>
     public static int Tokens(ImageTowerOptions options) => Others(options) + options.Registers + PatchGrid.Of(options).Count;
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
-        [.. PooledTokenSegments(kept_bK, statistics), x_bLW => Project(Read(x_bLW))];
+    public IEnumerable<Segment> Segments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+        [.. PooledTokenSegments(kept_bK, statistics), new("projection of the image tower", x_bLW => Project(Read(x_bLW)))];
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledSegments() =>
-        [.. PooledTokenSegments(kept_bK: null, statistics: null), Read];
+    public IEnumerable<Segment> PooledSegments() =>
+        [.. PooledTokenSegments(kept_bK: null, statistics: null), new("pooling of the image tower", Read)];
 
     public torch.Tensor Project(torch.Tensor pooled_bF) => pooled_bF.MatMul(_projection);
 
-    public IEnumerable<Func<torch.Tensor, torch.Tensor>> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
+    public IEnumerable<Segment> TokenSegments(torch.Tensor? kept_bK = null, BatchStatistics? statistics = null) =>
         [
-            images_b3SS => Stem(images_b3SS, kept_bK, statistics),
-            .. _blocks.Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
-            x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).MatMul(_projection),
+            StemSegment(kept_bK, statistics),
+            .. _blocks.Select(Whole),
+            new("projection of the image tower", x_bLW => _normPost.Forward(WithoutRegisters(x_bLW)).MatMul(_projection)),
         ];
 
     /// <summary>The chain up to the tokens that the pooling reads.</summary>
-    private IEnumerable<Func<torch.Tensor, torch.Tensor>> PooledTokenSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
+    private IEnumerable<Segment> PooledTokenSegments(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
         [
-            images_b3SS => Stem(images_b3SS, kept_bK, statistics),
-            .. _blocks[..^1].Select(block => (Func<torch.Tensor, torch.Tensor>)(x_bLW => block.Forward(x_bLW, null))),
-            x_bLW =>
-                _classToken is null
-                    ? _blocks[^1].Forward(x_bLW, null)
-                    : _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1).contiguous(), null),
+            StemSegment(kept_bK, statistics),
+            .. _blocks[..^1].Select(Whole),
+            _classToken is null
+                ? Whole(_blocks[^1], _blocks.Length - 1)
+                : new Segment(
+                    BlockName(_blocks.Length - 1),
+                    x_bLW => _blocks[^1].ForwardAt(x_bLW, x => x.narrow(1, 0, 1).contiguous(), null)
+                ),
         ];
+
+    private Segment StemSegment(torch.Tensor? kept_bK, BatchStatistics? statistics) =>
+        new("patch embedding of the image tower", images_b3SS => Stem(images_b3SS, kept_bK, statistics));
+
+    /// <summary>A block over all positions.</summary>
+    private static Segment Whole(TransformerBlock block, int index) => new(BlockName(index), x_bLW => block.Forward(x_bLW, null));
 
     private torch.Tensor Stem(torch.Tensor images_b3SS, torch.Tensor? kept_bK, BatchStatistics? statistics)
     {
@@ -169,4 +177,6 @@ public sealed class VisionTransformer : IImageTower
     private static int Others(ImageTowerOptions options) => HasClassToken(options) ? 1 : 0;
 
     private static string BlockPrefix(int index) => $"visual.transformer.resblocks.{index}.";
+
+    private static string BlockName(int index) => $"block {index + 1} of the image tower";
 }

@@ -53,6 +53,5 @@ internal sealed class BagOfWordsTask(ClipModel model) : ISampleTask
         );
     }
 
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part) =>
-        model.FeatureSegments(part.KeptPatches, part.Statistics);
+    public IReadOnlyList<Segment> Segments(BatchPart part) => model.FeatureSegments(part.KeptPatches, part.Statistics);
 }

@@ -40,7 +40,7 @@ internal sealed class CaptioningTask(ClipModel model) : ISampleTask
         return new SampleTargets(ClassTargets.Of(tensor([.. next]).to(part.Device)), tensor([.. samples]).to(part.Device));
     }
 
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part)
+    public IReadOnlyList<Segment> Segments(BatchPart part)
     {
         var length = model.CaptionLength(part.LongestEnd);
         var rows_n = tensor([.. Predicted(part).Select(row => (row.Sample * length) + row.Position)]).to(part.Device);

@@ -20,6 +20,5 @@ internal sealed class ClassificationTask(ClipModel model) : ISampleTask
         );
     }
 
-    public IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part) =>
-        model.FeatureSegments(part.KeptPatches, part.Statistics);
+    public IReadOnlyList<Segment> Segments(BatchPart part) => model.FeatureSegments(part.KeptPatches, part.Statistics);
 }

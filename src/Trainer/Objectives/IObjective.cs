@@ -1,4 +1,3 @@
-using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;

@@ -1,4 +1,4 @@
-using ClipTrain.Torch.Collectives;
+using System.Runtime.InteropServices;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -29,7 +29,14 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         PairLossResult result;
         using (timer?.Measure(StepPhase.Loss))
         {
-            result = loss.Compute(images_bD, texts_ND, counts, scale, bias ?? 0);
+            try
+            {
+                result = loss.Compute(images_bD, texts_ND, counts, scale, bias ?? 0);
+            }
+            catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
+            {
+                throw new RejectedTensorException("the loss", error, ("image embeddings", images_bD), ("all text embeddings", texts_ND));
+            }
         }
 
         pass.Backward(result.Times(lossScale), RowTiles.LocalRows(counts, group.Rank).Total, reducer);

@@ -1,4 +1,4 @@
-using ClipTrain.Torch.Collectives;
+using System.Runtime.InteropServices;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -16,6 +16,9 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     : IObjective
 {
     private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
+
+    private (torch.Tensor Weight, torch.Tensor? Bias) Head =>
+        (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
 
     public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
     {
@@ -56,7 +59,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     /// </summary>
     private Action Forward(BatchPart part, double factor, torch.Tensor losses_b, GradientReducer reducer)
     {
-        var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
+        var (weight, bias) = Head;
         var (classes, sample_n) = task.Targets(part);
         TowerPass pass;
         using (timer?.Measure(StepPhase.ImageForward))
@@ -65,7 +68,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         }
 
         using var lap = timer?.Measure(StepPhase.Loss);
-        var result = _loss.Compute(pass.Embedding_bD, weight, bias, classes, factor);
+        var result = ComputeLoss(pass.Embedding_bD, classes, factor);
         using (no_grad())
         {
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n, 1);
@@ -86,6 +89,25 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
                 pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment)));
             }
         };
+    }
+
+    private LinearCrossEntropyResult ComputeLoss(torch.Tensor rows_nW, ClassTargets targets, double factor)
+    {
+        var (weight, bias) = Head;
+        try
+        {
+            return _loss.Compute(rows_nW, weight, bias, targets, factor);
+        }
+        catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
+        {
+            throw new RejectedTensorException(
+                "the loss",
+                error,
+                ("features", rows_nW),
+                (task.Head.Weight, weight),
+                ("target classes", targets.Classes_nK)
+            );
+        }
     }
 }
 
@@ -109,5 +131,5 @@ internal interface ISampleTask
     SampleTargets Targets(BatchPart part);
 
     /// <summary>The model as a chain of segments from the part's images to rows nW, fp32.</summary>
-    IReadOnlyList<Func<torch.Tensor, torch.Tensor>> Segments(BatchPart part);
+    IReadOnlyList<Segment> Segments(BatchPart part);
 }

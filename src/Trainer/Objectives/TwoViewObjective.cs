@@ -1,4 +1,4 @@
-using ClipTrain.Torch.Collectives;
+using System.Runtime.InteropServices;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -32,7 +32,14 @@ internal sealed class TwoViewObjective(ClipModel model, TrainingOptions options,
         PairLossResult result;
         using (timer?.Measure(StepPhase.Loss))
         {
-            result = loss.Compute(first_bD, second_ND, counts, scale).Times(lossScale);
+            try
+            {
+                result = loss.Compute(first_bD, second_ND, counts, scale).Times(lossScale);
+            }
+            catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
+            {
+                throw new RejectedTensorException("the loss", error, ("first views", first_bD), ("all second views", second_ND));
+            }
         }
 
         var gradients = result with { ImageGradient_bD = stack([result.ImageGradient_bD, result.TextGradient_bD], 1).flatten(0, 1) };

@@ -1,4 +1,3 @@
-using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Options;

@@ -1,4 +1,3 @@
-using ClipTrain.Torch.Collectives;
 using ClipTrain.Trainer.Distributed;
 
 namespace ClipTrain.Trainer.Parameters;

@@ -49,13 +49,16 @@ public sealed class LocalWorkersTests
     {
         await using var workers = Start(
             "echo '  what():  mat1 and mat2 shapes cannot be multiplied' >&2; for i in $(seq 0 60); do echo \"frame #$i: at::native::mm "
-                + "+ 0x54\" >&2; done; kill -ABRT $$"
+                + "+ 0x54\" >&2; done; echo 'frame #61: THSTensor_mm + 0x26 (0x7f in libLibTorchSharp.so)' >&2; kill -ABRT $$"
         );
         var exited = await _exit.Task;
 
         Assert.Equal(134, exited.Code);
-        Assert.Equal(["  what():  mat1 and mat2 shapes cannot be multiplied"], exited.LastLines);
-        Assert.Equal(62, _observer.Lines.Count);
+        Assert.Equal(
+            ["  what():  mat1 and mat2 shapes cannot be multiplied", "frame #61: THSTensor_mm + 0x26 (0x7f in libLibTorchSharp.so)"],
+            exited.LastLines
+        );
+        Assert.Equal(63, _observer.Lines.Count);
     }
 
     [Fact]

@@ -256,10 +256,31 @@ public sealed class RecoveryTests
         Assert.Equal(new RunReply.Directed(Directive.Abort), run.AnswerTo(1));
         run.Written(0, 5);
         Assert.Equal(
-            "3 generations in a row broke without a new step: rank 1 (worker-1) crashed (SIGSEGV, a segmentation fault)\n  | "
+            "3 generations in a row broke without a new step: rank 1 (worker-1) crashed (SIGSEGV, a segmentation fault) after step 5\n  | "
                 + "decoder\nresumable from step 5: cliptrain resume demo",
             run.Outcome!.Message
         );
+    }
+
+    [Fact]
+    public void A_worker_that_aborts_is_lost_with_a_message_that_says_where()
+    {
+        var run = new RunScript(2, min: 1).Form();
+        run.Beat(1, 7);
+        run.Exit(
+            1,
+            134,
+            "terminate called after throwing an instance of 'c10::Error'",
+            "  what():  mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
+            "Exception raised from meta at LinearAlgebra.cpp:204 (most recent call first):",
+            "frame #12: THSTensor_matmul + 0x26 (0x7f650558c106 in libLibTorchSharp.so)"
+        );
+
+        Assert.Equal(
+            "rank 1 (worker-1) aborted (SIGABRT) after step 7 in THSTensor_matmul: mat1 and mat2 shapes cannot be multiplied (2x3 and 4x5)",
+            Assert.Single(run.Warnings)
+        );
+        Assert.False(run.State.HasEnded);
     }
 
     [Theory]

@@ -35,13 +35,16 @@ public class TowerPassTests
     {
         var weight = full([], 3, float32).requires_grad_();
         var calls = new List<string>();
-        Func<torch.Tensor, torch.Tensor> Segment(int number) =>
-            x =>
-            {
-                var y = x * weight;
-                calls.Add($"{number} {(y.requires_grad ? "recorded" : "not")} {(x.requires_grad ? "leaf" : "plain")}");
-                return y;
-            };
+        Segment Segment(int number) =>
+            new(
+                $"segment {number}",
+                x =>
+                {
+                    var y = x * weight;
+                    calls.Add($"{number} {(y.requires_grad ? "recorded" : "not")} {(x.requires_grad ? "leaf" : "plain")}");
+                    return y;
+                }
+            );
 
         var pass = new TowerPass([Segment(0), Segment(1), Segment(2)], ones([2]), ActivationCheckpointing.Block);
         Assert.Equal(["0 not plain", "1 not plain", "2 not plain"], calls);

@@ -168,11 +168,7 @@ public class SampleObjectiveTests
         return (logits_bC.log_softmax(1) * words).sum() * (-1.0 / Samples);
     }
 
-    private static torch.Tensor Logits(
-        ClipModel model,
-        IReadOnlyList<Func<torch.Tensor, torch.Tensor>> segments,
-        torch.Tensor images_b3SS
-    ) =>
+    private static torch.Tensor Logits(ClipModel model, IReadOnlyList<Segment> segments, torch.Tensor images_b3SS) =>
         nn.functional.linear(
             TowerPass.Forward(segments, images_b3SS),
             model.Parameters[ClassifierHead.Weight],

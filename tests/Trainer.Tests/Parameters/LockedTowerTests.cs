@@ -143,13 +143,16 @@ public sealed class LockedTowerTests : IDisposable
     {
         var weight = full([], 3, float32).requires_grad_();
         var calls = new List<string>();
-        Func<torch.Tensor, torch.Tensor> Segment(int number) =>
-            x =>
-            {
-                var y = x * weight;
-                calls.Add($"{number} {(y.requires_grad ? "recorded" : "not")}");
-                return y;
-            };
+        Segment Segment(int number) =>
+            new(
+                $"segment {number}",
+                x =>
+                {
+                    var y = x * weight;
+                    calls.Add($"{number} {(y.requires_grad ? "recorded" : "not")}");
+                    return y;
+                }
+            );
 
         foreach (var checkpointing in Enum.GetValues<ActivationCheckpointing>())
         {

@@ -25,12 +25,12 @@ public class TowerGroupsTests
         Assert.Null(TowerGroups.Of(options, ClipModel.LogitScale));
     }
 
-    private static void AssertGroups(ClipModel model, Tower tower, Func<torch.Tensor, torch.Tensor>[] segments, torch.Tensor input)
+    private static void AssertGroups(ClipModel model, Tower tower, Segment[] segments, torch.Tensor input)
     {
         Assert.Equal(TowerGroups.Count(model.Options, tower), segments.Length);
         foreach (var (group, segment) in segments.Index())
         {
-            var output = segment(input);
+            var output = segment.Run(input);
             ClipTrain.Torch.Operators.Gradients.Run(output, ones_like(output));
             string[] used =
             [

@@ -79,7 +79,7 @@ internal static class ImageCost
         {
             long macs = 0;
             var activations = default(Activations);
-            foreach (var (_, input, channels, stride) in stage)
+            foreach (var (_, _, input, channels, stride) in stage)
             {
                 long smaller = side / stride,
                     output = channels * Bottleneck.Expansion;

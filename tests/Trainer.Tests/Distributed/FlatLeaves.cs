@@ -1,7 +1,8 @@
 using ClipTrain.Torch.Collectives;
+using ClipTrain.Trainer.Distributed;
 using static TorchSharp.torch;
 
-namespace ClipTrain.Torch.Tests;
+namespace ClipTrain.Trainer.Tests.Distributed;
 
 /// <summary>Leaves of several dtypes with offsets in a flat buffer, and backward passes with known gradients.</summary>
 internal sealed class FlatLeaves
@@ -15,7 +16,7 @@ internal sealed class FlatLeaves
     /// <summary>From the last leaf to the first, cut where leaves are.</summary>
     public static readonly GradientBucket[] Buckets = [new(1024, 16), new(24, 1000), new(0, 24)];
 
-    public Tensor[] Leaves { get; } =
+    public torch.Tensor[] Leaves { get; } =
     [
         zeros([3, 5], requires_grad: true),
         zeros([7], bfloat16, requires_grad: true),
@@ -24,7 +25,7 @@ internal sealed class FlatLeaves
     ];
 
     /// <summary>Content of the buffer before the first gradient.</summary>
-    public Tensor Flat { get; } = full([Length], 5.0);
+    public torch.Tensor Flat { get; } = full([Length], 5.0);
 
     public GradientReducer Reducer(ProcessGroup? group, params IReadOnlyList<GradientBucket> buckets) =>
         new([.. Leaves.Zip(Offsets, (leaf, offset) => new FlatLeaf(leaf, offset))], Flat, group, buckets);

@@ -1,7 +1,9 @@
+using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
+using TorchSharp;
 using static TorchSharp.torch;
 
-namespace ClipTrain.Torch.Collectives;
+namespace ClipTrain.Trainer.Distributed;
 
 /// <summary>
 /// The elements [<paramref name="Offset"/>, <paramref name="Offset"/> + <paramref name="Length"/>) of a flat gradient buffer.
@@ -12,7 +14,7 @@ public readonly record struct GradientBucket(long Offset, long Length)
 }
 
 /// <summary>A leaf of the autograd graph and the offset of its gradient in the flat buffer.</summary>
-public readonly record struct FlatLeaf(Tensor Leaf, long Offset)
+public readonly record struct FlatLeaf(torch.Tensor Leaf, long Offset)
 {
     public long End => Offset + Leaf.numel();
 }
@@ -26,10 +28,10 @@ public readonly record struct FlatLeaf(Tensor Leaf, long Offset)
 /// <remarks>With three or more ranks, the rounding of sums depends on the buckets: identical bits require identical buckets.</remarks>
 public sealed class GradientReducer : IDisposable
 {
-    private readonly Tensor _flat;
+    private readonly torch.Tensor _flat;
     private readonly ProcessGroup? _group;
     private readonly FlatLeaf[] _leaves;
-    private readonly Tensor[] _places;
+    private readonly torch.Tensor[] _places;
     private readonly GradientBucket[] _buckets;
     private readonly int[] _missing;
     private readonly bool[] _isDone;
@@ -45,7 +47,7 @@ public sealed class GradientReducer : IDisposable
     /// span several.</param>
     /// <exception cref="ArgumentException">The buckets do not cover the buffer exactly once, a tensor is not such a leaf, or a leaf lies
     /// outside the buffer.</exception>
-    public GradientReducer(IReadOnlyList<FlatLeaf> leaves, Tensor flat, ProcessGroup? group, IReadOnlyList<GradientBucket> buckets)
+    public GradientReducer(IReadOnlyList<FlatLeaf> leaves, torch.Tensor flat, ProcessGroup? group, IReadOnlyList<GradientBucket> buckets)
     {
         var elements = flat.numel();
         CheckCover(buckets, elements);
@@ -148,7 +150,7 @@ public sealed class GradientReducer : IDisposable
 
     private static bool Overlap(FlatLeaf leaf, GradientBucket bucket) => leaf.Offset < bucket.End && bucket.Offset < leaf.End;
 
-    private Tensor Place(FlatLeaf leaf) => _flat.narrow(0, leaf.Offset, leaf.Leaf.numel()).view(leaf.Leaf.shape);
+    private torch.Tensor Place(FlatLeaf leaf) => _flat.narrow(0, leaf.Offset, leaf.Leaf.numel()).view(leaf.Leaf.shape);
 
     private void Move(int leaf)
     {

@@ -1,9 +1,15 @@
 using ClipTrain.Torch.Collectives;
-using ClipTrain.Torch.Operators;
+using ClipTrain.Torch.Tests;
+using ClipTrain.Trainer.Distributed;
 using static TorchSharp.torch;
 
-namespace ClipTrain.Torch.Tests;
+namespace ClipTrain.Trainer.Tests.Distributed;
 
+using Ranks = ClipTrain.Torch.Tests.Ranks;
+
+/// <summary>Counts live tensors and bytes of the process, so nothing runs beside it.</summary>
+[CollectionDefinition(nameof(GradientReducerTests), DisableParallelization = true)]
+[Collection(nameof(GradientReducerTests))]
 public sealed class GradientReducerTests
 {
     private static readonly GradientBucket[] s_whole = [new(0, FlatLeaves.Length)];
@@ -297,7 +303,7 @@ public sealed class GradientReducerTests
                         barrier.SignalAndWait();
                         if (group.Rank == 0)
                         {
-                            marks.Add((Tensor.TotalCount, NativeHeap.AllocatedBytes()));
+                            marks.Add((torch.Tensor.TotalCount, NativeHeap.AllocatedBytes()));
                         }
 
                         barrier.SignalAndWait();
@@ -368,7 +374,7 @@ public sealed class GradientReducerTests
         Assert.Contains("not a leaf", Refusal(zeros([4]), 0), StringComparison.Ordinal);
         Assert.Contains("does not fit a buffer of 4", Refusal(leaf, 1), StringComparison.Ordinal);
 
-        string Refusal(Tensor tensor, long offset) =>
+        string Refusal(torch.Tensor tensor, long offset) =>
             Assert.Throws<ArgumentException>(() => new GradientReducer([new FlatLeaf(tensor, offset)], flat, null, [new(0, 4)])).Message;
     }
 
@@ -380,7 +386,7 @@ public sealed class GradientReducerTests
             _ => s_acrossLeaves,
         };
 
-    private static void AllReduce(ProcessGroup group, Tensor x)
+    private static void AllReduce(ProcessGroup group, torch.Tensor x)
     {
         var work = group.AllReduce(x);
         work.Wait();
