@@ -12,9 +12,9 @@ internal static unsafe class Bf16
     public static void Round(float* from, ushort* to, int n)
     {
         var i = 0;
-        for (; i + Vector512<ushort>.Count <= n; i += Vector512<ushort>.Count)
+        for (; i + Vector256<ushort>.Count <= n; i += Vector256<ushort>.Count)
         {
-            Vector512.Narrow(Upper(Vector512.Load(from + i)), Upper(Vector512.Load(from + i + Vector512<float>.Count))).Store(to + i);
+            Vector256.Narrow(Upper(Vector256.Load(from + i)), Upper(Vector256.Load(from + i + Vector256<float>.Count))).Store(to + i);
         }
 
         for (; i < n; i++)
@@ -27,10 +27,10 @@ internal static unsafe class Bf16
     public static void Truncate(float* from, ushort* to, int n)
     {
         var i = 0;
-        for (; i + Vector512<ushort>.Count <= n; i += Vector512<ushort>.Count)
+        for (; i + Vector256<ushort>.Count <= n; i += Vector256<ushort>.Count)
         {
-            Vector512
-                .Narrow(Vector512.Load((uint*)(from + i)) >>> 16, Vector512.Load((uint*)(from + i) + Vector512<uint>.Count) >>> 16)
+            Vector256
+                .Narrow(Vector256.Load((uint*)(from + i)) >>> 16, Vector256.Load((uint*)(from + i) + Vector256<uint>.Count) >>> 16)
                 .Store(to + i);
         }
 
@@ -43,11 +43,11 @@ internal static unsafe class Bf16
     public static void Widen(ushort* from, float* to, int n)
     {
         var i = 0;
-        for (; i + Vector512<ushort>.Count <= n; i += Vector512<ushort>.Count)
+        for (; i + Vector256<ushort>.Count <= n; i += Vector256<ushort>.Count)
         {
-            var (low, high) = Vector512.Widen(Vector512.Load(from + i));
+            var (low, high) = Vector256.Widen(Vector256.Load(from + i));
             (low << 16).Store((uint*)(to + i));
-            (high << 16).Store((uint*)(to + i) + Vector512<uint>.Count);
+            (high << 16).Store((uint*)(to + i) + Vector256<uint>.Count);
         }
 
         for (; i < n; i++)
@@ -62,10 +62,10 @@ internal static unsafe class Bf16
         return float.IsNaN(value) ? NotANumber : (ushort)((bits + AlmostHalf + ((bits >> 16) & 1)) >> 16);
     }
 
-    private static Vector512<uint> Upper(Vector512<float> x)
+    private static Vector256<uint> Upper(Vector256<float> x)
     {
         var bits = x.AsUInt32();
-        var rounded = (bits + Vector512.Create(AlmostHalf) + ((bits >>> 16) & Vector512<uint>.One)) >>> 16;
-        return Vector512.ConditionalSelect(Vector512.Equals(x, x).AsUInt32(), rounded, Vector512.Create((uint)NotANumber));
+        var rounded = (bits + Vector256.Create(AlmostHalf) + ((bits >>> 16) & Vector256<uint>.One)) >>> 16;
+        return Vector256.ConditionalSelect(Vector256.Equals(x, x).AsUInt32(), rounded, Vector256.Create((uint)NotANumber));
     }
 }
