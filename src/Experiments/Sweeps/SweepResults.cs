@@ -99,17 +99,26 @@ public static class SweepResults
     /// <summary>The group to which laws are fitted: the choice whose efficiency the sweep compares; empty if it compares none.</summary>
     public static string GroupOf(Sweep sweep, Trial trial) => sweep.Efficiency is { } efficiency ? Label(trial, efficiency.Axis) ?? "" : "";
 
-    /// <summary>The accuracies whose samples the sweep compares; empty if it compares none.</summary>
-    public static IReadOnlyList<EfficiencyPoint> Accuracies(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials) =>
+    /// <summary>The accuracies that an efficiency compares, by the amount of samples or compute.</summary>
+    public static IReadOnlyList<EfficiencyPoint> Accuracies(
+        Sweep sweep,
+        EfficiencyAxis compared,
+        SweepFolder folder,
+        IEnumerable<Trial> trials
+    ) =>
         [
             .. from trial in trials
-            where sweep.Efficiency is not null && trial.Resolved.Samples is not null
+            let choice = Label(trial, compared.Axis)
+            let amount = compared.By == EfficiencyUnit.Compute ? trial.Resolved.Flops : trial.Resolved.Samples
             let error = Error(sweep, folder.Read(trial.Id))
-            where error is not null
+            where choice is not null && amount is not null && error is not null
             select new EfficiencyPoint(
-                Label(trial, sweep.Efficiency!.Axis)!,
+                choice,
+                Expansion.Text(
+                    trial.Labels.Where(label => label.Key != compared.Axis && label.Key is not (Seed or Expansion.BudgetColumn))
+                ),
                 Label(trial, Seed) ?? "",
-                trial.Resolved.Samples!.Value,
+                amount.Value,
                 1 - error.Value
             ),
         ];
