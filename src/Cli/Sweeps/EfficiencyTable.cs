@@ -95,14 +95,16 @@ internal static class EfficiencyTable
 
     private static string InParentheses((double, double)? interval) => interval is null ? "" : $" ({Interval(interval)})";
 
+    /// <summary>An interval, of which 0 and ∞ are ends that lie outside the budgets.</summary>
     private static string Interval((double Low, double High)? interval) =>
-        interval is { } known ? $"{Bound(known.Low)} to {(double.IsInfinity(known.High) ? "unbounded" : Bound(known.High))}" : "";
-
-    private static string Bound(double value) =>
-        value switch
+        interval switch
         {
-            0 => "below the budgets",
-            double.PositiveInfinity => "beyond the budgets",
-            _ => Readable.Number(value),
+            null => "",
+            (0, double.PositiveInfinity) => "unknown",
+            (_, 0) => "below the budgets",
+            (double.PositiveInfinity, _) => "beyond the budgets",
+            (0, var high) => $"at most {Readable.Number(high)}",
+            (var low, double.PositiveInfinity) => $"at least {Readable.Number(low)}",
+            var (low, high) => $"{Readable.Number(low)} to {Readable.Number(high)}",
         };
 }
