@@ -23,6 +23,7 @@ internal static class Page
         svg text.ink { fill: var(--ink); }
         svg .curve { fill: none; stroke-width: 1.8; }
         svg .band { stroke: none; opacity: .15; }
+        svg .open { fill: var(--card); stroke-width: 1.6; }
         svg .beyond { stroke-dasharray: 5 4; }
         table { border-collapse: collapse; margin-top: .5rem; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums; }
         th { padding: .3rem .9rem .3rem 0; text-align: left; font-weight: 550; color: var(--soft); white-space: nowrap; }

@@ -9,6 +9,29 @@ public sealed class SweepResultsTests : IDisposable
 
     public void Dispose() => _text.Dispose();
 
+    [Fact]
+    public void Results_without_a_logarithm_are_named_with_the_reason()
+    {
+        const string body = "metric: top1\naxes:\n  - width: [8, 16, 32, 64]\n";
+        var (sweep, trials) = (_text.Read(body), _text.Plan(body));
+        double[] accuracies = [0.5, 1, double.NaN, 1];
+        foreach (var (trial, accuracy) in trials.Zip(accuracies))
+        {
+            Done(trial, accuracy);
+        }
+
+        Assert.Single(SweepResults.Observations(sweep, _text.Folder, trials, isHeldOut: false));
+        Assert.Equal(
+            [
+                "2 results are in no fit, because the error (1 - top1) is 0, and laws use its logarithm, which only numbers above zero have: "
+                    + $"{trials[1].Id} (width: 16); {trials[3].Id} (width: 64).",
+                "one result is in no fit, because the error (1 - top1) is NaN, and laws use its logarithm, which only numbers above zero have: "
+                    + $"{trials[2].Id} (width: 32).",
+            ],
+            SweepResults.LeftOut(sweep, _text.Folder, trials)
+        );
+    }
+
     [Theory]
     [InlineData(", by: compute", 2)]
     [InlineData(", by: samples", 0.5)]
@@ -33,17 +56,7 @@ public sealed class SweepResultsTests : IDisposable
         {
             var labels = trial.Labels.ToDictionary(StringComparer.Ordinal);
             var worth = (labels["architecture"] == "fancy" ? 2 : 1) * (labels["recipe"] == "0.1" ? 1 : 0.5);
-            _text.Folder.Write(
-                new TrialRecord
-                {
-                    Id = trial.Id,
-                    State = TrialState.Done,
-                    Figures = new Dictionary<string, double>(StringComparer.Ordinal)
-                    {
-                        ["top1"] = 0.1 * Math.Log2(worth * trial.Resolved.Samples!.Value / 32),
-                    },
-                }
-            );
+            Done(trial, 0.1 * Math.Log2(worth * trial.Resolved.Samples!.Value / 32));
         }
 
         var rows = EfficiencyComparison.Compare(
@@ -56,4 +69,14 @@ public sealed class SweepResultsTests : IDisposable
         Assert.All(rows, row => Assert.Equal("recipe: 0.1", row.Configuration));
         Assert.Equal(ratio, rows[1].Ratio!.Value.Value, 1e-9);
     }
+
+    private void Done(Trial trial, double accuracy) =>
+        _text.Folder.Write(
+            new TrialRecord
+            {
+                Id = trial.Id,
+                State = TrialState.Done,
+                Figures = new Dictionary<string, double>(StringComparer.Ordinal) { ["top1"] = accuracy },
+            }
+        );
 }
