@@ -205,7 +205,7 @@ internal static class LogLogChart
             "path",
             new XAttribute("d", path),
             shape < Outlines
-                ? new XAttribute("fill", color)
+                ? new object[] { new XAttribute("class", "mark"), new XAttribute("fill", color) }
                 : new object[] { new XAttribute("class", "open"), new XAttribute("stroke", color) },
             new XElement("title", tip)
         );

@@ -58,7 +58,7 @@ internal sealed class MarkStyle
 /// <summary>Colours of laws, and of model sizes from small to large.</summary>
 internal static class Palette
 {
-    private static readonly (int R, int G, int B)[] Sizes = [(72, 40, 120), (49, 104, 142), (31, 158, 137), (109, 205, 89), (224, 190, 30)];
+    private static readonly (int R, int G, int B)[] Sizes = [(98, 72, 168), (49, 104, 142), (31, 158, 137), (109, 205, 89), (224, 190, 30)];
 
     public static string OfLaw(string law) =>
         law switch
