@@ -156,8 +156,10 @@ public static class SweepCommand
         TrialRecord[] records = [.. trials.Select(trial => folder.Read(trial.Id))];
         SweepTables.Trials(trials, records);
         var missing = trials.Zip(records).Where(pair => !pair.Second.IsSettled).Select(pair => pair.First).ToList();
-        SweepTables.Cost("all", SweepCost.Of(folder, trials, trials));
-        SweepTables.Cost("missing", SweepCost.Of(folder, trials, missing));
+        var planned = PlannedSpeed.Of(opened);
+        SweepTables.Cost("all", SweepCost.Of(trials, planned.Speed), opened.OnGpus);
+        SweepTables.Cost("missing", SweepCost.Of(missing, planned.Speed), opened.OnGpus);
+        Console.WriteLine(planned.Basis);
         if (trials.Count >= OpenedSweep.Many)
         {
             Console.WriteLine(

@@ -44,12 +44,16 @@ internal static class LawOutput
         }
 
         AnsiConsole.Write(table);
+        PrintWarnings(result);
+        Console.WriteLine($"Charts: {Path.Combine(folder, "report.html")}; laws: {Path.Combine(folder, "laws.json")}.");
+    }
+
+    public static void PrintWarnings(FitResult result)
+    {
         foreach (var warning in result.Warnings)
         {
             Console.WriteLine($"· {warning}");
         }
-
-        Console.WriteLine($"Charts: {Path.Combine(folder, "report.html")}; laws: {Path.Combine(folder, "laws.json")}.");
     }
 
     public static string Number(double? value) => value is { } number ? Readable.Number(number) : "";

@@ -5,15 +5,13 @@ using ClipTrain.Trainer.Config;
 using ClipTrain.Trainer.Models.Cost;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Runs;
+using ClipTrain.Trainer.State;
 
 namespace ClipTrain.Cli.Sweeps;
 
 /// <summary>Resolver of trials: loads the base run file with overrides, as <c>cliptrain train</c> does.</summary>
 internal sealed class RunResolver(Sweep sweep) : ITrialResolver
 {
-    private const int BytesOfParameter = 4,
-        CopiesInCheckpoint = 3;
-
     private readonly Dictionary<string, long?> _samples = new(StringComparer.Ordinal);
 
     public ResolvedTrial Resolve(IReadOnlyList<KeyValuePair<string, string>> values)
@@ -42,15 +40,17 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
             }
 
             var objective = options.Training.Objective;
-            var (parameters, unique) = (ObjectiveCost.Parameters(options.Model, objective), Samples(options));
+            var unique = Samples(options);
+            var steps = options.Training.Steps ?? (unique is { } samples ? RunPlan.TotalSteps(options.Training, samples) : null);
             return new ResolvedTrial(ConfigWriter.Write(options), ConfigWriter.WriteChanged(options))
             {
-                Parameters = parameters,
+                Parameters = ObjectiveCost.Parameters(options.Model, objective),
                 Macs = ObjectiveCost.Macs(options.Model, objective),
                 GlobalBatch = options.Training.GlobalBatch,
-                Steps = options.Training.Steps ?? (unique is { } samples ? RunPlan.TotalSteps(options.Training, samples) : null),
+                Steps = steps,
                 Unique = unique,
-                DiskBytes = parameters * BytesOfParameter * CopiesInCheckpoint * options.Checkpoint.Keep,
+                Precision = OptionSection.SnakeCase(options.Training.Precision.ToString()),
+                DiskBytes = SnapshotFiles.ByteCount(options, steps ?? 0) * MostCheckpoints(options, steps),
                 Gpus = options.Cluster.Device == "cpu" ? 0 : options.Cluster.Workers,
             };
         }
@@ -60,6 +60,17 @@ internal sealed class RunResolver(Sweep sweep) : ITrialResolver
                 $"{sweep.Path}: a trial is invalid:\n{e.Message.Replace("--set ", "", StringComparison.Ordinal)}"
             );
         }
+    }
+
+    /// <summary>Number of checkpoints that a run may keep: with minutes between them it is unknown how many it writes.</summary>
+    private static long MostCheckpoints(RunOptions options, long? steps)
+    {
+        var (checkpoint, best) = (options.Checkpoint, options.Evaluation.BestFigure is null ? 0 : 1);
+        var written =
+            checkpoint.EveryMinutes > 0 ? long.MaxValue
+            : checkpoint.EverySteps > 0 && steps is not null ? (steps.Value + checkpoint.EverySteps - 1) / checkpoint.EverySteps
+            : 1;
+        return Math.Min(written, checkpoint.Keep + best);
     }
 
     /// <summary>Number of samples in a trial's corpus; null if it cannot be read.</summary>

@@ -119,6 +119,11 @@ internal static class SweepProcess
             return;
         }
 
+        foreach (var warning in SweepResults.LeftOut(opened.Sweep, opened.Folder, opened.Trials))
+        {
+            Tell(warning);
+        }
+
         var made = SweepPredictions.Make(opened.Sweep, opened.Folder, opened.Trials, wanted, TimeProvider.System);
         foreach (var prediction in made.Predictions)
         {

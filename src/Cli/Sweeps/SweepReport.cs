@@ -22,14 +22,16 @@ internal static class SweepReport
             .. SweepResults.Observations(sweep, folder, trials, isHeldOut: true),
         ];
         Console.WriteLine($"Results: {folder.Results}.");
-        if (observations.Count == 0)
+        var leftOut = SweepResults.LeftOut(sweep, folder, trials);
+        if (observations.Count == 0 && leftOut.Count == 0)
         {
             return;
         }
 
         var title = new ReportTitle(sweep.Name, "training FLOPs", sweep.ErrorName);
-        var result = Fit(observations);
-        ReportTable[] tables = [.. Predicted(opened), .. EfficiencyTable.Of(opened), Results(opened)];
+        var fitted = Fit(observations);
+        var result = fitted with { Warnings = [.. leftOut, .. fitted.Warnings] };
+        ReportTable[] tables = [.. PredictionTable.Of(opened), .. EfficiencyTable.Of(opened), Results(opened)];
         if (result.Laws.Count > 0)
         {
             LawOutput.Finish(folder.Path, title, observations, result, tables);
@@ -37,6 +39,7 @@ internal static class SweepReport
         else
         {
             ScalingReport.Write(Path.Combine(folder.Path, "report.html"), title, observations, result, tables);
+            LawOutput.PrintWarnings(result);
         }
     }
 
@@ -45,47 +48,12 @@ internal static class SweepReport
     {
         try
         {
-            return LawFitter.Fit(observations, laws: null);
+            return observations.Count == 0 ? new FitResult([], []) : LawFitter.Fit(observations, laws: null);
         }
         catch (ExperimentException e)
         {
             return new FitResult([], e.Message.Split('\n'));
         }
-    }
-
-    private static IEnumerable<ReportTable> Predicted(OpenedSweep opened)
-    {
-        var said = SweepPredictions.ReadAll(opened.Folder);
-        if (said.Count == 0)
-        {
-            yield break;
-        }
-
-        yield return new ReportTable(
-            "Predicted before the run",
-            "each prediction was recorded with its hash before its trial started",
-            ["trial", "choices", "law", "predicted", "90% interval", "measured", "inside", "made", "hash"],
-            [
-                .. from trial in opened.Trials
-                where said.ContainsKey(trial.Id)
-                let prediction = said[trial.Id]
-                let error = SweepResults.Error(opened.Sweep, opened.Folder.Read(trial.Id))
-                select (string[])
-                    [
-                        trial.Id,
-                        trial.Describe(),
-                        prediction.Said.Law,
-                        Readable.Number(prediction.Said.Value),
-                        $"{Readable.Number(prediction.Said.Low)} to {Readable.Number(prediction.Said.High)}",
-                        error is { } value ? Readable.Number(value) : opened.Folder.Read(trial.Id).State.ToString().ToLowerInvariant(),
-                        error is null ? ""
-                        : error >= prediction.Said.Low && error <= prediction.Said.High ? "yes"
-                        : "no; what these results cannot tell says why",
-                        $"{prediction.In.Made:u}",
-                        prediction.In.Hash[..16],
-                    ],
-            ]
-        );
     }
 
     private static ReportTable Results(OpenedSweep opened)

@@ -81,14 +81,14 @@ internal static class SweepTables
         );
     }
 
-    public static void Cost(string of, SweepCost cost) =>
+    public static void Cost(string of, SweepCost cost, bool ofGpus) =>
         Console.WriteLine(
             $"{of}: {Readable.Count(cost.Trials)} trials, {Readable.Number(cost.Samples)} samples, {Readable.Number(cost.Flops)} FLOPs, "
                 + (
-                    cost.CoreSeconds is { } seconds
-                        ? $"{Readable.Number(seconds / 3600)} device hours at the speed of finished trials, "
-                        : "hours unknown until a trial finishes, "
+                    cost.DeviceSeconds is { } seconds
+                        ? $"{Readable.Number(seconds / 3600)} {TrialDevices.Noun(ofGpus)} hours, "
+                        : "hours unknown, "
                 )
-                + $"{Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
+                + $"at most {Readable.Number(cost.DiskBytes / 1e9)} GB of checkpoints"
         );
 }

@@ -59,6 +59,7 @@ internal sealed class WatchedSweep(string directory)
         var sweep = opened.Sweep;
         var said = SweepPredictions.ReadAll(_folder);
         var (laws, note) = Fit(sweep, SweepResults.Observations(sweep, _folder, opened.Trials, isHeldOut: false), opened.Trials);
+        string[] notes = [.. SweepResults.LeftOut(sweep, _folder, opened.Trials), .. note is null ? Array.Empty<string>() : [note]];
         return new SweepView(
             sweep.Name,
             "training FLOPs",
@@ -83,7 +84,7 @@ internal sealed class WatchedSweep(string directory)
                 ),
             ],
             laws,
-            note
+            notes.Length == 0 ? null : string.Join(' ', notes)
         );
     }
 

@@ -103,7 +103,7 @@ public static class HtmlPage
                 new XElement("title", head.Title),
                 new XElement("style", Common + "\n" + head.Style)
             ),
-            new XElement("body", new XElement("header", new XElement("h1", head.Title), Soft(head.Subtitle)), body)
+            new XElement("body", new XElement("header", new XElement("h1", head.Title), Soft(head.Subtitle)), new XElement("main", body))
         );
         foreach (var text in page.DescendantNodes().OfType<XText>())
         {

@@ -2,10 +2,11 @@ namespace ClipTrain.Experiments.Efficiency;
 
 /// <summary>Accuracy of one training run.</summary>
 /// <param name="Group">What was trained, such as an objective.</param>
+/// <param name="Configuration">Everything else that was chosen, such as a model size: an accuracy curve has one configuration.</param>
 /// <param name="Seed">Its seed.</param>
-/// <param name="Samples">Samples seen.</param>
+/// <param name="Amount">Samples seen, or FLOPs of training.</param>
 /// <param name="Accuracy">Accuracy after them.</param>
-public sealed record EfficiencyPoint(string Group, string Seed, double Samples, double Accuracy);
+public sealed record EfficiencyPoint(string Group, string Configuration, string Seed, double Amount, double Accuracy);
 
 /// <summary>What is known of a quantity.</summary>
 public enum Censoring
@@ -35,29 +36,29 @@ public readonly record struct Censored(double Value, Censoring Censoring)
         };
 }
 
-/// <summary>Accuracy by samples, linear between its points over the logarithm of the samples.</summary>
-/// <param name="Samples">Samples seen, ascending.</param>
+/// <summary>Accuracy by the amount of samples or compute, linear between its points over the logarithm of the amount.</summary>
+/// <param name="Amounts">Samples or FLOPs, ascending.</param>
 /// <param name="Accuracies">Accuracy after each of them.</param>
-public sealed record AccuracyCurve(IReadOnlyList<double> Samples, IReadOnlyList<double> Accuracies)
+public sealed record AccuracyCurve(IReadOnlyList<double> Amounts, IReadOnlyList<double> Accuracies)
 {
-    /// <summary>The fewest samples after which the curve reaches an accuracy.</summary>
-    /// <returns>At most the first point's samples if that point has reached it, more than the last one's if none does.</returns>
-    public Censored SamplesToReach(double accuracy)
+    /// <summary>The least amount after which the curve reaches an accuracy.</summary>
+    /// <returns>At most the first point's amount if that point has reached it, more than the last one's if none does.</returns>
+    public Censored AmountToReach(double accuracy)
     {
         if (Accuracies[0] >= accuracy)
         {
-            return new Censored(Samples[0], Censoring.AtMost);
+            return new Censored(Amounts[0], Censoring.AtMost);
         }
 
-        for (var i = 1; i < Samples.Count; i++)
+        for (var i = 1; i < Amounts.Count; i++)
         {
             if (Accuracies[i] >= accuracy)
             {
                 var share = (accuracy - Accuracies[i - 1]) / (Accuracies[i] - Accuracies[i - 1]);
-                return new Censored(Samples[i - 1] * Math.Pow(Samples[i] / Samples[i - 1], share), Censoring.None);
+                return new Censored(Amounts[i - 1] * Math.Pow(Amounts[i] / Amounts[i - 1], share), Censoring.None);
             }
         }
 
-        return new Censored(Samples[^1], Censoring.MoreThan);
+        return new Censored(Amounts[^1], Censoring.MoreThan);
     }
 }

@@ -2,35 +2,35 @@ using MathNet.Numerics.Distributions;
 
 namespace ClipTrain.Experiments.Efficiency;
 
-/// <summary>The curves of one group, one per seed at the same numbers of samples.</summary>
+/// <summary>The curves of one configuration of a group, one per seed at the same amounts of samples or compute.</summary>
 internal sealed class SeedCurves
 {
-    private readonly double[] _samples,
+    private readonly double[] _amounts,
         _means;
     private readonly double[][] _deviations;
 
-    /// <param name="points">The points of one group. Numbers of samples that not every seed has are left out.</param>
+    /// <param name="points">The points of one configuration. Amounts that not every seed has are left out.</param>
     public SeedCurves(IReadOnlyList<EfficiencyPoint> points)
     {
         var seeds = points
             .GroupBy(point => point.Seed, StringComparer.Ordinal)
-            .Select(seed => seed.ToLookup(point => point.Samples))
+            .Select(seed => seed.ToLookup(point => point.Amount))
             .ToList();
-        _samples =
+        _amounts =
         [
-            .. points.Select(point => point.Samples).Distinct().Where(samples => seeds.TrueForAll(seed => seed.Contains(samples))).Order(),
+            .. points.Select(point => point.Amount).Distinct().Where(amount => seeds.TrueForAll(seed => seed.Contains(amount))).Order(),
         ];
-        var accuracies = seeds.ConvertAll(seed => _samples.Select(samples => seed[samples].Average(point => point.Accuracy)).ToArray());
-        _means = [.. _samples.Select((_, i) => accuracies.Average(curve => curve[i]))];
+        var accuracies = seeds.ConvertAll(seed => _amounts.Select(amount => seed[amount].Average(point => point.Accuracy)).ToArray());
+        _means = [.. _amounts.Select((_, i) => accuracies.Average(curve => curve[i]))];
         _deviations = [.. accuracies.Select(curve => curve.Zip(_means, (accuracy, mean) => accuracy - mean).ToArray())];
     }
 
     public int Seeds => _deviations.Length;
 
-    public int Points => _samples.Length;
+    public int Points => _amounts.Length;
 
     /// <summary>The mean over the seeds.</summary>
-    public AccuracyCurve Mean => new(_samples, _means);
+    public AccuracyCurve Mean => new(_amounts, _means);
 
     /// <summary>
     /// A bootstrap draw of the mean: seeds drawn with replacement, each with its whole curve. Their deviations are scaled by √(n/(n−1))
@@ -50,6 +50,6 @@ internal sealed class SeedCurves
             }
         }
 
-        return new AccuracyCurve(_samples, drawn);
+        return new AccuracyCurve(_amounts, drawn);
     }
 }

@@ -10,7 +10,7 @@ internal static class Figure
     /// <summary>Four significant digits; 1,200,000 is 1.2M.</summary>
     public static string Short(double value)
     {
-        if (Math.Abs(value) is >= 1e15 or > 0 and < 1e-3)
+        if (Math.Abs(value) is >= 0.9995e15 or > 0 and < 1e-3)
         {
             return value.ToString("0.###e0", CultureInfo.InvariantCulture);
         }

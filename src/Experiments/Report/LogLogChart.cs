@@ -18,7 +18,14 @@ internal sealed record Curve(
 /// <summary>A scatter plot with curves on two logarithmic axes, as SVG.</summary>
 internal static class LogLogChart
 {
-    public const int Shapes = 6;
+    /// <summary>Number of shapes: six, filled and open.</summary>
+    public const int Shapes = 2 * Outlines;
+
+    private const int Outlines = 6;
+
+    /// <summary>Widths in a legend: of its mark, and of a letter at most.</summary>
+    private const double LegendMark = 22,
+        Letter = 6.4;
 
     private const double Width = 640,
         Height = 400,
@@ -50,9 +57,11 @@ internal static class LogLogChart
             Left,
             Width - Right
         );
+        List<(string Text, string Color, int Shape)> entries = [.. curves.Select(curve => (curve.Name, curve.Color, -1)), .. legend];
+        var columns = Columns(entries);
         var svg = new XElement(
             "svg",
-            new XAttribute("viewBox", $"0 0 {Figure.Place(Width)} {Figure.Place(Height + LegendHeight(curves.Count + legend.Count))}"),
+            new XAttribute("viewBox", $"0 0 {Figure.Place(Width)} {Figure.Place(Height + ((entries.Count + columns - 1) / columns * 18))}"),
             new XAttribute("role", "img"),
             new XAttribute("aria-label", $"{yName} by {xName}")
         );
@@ -142,22 +151,26 @@ internal static class LogLogChart
             svg.Add(Shape(x.Place(mark.X), y.Place(mark.Y), mark.Shape, mark.Color, mark.Tip));
         }
 
-        foreach (var (place, entry) in curves.Select(curve => (curve.Name, curve.Color, -1)).Concat(legend).Index())
+        foreach (var (place, entry) in entries.Index())
         {
-            double left = Left + (place % 4 * (Width - Left) / 4),
-                top = Height + 8 + (place / 4 * 18);
+            double left = Left + (place % columns * (Width - Left) / columns),
+                top = Height + 8 + (place / columns * 18);
             svg.Add(
-                entry.Item3 < 0
-                    ? Element("path", ("class", "curve"), ("stroke", entry.Item2), ("d", $"M{Figure.Place(left)} {Figure.Place(top)}h16"))
-                    : Shape(left + 8, top, entry.Item3, entry.Item2, entry.Item1)
+                entry.Shape < 0
+                    ? Element("path", ("class", "curve"), ("stroke", entry.Color), ("d", $"M{Figure.Place(left)} {Figure.Place(top)}h16"))
+                    : Shape(left + 8, top, entry.Shape, entry.Color, entry.Text)
             );
-            svg.Add(Text(left + 22, top + 4, "start", "", entry.Item1));
+            svg.Add(Text(left + LegendMark, top + 4, "start", "", entry.Text));
         }
 
         return svg;
     }
 
-    private static double LegendHeight(int entries) => (entries + 3) / 4 * 18;
+    /// <summary>As many columns of the legend, up to four, as its longest entry leaves room for.</summary>
+    private static int Columns(List<(string Text, string Color, int Shape)> entries) =>
+        entries.Count == 0
+            ? 1
+            : Math.Clamp((int)((Width - Left) / (LegendMark + (Letter * (entries.Max(entry => entry.Text.Length) + 1)))), 1, 4);
 
     private static double Clamp(Axis y, double value) => y.Place(Math.Clamp(value, y.Low, y.High));
 
@@ -179,7 +192,7 @@ internal static class LogLogChart
         var at = (FormattableString)$"M{x:0.##} {y:0.##}";
         var path =
             FormattableString.Invariant(at)
-            + (shape % Shapes) switch
+            + (shape % Outlines) switch
             {
                 0 => "m-4.2 0a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0Z",
                 1 => "m-3.8 -3.8h7.6v7.6h-7.6Z",
@@ -188,7 +201,14 @@ internal static class LogLogChart
                 4 => "m0 4.8l4.6 -8h-9.2Z",
                 _ => "m-1.5 -4.8h3v3.3h3.3v3h-3.3v3.3h-3v-3.3h-3.3v-3h3.3Z",
             };
-        return new XElement("path", new XAttribute("d", path), new XAttribute("fill", color), new XElement("title", tip));
+        return new XElement(
+            "path",
+            new XAttribute("d", path),
+            shape < Outlines
+                ? new object[] { new XAttribute("class", "mark"), new XAttribute("fill", color) }
+                : new object[] { new XAttribute("class", "open"), new XAttribute("stroke", color) },
+            new XElement("title", tip)
+        );
     }
 
     private static XElement Line(double x1, double y1, double x2, double y2, string style) =>

@@ -2,7 +2,10 @@ using ClipTrain.Experiments.Scaling;
 
 namespace ClipTrain.Experiments.Report;
 
-/// <summary>Marks of results: the colour shows the model size, the shape the samples seen.</summary>
+/// <summary>
+/// Marks of results: the colour shows the model size, the shape the samples seen. Where there are more amounts of samples than shapes,
+/// neighbouring ones share a shape, which the legend says.
+/// </summary>
 internal sealed class MarkStyle
 {
     private readonly List<double> _sizes,
@@ -17,10 +20,12 @@ internal sealed class MarkStyle
     public IReadOnlyList<(string Text, string Color, int Shape)> Legend =>
         [
             .. Thinned(_sizes).Select(size => ($"{Figure.Short(size)} parameters", ColorOf(size), 0)),
-            .. HasShapes ? _samples.Select((samples, i) => ($"{Figure.Short(samples)} samples", "#888888", i)) : [],
+            .. HasShapes
+                ? _samples.GroupBy(ShapeOf).Select(shared => ($"{Range(shared.First(), shared.Last())} samples", "#888888", shared.Key))
+                : [],
         ];
 
-    private bool HasShapes => _samples.Count is > 1 and <= LogLogChart.Shapes;
+    private bool HasShapes => _samples.Count > 1;
 
     public Mark Of(Observation row, double x, double y, bool ringed = false)
     {
@@ -30,11 +35,17 @@ internal sealed class MarkStyle
             x,
             y,
             row.Params is { } size ? ColorOf(size) : "#5b7fa6",
-            HasShapes && row.Data is { } data ? _samples.IndexOf(data) : 0,
+            HasShapes && row.Data is { } data ? ShapeOf(data) : 0,
             $"{Figure.Short(row.X)}: {Figure.Short(row.Y)}{model}{samples}",
             ringed
         );
     }
+
+    /// <summary>The shape of an amount: its own, or that of an even share of the amounts.</summary>
+    private int ShapeOf(double samples) => _samples.BinarySearch(samples) * Math.Min(_samples.Count, LogLogChart.Shapes) / _samples.Count;
+
+    private static string Range(double first, double last) =>
+        first == last ? Figure.Short(first) : $"{Figure.Short(first)} to {Figure.Short(last)}";
 
     private string ColorOf(double size) =>
         Palette.OfSize(_sizes.Count < 2 ? 0.25 : Math.Log(size / _sizes[0]) / Math.Log(_sizes[^1] / _sizes[0]));
@@ -47,7 +58,7 @@ internal sealed class MarkStyle
 /// <summary>Colours of laws, and of model sizes from small to large.</summary>
 internal static class Palette
 {
-    private static readonly (int R, int G, int B)[] Sizes = [(72, 40, 120), (49, 104, 142), (31, 158, 137), (109, 205, 89), (224, 190, 30)];
+    private static readonly (int R, int G, int B)[] Sizes = [(98, 72, 168), (49, 104, 142), (31, 158, 137), (109, 205, 89), (224, 190, 30)];
 
     public static string OfLaw(string law) =>
         law switch

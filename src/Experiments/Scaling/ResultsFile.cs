@@ -44,7 +44,7 @@ public static class ResultsFile
         using var reader = CsvReader.Create(File.OpenRead(path), new CsvReaderOptions { HasHeader = false, TrackLineNumbers = true });
         if (!reader.Read())
         {
-            throw new ExperimentException($"{path}: the file is empty; its first line must name the columns.");
+            throw new ExperimentException($"{path}:1: the file is empty; its first line must name the columns.");
         }
 
         var header = Enumerable.Range(0, reader.FieldCount).Select(i => Field(reader, i).TrimStart('\uFEFF')).ToList();
@@ -52,6 +52,7 @@ public static class ResultsFile
             .Where(option => option.Column is not null)
             .ToDictionary(option => option.Name, option => Place(path, header, option.Name, option.Column!), StringComparer.Ordinal);
         var rows = new List<Observation>();
+        long line = 1;
         while (reader.Read())
         {
             if (reader.FieldCount == 1 && Field(reader, 0).Length == 0)
@@ -59,11 +60,12 @@ public static class ResultsFile
                 continue;
             }
 
-            var line = reader.LineNumber;
+            line = reader.LineNumber;
             if (reader.FieldCount <= places.Values.Max())
             {
                 throw new ExperimentException(
-                    $"{path}:{line}: the line has {reader.FieldCount} fields, but the header has {header.Count} columns."
+                    $"{path}:{line}: the line has {reader.FieldCount} fields, but the header has {header.Count} columns: "
+                        + $"{header[places.Values.First(place => place >= reader.FieldCount)]} is missing."
                 );
             }
 
@@ -84,7 +86,7 @@ public static class ResultsFile
             double? Number(string option) => Text(option) is { } text ? Positive(path, line, header[places[option]], text) : null;
         }
 
-        Check(path, columns, rows);
+        Check($"{path}:{line}", columns, rows);
         return rows;
     }
 
@@ -103,7 +105,7 @@ public static class ResultsFile
     private static int Place(string path, List<string> header, string option, string column) =>
         header.IndexOf(column) is >= 0 and var place
             ? place
-            : throw new ExperimentException($"{path}: has no column '{column}' ({option}); its columns: {string.Join(", ", header)}.");
+            : throw new ExperimentException($"{path}:1: has no column '{column}' ({option}); its columns: {string.Join(", ", header)}.");
 
     private static double Positive(string path, long line, string column, string text)
     {
@@ -120,7 +122,10 @@ public static class ResultsFile
             );
     }
 
-    private static void Check(string path, ResultColumns columns, List<Observation> rows)
+    /// <param name="end">The file and its last line.</param>
+    /// <param name="columns">Its columns.</param>
+    /// <param name="rows">Its rows.</param>
+    private static void Check(string end, ResultColumns columns, List<Observation> rows)
     {
         var points = rows.GroupBy(row => row.Group, StringComparer.Ordinal).Select(group => Sample.Of(group)).ToList();
         var most = points.Count == 0 ? 0 : points.Max(sample => sample.TrialCount);
@@ -135,7 +140,7 @@ public static class ResultsFile
                 _ => "two trials",
             };
             throw new ExperimentException(
-                $"{path}: has {few}"
+                $"{end}: {columns.X} and {columns.Y} have {few}"
                     + $"{(columns.Group is null || most == 0 ? "" : $" for each {columns.Group}")}; a law needs at least three."
             );
         }
@@ -143,7 +148,7 @@ public static class ResultsFile
         if (points.TrueForAll(sample => sample.LogX[0] == sample.LogX[^1]))
         {
             throw new ExperimentException(
-                $"{path}: every {columns.X} is {rows[0].X.ToString(CultureInfo.InvariantCulture)}; a law needs at least two different ones."
+                $"{end}: every {columns.X} is {rows[0].X.ToString(CultureInfo.InvariantCulture)}; a law needs at least two different ones."
             );
         }
     }

@@ -38,11 +38,22 @@ public abstract record RateRule
 /// <param name="Trials">Choices by axis. Trials that match one of them are held out.</param>
 public sealed record HeldOut(string Law, IReadOnlyList<IReadOnlyList<KeyValuePair<string, string>>> Trials);
 
-/// <summary>A comparison of the samples that the choices of an axis need for the same accuracy.</summary>
+/// <summary>A comparison of what the choices of an axis need for the same accuracy.</summary>
 /// <param name="Axis">The axis.</param>
 /// <param name="Reference">The choice that the others are compared with.</param>
+/// <param name="By">What they need of.</param>
 /// <param name="Accuracies">Accuracies to reach; empty for the highest that every choice reaches.</param>
-public sealed record EfficiencyAxis(string Axis, string Reference, IReadOnlyList<double> Accuracies);
+public sealed record EfficiencyAxis(string Axis, string Reference, EfficiencyUnit By, IReadOnlyList<double> Accuracies);
+
+/// <summary>What an efficiency is measured in.</summary>
+public enum EfficiencyUnit
+{
+    /// <summary>Samples seen.</summary>
+    Samples,
+
+    /// <summary>Floating-point operations of training.</summary>
+    Compute,
+}
 
 /// <summary>A sweep file.</summary>
 public sealed record Sweep

@@ -4,24 +4,17 @@ namespace ClipTrain.Experiments.Sweeps;
 /// <param name="Trials">Number of trials.</param>
 /// <param name="Samples">Samples seen.</param>
 /// <param name="Flops">Floating-point operations of training.</param>
-/// <param name="CoreSeconds">Core seconds, estimated from finished trials; null if there are none.</param>
-/// <param name="DiskBytes">Size of the checkpoints, in bytes.</param>
-public sealed record SweepCost(int Trials, double Samples, double Flops, double? CoreSeconds, double DiskBytes)
+/// <param name="DeviceSeconds">Core or GPU seconds; null if the speed or the length of a trial is unknown.</param>
+/// <param name="DiskBytes">Most that their checkpoints take at a time, in bytes.</param>
+public sealed record SweepCost(int Trials, double Samples, double Flops, double? DeviceSeconds, double DiskBytes)
 {
-    /// <summary>The cost of some trials of a sweep.</summary>
-    public static SweepCost Of(SweepFolder folder, IReadOnlyList<Trial> all, IReadOnlyList<Trial> some)
-    {
-        var done = all.Select(trial => (trial.Resolved.Flops, folder.Read(trial.Id).CoreSeconds, folder.Read(trial.Id).State))
-            .Where(trial => trial is { State: TrialState.Done, Flops: not null, CoreSeconds: > 0 })
-            .ToList();
-        double? secondsPerFlop = done.Count == 0 ? null : done.Sum(trial => trial.CoreSeconds) / done.Sum(trial => trial.Flops!.Value);
-        var flops = some.Sum(trial => trial.Resolved.Flops ?? 0);
-        return new SweepCost(
-            some.Count,
-            some.Sum(trial => (double)(trial.Resolved.Samples ?? 0)),
-            flops,
-            flops * secondsPerFlop,
-            some.Sum(trial => (double)trial.Resolved.DiskBytes)
+    /// <summary>The cost of some trials at a speed; null if it is unknown.</summary>
+    public static SweepCost Of(IReadOnlyList<Trial> trials, TrialSpeed? speed) =>
+        new(
+            trials.Count,
+            trials.Sum(trial => (double)(trial.Resolved.Samples ?? 0)),
+            trials.Sum(trial => trial.Resolved.Flops ?? 0),
+            trials.Aggregate((double?)0, (sum, trial) => sum + speed?.SecondsOf(trial)),
+            trials.Sum(trial => (double)trial.Resolved.DiskBytes)
         );
-    }
 }

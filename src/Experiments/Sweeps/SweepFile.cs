@@ -102,7 +102,7 @@ public static class SweepFile
             Efficiency = root.Node("efficiency") is null ? null : EfficiencyOf(root.Inner("efficiency"), axes),
         };
         return sweep is { IsLoss: true, Efficiency: not null }
-                ? throw root.Error("efficiency", "compares samples for the same accuracy; name an accuracy as the metric")
+                ? throw root.Error("efficiency", "compares what choices need for the same accuracy; name an accuracy as the metric")
             : sweep is { Curve: true, Metric: Sweep.TrainingLoss }
                 ? throw root.Error(
                     "curve",
@@ -192,7 +192,7 @@ public static class SweepFile
 
     private static EfficiencyAxis EfficiencyOf(Section efficiency, List<SweepAxis> axes)
     {
-        efficiency.Allow(["axis", "reference", "accuracy"]);
+        efficiency.Allow(["axis", "reference", "by", "accuracy"]);
         var (name, reference) = (efficiency.Text("axis"), efficiency.Text("reference"));
         var axis =
             axes.Find(axis => axis.Name == name)
@@ -201,6 +201,7 @@ public static class SweepFile
             ? new EfficiencyAxis(
                 name,
                 reference,
+                efficiency.Node("by") is null ? EfficiencyUnit.Samples : UnitOf(efficiency),
                 efficiency.Node("accuracy") is null
                     ? []
                     : [.. efficiency.Values("accuracy").Select(value => efficiency.Positive("accuracy", value))]
@@ -210,6 +211,14 @@ public static class SweepFile
                 $"is {reference}, but the choices of {name} are {string.Join(", ", axis.Choices.Select(choice => choice.Label))}"
             );
     }
+
+    private static EfficiencyUnit UnitOf(Section efficiency) =>
+        efficiency.Text("by") switch
+        {
+            "samples" => EfficiencyUnit.Samples,
+            "compute" => EfficiencyUnit.Compute,
+            var other => throw efficiency.Error("by", $"is {other}, but must be samples or compute"),
+        };
 
     /// <summary>A mapping in the file. Its errors name the line.</summary>
     private sealed class Section

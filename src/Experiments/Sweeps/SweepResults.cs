@@ -79,13 +79,11 @@ public static class SweepResults
     /// <param name="isHeldOut">False for the trials that predictions are based on.</param>
     public static IReadOnlyList<Observation> Observations(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials, bool isHeldOut) =>
         [
-            .. from trial in trials
-            where trial.IsHeldOut == isHeldOut
-            let record = folder.Read(trial.Id)
-            where record.State == TrialState.Done
-            from point in TrialPoint.Of(sweep, folder, trial, record)
-            where Error(sweep, record, point) is > 0 && point.Flops is not null
-            select new Observation(point.Flops!.Value, Error(sweep, record, point)!.Value)
+            .. from result in Finished(sweep, folder, trials.Where(trial => trial.IsHeldOut == isHeldOut))
+            let trial = result.Trial
+            let point = result.Point
+            where result.Error > 0 && point.Flops is not null
+            select new Observation(point.Flops!.Value, result.Error)
             {
                 Params = trial.Resolved.Parameters,
                 Data = point.Samples,
@@ -96,20 +94,52 @@ public static class SweepResults
             },
         ];
 
+    /// <summary>Warnings about results that are no observations: laws use the logarithm of the error.</summary>
+    public static IReadOnlyList<string> LeftOut(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials) =>
+        [
+            .. from result in Finished(sweep, folder, trials)
+            where !(result.Error > 0)
+            group $"{(result.Point.IsEnd ? "" : $"step {result.Point.Step} of ")}{result.Trial.Id} ({result.Trial.Describe()})" by result.Error into same
+            let are = same.Skip(1).Any() ? $"{same.Count()} results are" : "one result is"
+            select $"{are} in no fit, because the error ({sweep.ErrorName}) is {Text(same.Key)}, and laws use its logarithm, which only "
+                + $"numbers above zero have: {string.Join("; ", same)}.",
+        ];
+
+    /// <summary>The results of the finished trials, with their errors.</summary>
+    private static IEnumerable<(Trial Trial, TrialPoint Point, double Error)> Finished(
+        Sweep sweep,
+        SweepFolder folder,
+        IEnumerable<Trial> trials
+    ) =>
+        from trial in trials
+        let record = folder.Read(trial.Id)
+        where record.State == TrialState.Done
+        from point in TrialPoint.Of(sweep, folder, trial, record)
+        select (trial, point, Error(sweep, record, point)!.Value);
+
     /// <summary>The group to which laws are fitted: the choice whose efficiency the sweep compares; empty if it compares none.</summary>
     public static string GroupOf(Sweep sweep, Trial trial) => sweep.Efficiency is { } efficiency ? Label(trial, efficiency.Axis) ?? "" : "";
 
-    /// <summary>The accuracies whose samples the sweep compares; empty if it compares none.</summary>
-    public static IReadOnlyList<EfficiencyPoint> Accuracies(Sweep sweep, SweepFolder folder, IEnumerable<Trial> trials) =>
+    /// <summary>The accuracies that an efficiency compares, by the amount of samples or compute.</summary>
+    public static IReadOnlyList<EfficiencyPoint> Accuracies(
+        Sweep sweep,
+        EfficiencyAxis compared,
+        SweepFolder folder,
+        IEnumerable<Trial> trials
+    ) =>
         [
             .. from trial in trials
-            where sweep.Efficiency is not null && trial.Resolved.Samples is not null
+            let choice = Label(trial, compared.Axis)
+            let amount = compared.By == EfficiencyUnit.Compute ? trial.Resolved.Flops : trial.Resolved.Samples
             let error = Error(sweep, folder.Read(trial.Id))
-            where error is not null
+            where choice is not null && amount is not null && error is not null
             select new EfficiencyPoint(
-                Label(trial, sweep.Efficiency!.Axis)!,
+                choice,
+                Expansion.Text(
+                    trial.Labels.Where(label => label.Key != compared.Axis && label.Key is not (Seed or Expansion.BudgetColumn))
+                ),
                 Label(trial, Seed) ?? "",
-                trial.Resolved.Samples!.Value,
+                amount.Value,
                 1 - error.Value
             ),
         ];

@@ -32,7 +32,10 @@ public sealed record ResolvedTrial(string Config, string Changed)
     /// <summary>Number of samples in the corpus; null if it cannot be read.</summary>
     public required long? Unique { get; init; }
 
-    /// <summary>Size of the kept checkpoints, in bytes.</summary>
+    /// <summary>Precision of training, as in the run file.</summary>
+    public required string Precision { get; init; }
+
+    /// <summary>Size of the weights and moments in the most checkpoints that it keeps, in bytes.</summary>
     public required long DiskBytes { get; init; }
 
     /// <summary>Number of GPUs that it computes on; 0 if it computes on cores.</summary>

@@ -69,6 +69,14 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         ];
     }
 
+    /// <summary>Metadata of a checkpoint's safetensors files.</summary>
+    internal static IReadOnlyDictionary<string, string> Metadata(long step) =>
+        new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["format"] = "pt",
+            ["step"] = step.ToString(CultureInfo.InvariantCulture),
+        };
+
     /// <summary>
     /// Writes a checkpoint and deletes the earlier ones that <paramref name="retention"/> gives up. Does not touch checkpoints of later
     /// steps, which belong to a history that was rolled back.
@@ -91,11 +99,7 @@ public sealed class CheckpointDirectory(string root, FileOperations? files = nul
         try
         {
             _files.CreateDirectory(partial);
-            var metadata = new Dictionary<string, string>(StringComparer.Ordinal)
-            {
-                ["format"] = "pt",
-                ["step"] = state.Step.ToString(CultureInfo.InvariantCulture),
-            };
+            var metadata = Metadata(state.Step);
             var manifest = new SortedDictionary<string, CheckpointManifest.Entry>(StringComparer.Ordinal)
             {
                 [ModelFile] = WriteHashed(Path.Combine(partial, ModelFile), stream => SafetensorsWriter.Write(stream, model, metadata)),

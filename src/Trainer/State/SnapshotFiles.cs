@@ -2,6 +2,8 @@ using ClipTrain.Coordinator.Protocol;
 using ClipTrain.Torch.Kernels;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
+using ClipTrain.Trainer.Models;
+using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using ClipTrain.Weights.Safetensors;
 using ClipTrain.Weights.Tensors;
@@ -52,13 +54,53 @@ public static class SnapshotFiles
                         spec.Name,
                         spec.Shape,
                         layout.View(snapshot.Weights, spec.Name).DataPointer(),
-                        spec.IsNarrow ? NumberType.BFloat16 : NumberType.Float32
+                        TypeOf(spec)
                     )),
             ],
             [.. Tensors(layout, snapshot.Moments.First, FirstMomentName), .. Tensors(layout, snapshot.Moments.Second, SecondMomentName)],
             unrecorded,
             retention
         );
+    }
+
+    /// <summary>Size in bytes of the weights and moments in a checkpoint of a run, without building its model.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="step">Step of the checkpoint, which its files name.</param>
+    public static long ByteCount(RunOptions options, long step)
+    {
+        var (model, training) = (options.Model, options.Training);
+        ParameterSpec[] specs =
+        [
+            .. Ordered(ClipModel.Specs(model, training.Objective).Select(spec => FineTuning.Apply(spec, model, training))),
+        ];
+        TensorHeader[] weights = [.. specs.Select(spec => new TensorHeader(spec.Name, spec.Shape, TypeOf(spec)))],
+            moments =
+
+            [
+                .. from name in new[] { FirstMomentName, SecondMomentName }
+                from spec in specs
+                where !spec.IsLocked
+                from tensor in Moment(name, spec)
+                select tensor,
+            ];
+        var metadata = CheckpointDirectory.Metadata(step);
+        return SafetensorsWriter.ByteCount(weights, metadata) + SafetensorsWriter.ByteCount(moments, metadata);
+
+        TensorHeader[] Moment(string name, ParameterSpec spec) =>
+            training.Moments switch
+            {
+                MomentType.Bf16 => [new($"{name}.{spec.Name}", spec.Shape, NumberType.BFloat16)],
+                MomentType.Int8 =>
+                [
+                    new($"{name}.{spec.Name}", spec.Shape, NumberType.Byte),
+                    new(
+                        $"{name}{ScaleSuffix}.{spec.Name}",
+                        [(spec.Count + MomentBuffer.Alignment - 1) / MomentBuffer.Alignment],
+                        NumberType.Float32
+                    ),
+                ],
+                _ => [new($"{name}.{spec.Name}", spec.Shape, NumberType.Float32)],
+            };
     }
 
     /// <summary>Reads a checkpoint.</summary>
@@ -144,6 +186,8 @@ public static class SnapshotFiles
 
     private static IEnumerable<ParameterSpec> Ordered(IEnumerable<ParameterSpec> specs) =>
         specs.OrderBy(spec => spec.Name, StringComparer.Ordinal);
+
+    private static NumberType TypeOf(ParameterSpec spec) => spec.IsNarrow ? NumberType.BFloat16 : NumberType.Float32;
 
     private static NumberType TypeOf(MomentBuffer moment) =>
         moment.Values.dtype switch

@@ -57,6 +57,10 @@ public static class SafetensorsWriter
         }
     }
 
+    /// <summary>Size of the file that tensors make.</summary>
+    public static long ByteCount(IReadOnlyList<TensorHeader> tensors, IReadOnlyDictionary<string, string> metadata) =>
+        sizeof(ulong) + Header(tensors, metadata).Length + tensors.Sum(tensor => tensor.ByteCount);
+
     private static unsafe void Copy(NamedTensor tensor, Stream stream)
     {
         for (long done = 0; done < tensor.ByteCount; done += ChunkBytes)

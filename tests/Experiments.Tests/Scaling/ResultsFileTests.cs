@@ -9,17 +9,17 @@ public sealed class ResultsFileTests : IDisposable
     public void Dispose() => File.Delete(_path);
 
     [Theory]
-    [InlineData("", "the file is empty")]
-    [InlineData("flops,error\n1,2\n", "has no column 'compute' (--x); its columns: flops, error")]
-    [InlineData("compute,error\n", "has no rows")]
-    [InlineData("compute,error\n1,2\n", "has one point")]
-    [InlineData("compute,error\n1,2\n2,3\n", "has two points, which always lie on a line")]
-    [InlineData("compute,error\n1,2\n1,3\n1,4\n", "every compute is 1; a law needs at least two different ones")]
+    [InlineData("", ":1: the file is empty")]
+    [InlineData("flops,error\n1,2\n", ":1: has no column 'compute' (--x); its columns: flops, error")]
+    [InlineData("compute,error\n", ":1: compute and error have no rows")]
+    [InlineData("compute,error\n1,2\n", ":2: compute and error have one point; a law needs at least three")]
+    [InlineData("compute,error\n1,2\n2,3\n", ":3: compute and error have two points, which always lie on a line")]
+    [InlineData("compute,error\n1,2\n1,3\n1,4\n", ":4: every compute is 1; a law needs at least two different ones")]
     [InlineData("compute,error\n1,2\n2,0\n3,4\n", ":3: error is 0; laws use logarithms")]
     [InlineData("compute,error\n1,2\n-2,3\n3,4\n", ":3: compute is -2; laws use logarithms")]
     [InlineData("compute,error\n1,2\n2,NaN\n3,4\n", ":3: error is NaN; laws use logarithms")]
     [InlineData("compute,error\n1,2\n2,much\n3,4\n", ":3: error is 'much', which is not a number")]
-    [InlineData("compute,error\n1,2\n2\n3,4\n", ":3: the line has 1 fields")]
+    [InlineData("compute,error\n1,2\n2\n3,4\n", ":3: the line has 1 fields, but the header has 2 columns: error is missing")]
     public void What_no_law_can_be_fitted_to_is_refused_with_its_place(string text, string reason)
     {
         File.WriteAllText(_path, text);
@@ -51,7 +51,7 @@ public sealed class ResultsFileTests : IDisposable
         var error = Assert.Throws<ExperimentException>(() =>
             ResultsFile.Read(_path, new ResultColumns("compute", "error") { Curve = "curve" })
         );
-        Assert.Equal($"{_path}: has two trials; a law needs at least three.", error.Message);
+        Assert.Equal($"{_path}:5: compute and error have two trials; a law needs at least three.", error.Message);
     }
 
     [Fact]

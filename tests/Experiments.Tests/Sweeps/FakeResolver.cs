@@ -42,6 +42,7 @@ internal sealed class FakeResolver : ITrialResolver
             GlobalBatch = int.Parse(keys["training.global_batch"], System.Globalization.CultureInfo.InvariantCulture),
             Steps = long.Parse(keys["training.steps"], System.Globalization.CultureInfo.InvariantCulture),
             Unique = 100,
+            Precision = "fp32",
             DiskBytes = 12 * width * width,
             Gpus = int.Parse(keys.GetValueOrDefault("gpus", "0"), System.Globalization.CultureInfo.InvariantCulture),
         };

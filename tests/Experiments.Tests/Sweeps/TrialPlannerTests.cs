@@ -55,6 +55,10 @@ public sealed class TrialPlannerTests : IDisposable
         "metric: top1\nefficiency: { axis: kind, reference: b }\naxes: [{ kind: [a] }]",
         "reference is b, but the choices of kind are a"
     )]
+    [InlineData(
+        "metric: top1\nefficiency: { axis: kind, reference: a, by: hours }\naxes: [{ kind: [a] }]",
+        ":4: by is hours, but must be samples or compute"
+    )]
     [InlineData("efficiency: { axis: kind, reference: a }\naxes: [{ kind: [a] }]", "name an accuracy as the metric")]
     [InlineData("efficiency: { axis: kind, reference: a }\naxes: [{ kind: [a] }]\nmetric: heldout.loss", "name an accuracy as the metric")]
     [InlineData("curve: true\naxes: [{ kind: [a] }]", ":3: curve needs a figure of the evaluation as the metric")]

@@ -1,11 +1,11 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using ClipTrain.Monitoring.Page;
 using ClipTrain.Monitoring.Runs;
+using ClipTrain.Tests.Shared;
 
 namespace ClipTrain.Monitoring.Tests.Page;
 
-/// <summary>The page in Debian's Chromium, which scripts/setup --peers installs: as seen by people and screen readers.</summary>
+/// <summary>The page in a browser: as seen by people and screen readers.</summary>
 public sealed partial class BrowserTests : IDisposable
 {
     /// <summary>Every rule that axe has; each violation with the elements that it is about.</summary>
@@ -171,31 +171,7 @@ public sealed partial class BrowserTests : IDisposable
                 StringComparison.Ordinal
             )
         );
-
-        string[] arguments =
-        [
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            $"--user-data-dir={_run.Directory}/browser",
-            "--virtual-time-budget=20000",
-            .. options,
-            "--dump-dom",
-            $"file://{path}",
-        ];
-        using var browser = Process.Start(
-            new ProcessStartInfo("chromium", arguments)
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                UseShellExecute = false,
-            }
-        )!;
-        var errors = browser.StandardError.ReadToEndAsync();
-        var page = await browser.StandardOutput.ReadToEndAsync();
-        await browser.WaitForExitAsync();
-        return page.Length > 0 ? page : throw new InvalidOperationException(await errors);
+        return (await Chromium.OpenAsync(path, options)).Document;
     }
 
     [GeneratedRegex("<canvas ", RegexOptions.None, matchTimeoutMilliseconds: 60_000)]

@@ -43,6 +43,39 @@ public sealed class CheckpointTests : IDisposable
         Assert.Equal((unbroken.Step, unbroken.Samples), (resumed.Step, resumed.Samples));
     }
 
+    [Theory]
+    [InlineData(MomentType.Fp32, WeightType.Fp32, null, Objective.Contrastive)]
+    [InlineData(MomentType.Bf16, WeightType.Fp32, null, Objective.BagOfWords)]
+    [InlineData(MomentType.Int8, WeightType.Bf16, null, Objective.Contrastive)]
+    [InlineData(MomentType.Int8, WeightType.Fp32, 1, Objective.Contrastive)]
+    public void The_size_of_a_checkpoint_is_known_before_it_is_written(
+        MomentType moments,
+        WeightType textWeights,
+        int? unlocked,
+        Objective objective
+    )
+    {
+        var run = TinyClip.Run(Precision.Bf16, objective: objective);
+        run = run with
+        {
+            Model = unlocked is null ? run.Model : TinyClip.ResNet,
+            Training = run.Training with
+            {
+                Moments = moments,
+                TextWeights = textWeights,
+                UnlockedGroups = new UnlockedGroupsOptions { Image = unlocked },
+            },
+        };
+        using var state = new TrainingState(run) { Step = 1234 };
+        Write(state);
+        Assert.Equal(
+            new[] { CheckpointDirectory.ModelFile, CheckpointDirectory.OptimizerFile }.Sum(file =>
+                new FileInfo(Path.Combine(Checkpoints.PathOf(1234), file)).Length
+            ),
+            SnapshotFiles.ByteCount(run, 1234)
+        );
+    }
+
     [Fact]
     public void Only_the_newest_checkpoints_are_kept()
     {
