@@ -39,16 +39,7 @@ internal sealed class StepWork : IDisposable
     private readonly int _globalBatch;
 
     public StepWork(int globalBatch, int microBatch, ActivationCheckpointing checkpointing)
-        : this(
-            Transformers,
-            new TrainingOptions
-            {
-                GlobalBatch = globalBatch,
-                Steps = 1000,
-                MicroBatch = microBatch,
-                ActivationCheckpointing = checkpointing,
-            }
-        ) { }
+        : this(Transformers, Training(globalBatch, microBatch, checkpointing)) { }
 
     private StepWork(ModelOptions model, TrainingOptions training)
     {
@@ -140,4 +131,13 @@ internal sealed class StepWork : IDisposable
         _step.Dispose();
         _state.Dispose();
     }
+
+    private static TrainingOptions Training(int globalBatch, int microBatch, ActivationCheckpointing checkpointing) =>
+        new()
+        {
+            GlobalBatch = globalBatch,
+            Steps = 1000,
+            MicroBatch = microBatch,
+            ActivationCheckpointing = checkpointing,
+        };
 }
