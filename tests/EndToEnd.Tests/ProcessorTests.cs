@@ -1,5 +1,3 @@
-using System.Text.Json;
-
 namespace ClipTrain.EndToEnd.Tests;
 
 /// <summary>Processors with fewer vector instructions than this one, in processes whose .NET or libtorch may not use them.</summary>
@@ -62,10 +60,6 @@ public sealed class ProcessorTests : IDisposable
             "evaluation={}"
         );
         run.AssertExit(0);
-        return
-        [
-            .. File.ReadLines(_corpus.PathOf("runs", name, "metrics.jsonl"))
-                .Select(line => JsonDocument.Parse(line).RootElement.GetProperty("loss").GetDouble()),
-        ];
+        return _corpus.Losses(name);
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ClipTrain.DataPipeline.Corpus;
 using ClipTrain.DataPipeline.Images;
 
@@ -73,6 +74,17 @@ internal sealed class TinyCorpus : IDisposable
 
     public byte[] Model(string run, int step) =>
         File.ReadAllBytes(PathOf("runs", run, "checkpoints", $"step-{step:D8}", "model.safetensors"));
+
+    /// <summary>Losses of a run's steps.</summary>
+    public double[] Losses(string run) =>
+        [
+            .. File.ReadLines(PathOf("runs", run, "metrics.jsonl"))
+                .Select(line =>
+                {
+                    using var json = JsonDocument.Parse(line);
+                    return json.RootElement.GetProperty("loss").GetDouble();
+                }),
+        ];
 
     public byte[] Optimizer(string run, int step) =>
         File.ReadAllBytes(PathOf("runs", run, "checkpoints", $"step-{step:D8}", "optimizer.safetensors"));

@@ -39,7 +39,7 @@ public sealed class TrainingRunTests : IDisposable
             Assert.True(exit == 0, output);
             Assert.Equal(_corpus.Model("unbroken", 12), _corpus.Model("broken", 12));
             Assert.Equal(_corpus.Optimizer("unbroken", 12), _corpus.Optimizer("broken", 12));
-            Assert.Equal(Losses("unbroken"), Losses("broken"));
+            Assert.Equal(_corpus.Losses("unbroken"), _corpus.Losses("broken"));
             Directory.Delete(_corpus.PathOf("runs", "broken"), recursive: true);
         }
     }
@@ -48,11 +48,11 @@ public sealed class TrainingRunTests : IDisposable
     public void The_number_of_workers_changes_losses_only_by_rounding()
     {
         Train("one", 1);
-        var expected = Losses("one");
+        var expected = _corpus.Losses("one");
         foreach (var workers in new[] { 2, 3, 4 })
         {
             Train($"w{workers}", workers);
-            foreach (var (a, b) in expected.Zip(Losses($"w{workers}")))
+            foreach (var (a, b) in expected.Zip(_corpus.Losses($"w{workers}")))
             {
                 Assert.Equal(a, b, 1e-4);
             }
@@ -69,11 +69,11 @@ public sealed class TrainingRunTests : IDisposable
             "training.steps=6",
         ];
         Train("one", 1, resnet);
-        var expected = Losses("one");
+        var expected = _corpus.Losses("one");
         foreach (var workers in new[] { 2, 3 })
         {
             Train($"w{workers}", workers, resnet);
-            foreach (var (a, b) in expected.Zip(Losses($"w{workers}")))
+            foreach (var (a, b) in expected.Zip(_corpus.Losses($"w{workers}")))
             {
                 Assert.Equal(a, b, 1e-3);
             }
@@ -84,7 +84,7 @@ public sealed class TrainingRunTests : IDisposable
     public void Bf16_trains_on_two_workers()
     {
         Train("bf16", 2, "training.precision=bf16");
-        Assert.All(Losses("bf16"), loss => Assert.InRange(loss, 0.1, 10));
+        Assert.All(_corpus.Losses("bf16"), loss => Assert.InRange(loss, 0.1, 10));
     }
 
     public void Dispose() => _corpus.Dispose();
@@ -129,14 +129,4 @@ public sealed class TrainingRunTests : IDisposable
             Directory.Delete(checkpoint, recursive: true);
         }
     }
-
-    private double[] Losses(string run) =>
-        [
-            .. File.ReadLines(_corpus.PathOf("runs", run, "metrics.jsonl"))
-                .Select(line =>
-                {
-                    using var json = JsonDocument.Parse(line);
-                    return json.RootElement.GetProperty("loss").GetDouble();
-                }),
-        ];
 }

@@ -10,8 +10,8 @@ namespace ClipTrain.Torch.Kernels;
 /// </summary>
 /// <remarks>
 /// Each direction passes over memory twice; libtorch's operators do so twice as often, and in fp32 they are exact only for channels that lie
-/// behind each other, as convolutions do not leave them. In bf16 they are as fast. The sign of the ReLU's input is computed again in backward,
-/// so no mask is kept. Sums are fp64. The result does not depend on the number of threads.
+/// behind each other, as convolutions do not leave them. In bf16 a kernel would gain 3% for a small ResNet and cost as much for RN50. The sign
+/// of the ReLU's input is computed again in backward, so no mask is kept. Sums are fp64. The result does not depend on the number of threads.
 /// </remarks>
 public static unsafe class BatchNormKernel
 {

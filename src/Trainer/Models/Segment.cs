@@ -12,44 +12,47 @@ public sealed record Segment(string Name, Func<torch.Tensor, torch.Tensor> Forwa
 {
     /// <summary>Runs the forward pass.</summary>
     /// <exception cref="RejectedTensorException">An operator rejects a tensor.</exception>
-    public torch.Tensor Run(torch.Tensor input)
-    {
-        try
-        {
-            return Forward(input);
-        }
-        catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
-        {
-            throw new RejectedTensorException(Name, error, ("input", input));
-        }
-    }
+    public torch.Tensor Run(torch.Tensor input) => RejectedTensorException.Guard(Name, () => Forward(input), ("input", input));
 
     /// <summary>Runs the backward pass.</summary>
     /// <param name="output_X">Output of the forward pass, with its graph.</param>
     /// <param name="gradient_X">∂loss/∂output.</param>
     /// <exception cref="RejectedTensorException">An operator rejects a tensor.</exception>
-    public void Backward(torch.Tensor output_X, torch.Tensor gradient_X)
-    {
-        try
-        {
-            Gradients.Run(output_X, gradient_X);
-        }
-        catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
-        {
-            throw new RejectedTensorException($"backward of {Name}", error, ("output", output_X), ("its gradient", gradient_X));
-        }
-    }
+    public void Backward(torch.Tensor output_X, torch.Tensor gradient_X) =>
+        RejectedTensorException.Guard(
+            $"backward of {Name}",
+            () =>
+            {
+                Gradients.Run(output_X, gradient_X);
+                return true;
+            },
+            ("output", output_X),
+            ("its gradient", gradient_X)
+        );
 }
 
 /// <summary>An operator rejects the type or shape of a tensor in a part of the step.</summary>
-public sealed class RejectedTensorException(
-    string part,
-    ExternalException innerException,
-    params ReadOnlySpan<(string Name, torch.Tensor Tensor)> tensors
-) : Exception($"An operator rejects a tensor in {part} ({Describe(tensors)}): {innerException.Message}", innerException)
+public sealed class RejectedTensorException : Exception
 {
-    /// <summary>True unless the operator failed for lack of memory.</summary>
-    public static bool IsCausedBy(ExternalException error) => !DeviceMemoryException.IsCauseOf(error);
+    private RejectedTensorException(string part, ExternalException error, ReadOnlySpan<(string Name, torch.Tensor Tensor)> tensors)
+        : base($"An operator rejects a tensor in {part} ({Describe(tensors)}): {error.Message}", error) { }
+
+    /// <summary>Runs a part of the step. Lack of memory is another error.</summary>
+    /// <param name="part">Name of the part for the message.</param>
+    /// <param name="run">The computation.</param>
+    /// <param name="tensors">Tensors that the message describes.</param>
+    /// <exception cref="RejectedTensorException">An operator rejects a tensor.</exception>
+    public static T Guard<T>(string part, Func<T> run, params ReadOnlySpan<(string Name, torch.Tensor Tensor)> tensors)
+    {
+        try
+        {
+            return run();
+        }
+        catch (ExternalException error) when (!DeviceMemoryException.IsCauseOf(error))
+        {
+            throw new RejectedTensorException(part, error, tensors);
+        }
+    }
 
     private static string Describe(ReadOnlySpan<(string Name, torch.Tensor Tensor)> tensors) =>
         string.Join(", ", tensors.ToArray().Select(entry => $"{entry.Name} {TensorMemory.Describe(entry.Tensor)}"));

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -27,16 +26,15 @@ internal sealed class PairObjective(ClipModel model, TrainingOptions options, Ra
         }
 
         PairLossResult result;
+        var pairs = counts.ToArray();
         using (timer?.Measure(StepPhase.Loss))
         {
-            try
-            {
-                result = loss.Compute(images_bD, texts_ND, counts, scale, bias ?? 0);
-            }
-            catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
-            {
-                throw new RejectedTensorException("the loss", error, ("image embeddings", images_bD), ("all text embeddings", texts_ND));
-            }
+            result = RejectedTensorException.Guard(
+                "the loss",
+                () => loss.Compute(images_bD, texts_ND, pairs, scale, bias ?? 0),
+                ("image embeddings", images_bD),
+                ("all text embeddings", texts_ND)
+            );
         }
 
         pass.Backward(result.Times(lossScale), RowTiles.LocalRows(counts, group.Rank).Total, reducer);

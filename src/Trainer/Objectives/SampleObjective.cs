@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -16,9 +15,6 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     : IObjective
 {
     private readonly LinearCrossEntropy _loss = new(options.LossTileRows, options.LabelSmoothing);
-
-    private (torch.Tensor Weight, torch.Tensor? Bias) Head =>
-        (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
 
     public ObjectiveResult ComputeGradients(TrainingBatch batch, ReadOnlySpan<long> counts, GradientReducer reducer, double lossScale)
     {
@@ -59,7 +55,7 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
     /// </summary>
     private Action Forward(BatchPart part, double factor, torch.Tensor losses_b, GradientReducer reducer)
     {
-        var (weight, bias) = Head;
+        var (weight, bias) = (model.Parameters[task.Head.Weight], task.Head.Bias is { } name ? model.Parameters[name] : null);
         var (classes, sample_n) = task.Targets(part);
         TowerPass pass;
         using (timer?.Measure(StepPhase.ImageForward))
@@ -68,7 +64,13 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
         }
 
         using var lap = timer?.Measure(StepPhase.Loss);
-        var result = ComputeLoss(pass.Embedding_bD, classes, factor);
+        var result = RejectedTensorException.Guard(
+            "the loss",
+            () => _loss.Compute(pass.Embedding_bD, weight, bias, classes, factor),
+            ("features", pass.Embedding_bD),
+            (task.Head.Weight, weight),
+            ("target classes", classes.Classes_nK)
+        );
         using (no_grad())
         {
             losses_b.narrow(0, part.Start, part.Count).index_add_(0, sample_n, result.Losses_n, 1);
@@ -89,25 +91,6 @@ internal sealed class SampleObjective(ClipModel model, TrainingOptions options, 
                 pass.Backward(result.RowGradient_nW, segment => reducer.Collect(model.LeavesOf(Tower.Image, segment)));
             }
         };
-    }
-
-    private LinearCrossEntropyResult ComputeLoss(torch.Tensor rows_nW, ClassTargets targets, double factor)
-    {
-        var (weight, bias) = Head;
-        try
-        {
-            return _loss.Compute(rows_nW, weight, bias, targets, factor);
-        }
-        catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
-        {
-            throw new RejectedTensorException(
-                "the loss",
-                error,
-                ("features", rows_nW),
-                (task.Head.Weight, weight),
-                ("target classes", targets.Classes_nK)
-            );
-        }
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Options;
@@ -30,16 +29,15 @@ internal sealed class TwoViewObjective(ClipModel model, TrainingOptions options,
         }
 
         PairLossResult result;
+        var pairs = counts.ToArray();
         using (timer?.Measure(StepPhase.Loss))
         {
-            try
-            {
-                result = loss.Compute(first_bD, second_ND, counts, scale).Times(lossScale);
-            }
-            catch (ExternalException error) when (RejectedTensorException.IsCausedBy(error))
-            {
-                throw new RejectedTensorException("the loss", error, ("first views", first_bD), ("all second views", second_ND));
-            }
+            result = RejectedTensorException.Guard(
+                "the loss",
+                () => loss.Compute(first_bD, second_ND, pairs, scale).Times(lossScale),
+                ("first views", first_bD),
+                ("all second views", second_ND)
+            );
         }
 
         var gradients = result with { ImageGradient_bD = stack([result.ImageGradient_bD, result.TextGradient_bD], 1).flatten(0, 1) };
