@@ -12,7 +12,10 @@ internal static class Ranks
 
     public const string Loopback = "127.0.0.1";
 
-    /// <summary>Runs <paramref name="body"/> as every rank of one group; the first exception is thrown here.</summary>
+    /// <summary>
+    /// Runs <paramref name="body"/> as every rank of one group; the first exception is thrown here. No rank leaves before all have
+    /// finished, because a rank that is still connecting would see its peer's connection close.
+    /// </summary>
     public static void Run(int worldSize, Action<ProcessGroup> body) =>
         Run(
             worldSize,
@@ -21,6 +24,7 @@ internal static class Ranks
                 using var scope = NewDisposeScope();
                 using var group = ProcessGroup.Gloo(store, rank, worldSize, Loopback, Patience);
                 body(group);
+                group.AllReduce(zeros([1])).Wait();
             }
         );
 

@@ -7,6 +7,7 @@ using ClipTrain.DataPipeline.Selection;
 using ClipTrain.DataPipeline.Text;
 using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Loading;
+using ClipTrain.Torch.Operators;
 using TorchSharp;
 
 namespace ClipTrain.Cli.Doctor;
@@ -64,6 +65,7 @@ public static class Checkup
             null
         );
         yield return new Finding("MKL", Mkl(loaded.Mkl), null);
+        yield return new Finding("bf16, fp16", $"{Products(torch.bfloat16)}; {Products(torch.float16)}", null);
         yield return new Finding(
             "finalizers",
             $"patched to release tensors and numbers {loaded.ReleaseDelay.TotalSeconds} s late: operators may still read them",
@@ -121,6 +123,11 @@ public static class Checkup
             MklPath.Switched => "switched to the Intel code path on this processor (disable with CLIPTRAIN_MKL=plain)",
             _ => "does not use all instructions of this processor: fp32 matrix products are slower",
         };
+
+    private static string Products(torch.ScalarType type) =>
+        HalfTypes.AreWidened(type)
+            ? "products in fp32, rounded, as this processor has no instructions for them"
+            : "products by this processor's instructions";
 
     private static string ProcessGroups()
     {

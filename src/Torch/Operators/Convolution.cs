@@ -14,13 +14,28 @@ public static class Convolution
     /// </remarks>
     public static Tensor Apply(Tensor x, Tensor weight, long stride = 1)
     {
-        var padding = weight.size(2) / 2;
         if (x.device_type == DeviceType.CPU)
         {
             (x, weight) = (ChannelsLast(x), ChannelsLast(weight));
         }
 
-        return nn.functional.conv2d(x, weight, strides: [stride, stride], padding: [padding, padding]);
+        return Apply(x, weight, stride, padding: weight.size(2) / 2);
+    }
+
+    /// <summary>A Vision Transformer's patches: the kernel as wide as a patch, and no padding.</summary>
+    public static Tensor OfPatches(Tensor x_b3SS, Tensor weight_W3PP, long stride) => Apply(x_b3SS, weight_W3PP, stride, padding: 0);
+
+    private static Tensor Apply(Tensor x, Tensor weight, long stride, long padding)
+    {
+        if (!HalfTypes.AreWidened(x, weight))
+        {
+            return nn.functional.conv2d(x, weight, strides: [stride, stride], padding: [padding, padding]);
+        }
+
+        using var wideX = x.to(float32);
+        using var wideWeight = weight.to(float32);
+        using var wide = nn.functional.conv2d(wideX, wideWeight, strides: [stride, stride], padding: [padding, padding]);
+        return wide.to(x.dtype);
     }
 
     /// <summary>The same values in another order in memory; no copy if they have it already.</summary>

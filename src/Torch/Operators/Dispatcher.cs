@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using static TorchSharp.torch;
 
 namespace ClipTrain.Torch.Operators;
@@ -10,36 +11,6 @@ namespace ClipTrain.Torch.Operators;
 public static unsafe class Dispatcher
 {
     private const ulong NoPadding = unchecked((ulong)-1L);
-
-    /// <summary>
-    /// torch.matmul, composed as libtorch does it: …K · KN → …N, or …MK · …KN → …MN with the same leading dimensions.
-    /// </summary>
-    /// <exception cref="ExternalException">The shapes do not match, or there is not enough memory; with libtorch's text.</exception>
-    public static Tensor MatMul(this Tensor left, Tensor right)
-    {
-        if (left.dim() == 2 && right.dim() == 2)
-        {
-            return left.mm(right);
-        }
-
-        var (leading, rows) = (left.shape[..^2], left.size(-2));
-        if (right.dim() == 2)
-        {
-            using var flat = left.reshape(-1, left.size(-1));
-            using var product = flat.mm(right);
-            return product.view([.. leading, rows, product.size(1)]);
-        }
-
-        if (!leading.AsSpan().SequenceEqual(right.shape.AsSpan()[..^2]))
-        {
-            throw new ExternalException($"{TensorMemory.Describe(left)} and {TensorMemory.Describe(right)} differ in leading dimensions.");
-        }
-
-        using var lefts = left.reshape(-1, rows, left.size(-1));
-        using var rights = right.reshape(-1, right.size(-2), right.size(-1));
-        using var products = lefts.bmm(rights);
-        return products.view([.. leading, rows, products.size(2)]);
-    }
 
     /// <summary>Rows of a table: torch.nn.functional.embedding.</summary>
     /// <exception cref="ExternalException">An index lies outside the table, or there is not enough memory.</exception>
@@ -61,6 +32,14 @@ public static unsafe class Dispatcher
     internal static Tensor ViewAs(this Tensor tensor, ScalarType type) =>
         Call("aten::view\0"u8, "dtype\0"u8, [Own(tensor), (ulong)type], tensor, tensor);
 
+    /// <summary>The answer of an operator without arguments that returns a bool.</summary>
+    internal static bool Ask(ReadOnlySpan<byte> op)
+    {
+        Span<ulong> stack = [0];
+        Invoke(op, "\0"u8, stack);
+        return stack[0] != 0;
+    }
+
     internal static void Check(int error, string what)
     {
         if (error != 0)
@@ -79,24 +58,31 @@ public static unsafe class Dispatcher
 
     private static Tensor Call(ReadOnlySpan<byte> op, ReadOnlySpan<byte> overload, Span<ulong> stack, Tensor first, Tensor second)
     {
+        Invoke(op, overload, stack, first, second);
+        return Tensor.UnsafeCreateTensor((nint)stack[0]);
+    }
+
+    private static void Invoke(ReadOnlySpan<byte> op, ReadOnlySpan<byte> overload, Span<ulong> stack, params ReadOnlySpan<Tensor> tensors)
+    {
         int error;
         fixed (
             byte* name = op,
                 variant = overload
         )
-        fixed (ulong* arguments = stack)
+        fixed (ulong* values = stack)
         {
-            error = LibTorch.aoti_torch_call_dispatcher(name, variant, arguments);
+            error = LibTorch.aoti_torch_call_dispatcher(name, variant, values);
         }
 
         if (error != 0)
         {
-            throw new ExternalException(
-                $"{System.Text.Encoding.ASCII.GetString(op[..^1])} rejected {TensorMemory.Describe(first)} and "
-                    + $"{TensorMemory.Describe(second)}; libtorch's message is on stderr."
-            );
-        }
+            var (called, given) = (Encoding.ASCII.GetString(op[..^1]), new List<string>());
+            foreach (var tensor in tensors)
+            {
+                given.Add(TensorMemory.Describe(tensor));
+            }
 
-        return Tensor.UnsafeCreateTensor((nint)stack[0]);
+            throw new ExternalException($"{called} rejected {string.Join(" and ", given)}; libtorch's message is on stderr.");
+        }
     }
 }

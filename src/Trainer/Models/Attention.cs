@@ -46,25 +46,22 @@ public sealed class Attention(FlatParameters parameters, string prefix, int widt
     /// <summary>Self-attention: x_bLW → bLW. The mask is added to the attention logits; null attends everywhere.</summary>
     public torch.Tensor Forward(torch.Tensor x_bLW, torch.Tensor? mask)
     {
-        var qkv = Split(nn.functional.linear(x_bLW, _inWeight.to(x_bLW.dtype), _inBias), 3);
+        var qkv = Split(Products.Linear(x_bLW, _inWeight.to(x_bLW.dtype), _inBias), 3);
         return Project(Mix(qkv[0], qkv[1], qkv[2], mask));
     }
 
     /// <summary>Cross-attention: queries_bQW, x_bLW → bQW.</summary>
     public torch.Tensor Forward(torch.Tensor queries_bQW, torch.Tensor x_bLW, torch.Tensor? mask)
     {
-        var q = Split(
-            nn.functional.linear(queries_bQW, _inWeight.narrow(0, 0, width).to(queries_bQW.dtype), _inBias.narrow(0, 0, width)),
-            1
-        );
+        var q = Split(Products.Linear(queries_bQW, _inWeight.narrow(0, 0, width).to(queries_bQW.dtype), _inBias.narrow(0, 0, width)), 1);
         var kv = Split(
-            nn.functional.linear(x_bLW, _inWeight.narrow(0, width, 2L * width).to(x_bLW.dtype), _inBias.narrow(0, width, 2L * width)),
+            Products.Linear(x_bLW, _inWeight.narrow(0, width, 2L * width).to(x_bLW.dtype), _inBias.narrow(0, width, 2L * width)),
             2
         );
         return Project(Mix(q[0], kv[0], kv[1], mask));
     }
 
-    private torch.Tensor Project(torch.Tensor mixed_bQW) => nn.functional.linear(mixed_bQW, _outWeight.to(mixed_bQW.dtype), _outBias);
+    private torch.Tensor Project(torch.Tensor mixed_bQW) => Products.Linear(mixed_bQW, _outWeight.to(mixed_bQW.dtype), _outBias);
 
     private torch.Tensor[] Split(torch.Tensor x_bLX, long parts) =>
         x_bLX.reshape([x_bLX.size(0), x_bLX.size(1), parts, heads, width / heads]).permute([2, 0, 3, 1, 4]).unbind(0);

@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Parameters;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -51,7 +52,7 @@ public sealed class AttentionPool(FlatParameters parameters, string prefix, int 
         return Apply(mixed_bQC, 3);
     }
 
-    private torch.Tensor Apply(torch.Tensor x_bLC, int layer) => nn.functional.linear(x_bLC, _layers[layer].Weight, _layers[layer].Bias);
+    private torch.Tensor Apply(torch.Tensor x_bLC, int layer) => Products.Linear(x_bLC, _layers[layer].Weight, _layers[layer].Bias);
 
     /// <summary>bLC → bNLD.</summary>
     private torch.Tensor Heads(torch.Tensor x_bLC, int layer) =>

@@ -52,7 +52,7 @@ public sealed class CaptionDecoder(FlatParameters parameters, TextTowerOptions o
                 "embedding of image and tokens in the caption decoder",
                 image_bPE =>
                 {
-                    var prefix_bPW = nn.functional.linear(image_bPE, _prefixWeight, _prefixBias);
+                    var prefix_bPW = Products.Linear(image_bPE, _prefixWeight, _prefixBias);
                     var text_bLW = Dispatcher.Embedding(tokens_bL.narrow(1, 0, length), _tokenEmbedding) + _positions.narrow(0, 0, length);
                     return cat([prefix_bPW, text_bLW.to(prefix_bPW.dtype)], 1);
                 }

@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using TorchSharp;
@@ -33,11 +34,7 @@ public sealed class Mlp(FlatParameters parameters, string prefix, Activation act
     public static long HiddenWidth(int width, double ratio) => (long)(width * ratio);
 
     public torch.Tensor Forward(torch.Tensor x_bLW) =>
-        nn.functional.linear(
-            Activate(nn.functional.linear(x_bLW, _fcWeight.to(x_bLW.dtype), _fcBias)),
-            _projWeight.to(x_bLW.dtype),
-            _projBias
-        );
+        Products.Linear(Activate(Products.Linear(x_bLW, _fcWeight.to(x_bLW.dtype), _fcBias)), _projWeight.to(x_bLW.dtype), _projBias);
 
     private torch.Tensor Activate(torch.Tensor x) =>
         activation switch

@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Options;
 using ClipTrain.Trainer.Parameters;
 using TorchSharp;
@@ -27,14 +28,14 @@ internal sealed class PatchProjection(FlatParameters parameters, ImageTowerOptio
     {
         if (options.PatchEmbedding == PatchEmbedding.Convolution)
         {
-            return Keep(nn.functional.conv2d(images_b3SS, _weight_W3PP, strides: [_stride, _stride]).flatten(2).transpose(1, 2), kept_bK);
+            return Keep(Convolution.OfPatches(images_b3SS, _weight_W3PP, _stride).flatten(2).transpose(1, 2), kept_bK);
         }
 
         var patches_bLX = Keep(
             _stride == _patch ? Tiles(images_b3SS) : nn.functional.unfold(images_b3SS, _patch, stride: _stride).transpose(1, 2),
             kept_bK
         );
-        return nn.functional.linear(patches_bLX, _weight_W3PP.reshape([_weight_W3PP.size(0), patches_bLX.size(2)]));
+        return Products.Linear(patches_bLX, _weight_W3PP.reshape([_weight_W3PP.size(0), patches_bLX.size(2)]));
     }
 
     /// <summary>Rows bKX of bLX; all rows if no indices are given.</summary>

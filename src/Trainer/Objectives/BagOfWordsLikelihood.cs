@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -40,8 +41,8 @@ internal sealed class BagOfWordsLikelihood(ClipModel model) : ITextLikelihood
         {
             using var tile = NewDisposeScope();
             var rows_RF = rows_nF.narrow(0, start, count);
-            var total_R = nn.functional.linear(rows_RF, weight_CF, bias_C).logsumexp(1);
-            scores_np.narrow(0, start, count).copy_(nn.functional.linear(rows_RF, weight_pF, bias_p) - total_R.unsqueeze(1));
+            var total_R = Products.Linear(rows_RF, weight_CF, bias_C).logsumexp(1);
+            scores_np.narrow(0, start, count).copy_(Products.Linear(rows_RF, weight_pF, bias_p) - total_R.unsqueeze(1));
         }
 
         return scores_np.MoveToOuterDisposeScope();

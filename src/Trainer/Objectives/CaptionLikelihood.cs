@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -50,7 +51,7 @@ internal sealed class CaptionLikelihood(ClipModel model) : ITextLikelihood
             model.DecoderSegments(tokens_L.repeat([images, 1]), rows_n, length),
             image_bPE.to(model.Parameters.ComputeType)
         );
-        var logits_nC = nn.functional.linear(features_nW, model.Parameters[CaptionDecoder.TokenEmbedding]);
+        var logits_nC = Products.Linear(features_nW, model.Parameters[CaptionDecoder.TokenEmbedding]);
         var next_n1 = tokens_L.narrow(0, 1, end).repeat([images]).unsqueeze(1);
         return (logits_nC.gather(1, next_n1).squeeze(1) - logits_nC.logsumexp(1)).view([images, end]).sum(1L);
     }

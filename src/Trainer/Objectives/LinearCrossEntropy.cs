@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -63,7 +64,7 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
             var rows_RW = rows_nW.narrow(0, start, count);
             var (classes_RK, weights_RK) = (targets.Classes_nK.narrow(0, start, count), targets.Weights_nK.narrow(0, start, count));
             var (counts_R, sharp_RK) = (weights_RK.sum(1L), weights_RK * (1 - smoothing));
-            var logits_RC = nn.functional.linear(rows_RW, weight_CW, bias_C);
+            var logits_RC = Products.Linear(rows_RW, weight_CW, bias_C);
             var sums_R = logits_RC.logsumexp(1);
             var losses_R = counts_R * (smoothing > 0 ? sums_R - (logits_RC.mean([1]) * smoothing) : sums_R);
             losses_n.narrow(0, start, count).copy_(losses_R - (logits_RC.gather(1, classes_RK) * sharp_RK).sum(1L));

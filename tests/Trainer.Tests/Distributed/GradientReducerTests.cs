@@ -312,7 +312,8 @@ public sealed class GradientReducerTests
             }
         );
 
-        Assert.All(marks, mark => Assert.Equal(marks[0].Handles, mark.Handles));
+        // What earlier tests left to the garbage collector may go meanwhile.
+        Assert.All(marks, mark => Assert.InRange(mark.Handles, 0, marks[0].Handles));
 
         // A work of 200 bytes a bucket would be 300 kB a stretch; the runtime's compiler does not grow in all of them.
         var growth = marks.Zip(marks.Skip(1), (before, after) => after.Bytes - before.Bytes);

@@ -22,7 +22,7 @@ public sealed class SegmentErrorTests
     {
         using var scope = NewDisposeScope();
         using var weight = ones([5, 7]);
-        Segment[] chain = [new("the start", x => x * 2), new("the end", x => nn.functional.linear(x, weight))];
+        Segment[] chain = [new("the start", x => x * 2), new("the end", x => Products.Linear(x, weight))];
         var error = Assert.Throws<RejectedTensorException>(() => new TowerPass(chain, ones([3, 4]), checkpointing));
         Assert.Contains("in the end (input Float32 [3, 4] on cpu)", error.Message, StringComparison.Ordinal);
         Assert.Contains("3x4 and 7x5", error.Message, StringComparison.Ordinal);

@@ -1,3 +1,4 @@
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Objectives;
 using static TorchSharp.torch;
 
@@ -23,7 +24,7 @@ public class LinearCrossEntropyTests
             Random(3, Classes).requires_grad_()
         );
         var classes = tensor([.. Enumerable.Range(0, Rows).Select(i => (long)(i * 5 % Classes))]);
-        var logProbabilities = nn.functional.linear(rows, weight, bias).log_softmax(1);
+        var logProbabilities = Products.Linear(rows, weight, bias).log_softmax(1);
         var losses = -(
             (logProbabilities.gather(1, classes.unsqueeze(1)).squeeze(1) * (1 - smoothing)) + (logProbabilities.mean([1]) * smoothing)
         );

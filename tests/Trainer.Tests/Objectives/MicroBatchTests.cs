@@ -74,10 +74,11 @@ public class MicroBatchTests
             group => choices.Select(options => (options, LossAndGradients(group, options, patchDropout))).ToArray()
         );
 
-        // In bf16 each micro-batch rounds its activations' and weights' gradients to 8 bits. Two views are twice the images.
+        // In bf16 each micro-batch rounds its activations' and weights' gradients to 8 bits. Two views are twice the images, and so
+        // much alike before training that the logit scale's gradient is a small difference of large cosines.
         var tolerance =
             precision != Precision.Fp32 ? 0.03
-            : objective == Objective.TwoViews ? 2e-6
+            : objective == Objective.TwoViews ? 4e-6
             : 1e-6;
         foreach (var (options, (loss, gradients)) in ranks.SelectMany(rank => rank))
         {

@@ -1,4 +1,5 @@
 using ClipTrain.Torch.Kernels;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Models;
@@ -169,7 +170,7 @@ public class SampleObjectiveTests
     }
 
     private static torch.Tensor Logits(ClipModel model, IReadOnlyList<Segment> segments, torch.Tensor images_b3SS) =>
-        nn.functional.linear(
+        Products.Linear(
             TowerPass.Forward(segments, images_b3SS),
             model.Parameters[ClassifierHead.Weight],
             model.Parameters[ClassifierHead.Bias]

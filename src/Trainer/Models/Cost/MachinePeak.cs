@@ -28,7 +28,7 @@ public static class MachinePeak
     private const int Repeats = 4;
 
     /// <summary>Floating-point operations a second with the current number of threads. Takes some 50 ms.</summary>
-    /// <param name="precision">fp32, or one of the half precisions, which are measured as bf16 on a CPU.</param>
+    /// <param name="precision">Type of the matrices.</param>
     /// <param name="device">The device.</param>
     public static double Of(Precision precision, torch.Device device)
     {
@@ -42,7 +42,7 @@ public static class MachinePeak
         var type = precision switch
         {
             Precision.Fp32 => float32,
-            Precision.Fp16 when !isCpu => float16,
+            Precision.Fp16 => float16,
             _ => bfloat16,
         };
         var matrix = rand([size, size], float32, generator: generator).to(type).to(device);
