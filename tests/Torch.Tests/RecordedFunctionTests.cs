@@ -120,7 +120,8 @@ public sealed class RecordedFunctionTests
         var error = Record.Exception(() => Gradients.Run(y, gradient));
 
         Assert.Equal(fails, error is DistributedException);
-        Assert.Equal(before, Tensor.TotalCount);
+        // What earlier tests left to the garbage collector may go meanwhile.
+        Assert.InRange(Tensor.TotalCount, 0, before);
     }
 
     [Fact]
