@@ -21,40 +21,21 @@ public sealed class CudaPackageTests : IDisposable
         }
 
         Directory.CreateDirectory(Place("feed"));
-        var cache =
-            Environment.GetEnvironmentVariable("NUGET_PACKAGES")
-            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        File.WriteAllText(
-            Place("nuget.config"),
-            $"""
-            <configuration>
-              <packageSources><clear /><add key="feed" value="feed" /></packageSources>
-              <fallbackPackageFolders><add key="cache" value="{cache}" /></fallbackPackageFolders>
-            </configuration>
-            """
-        );
+        UseSource("feed");
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void A_missing_package_is_one_clear_message()
-    {
-        var (exit, said) = Restore();
+    public void A_missing_package_is_one_clear_message() =>
+        AssertRefused($"A build for GPUs needs the package {Package}, which the package sources of this machine do not serve. Add one");
 
-        Assert.Equal(1, exit);
-        var errors = said.Split('\n').Where(line => line.Contains("error", StringComparison.Ordinal)).ToList();
-        Assert.All(
-            errors,
-            line =>
-                Assert.Contains(
-                    $"A build for GPUs needs the package {Package}, which the package sources of this machine do not serve. Add one",
-                    line,
-                    StringComparison.Ordinal
-                )
-        );
-        Assert.Single(errors.Distinct(StringComparer.Ordinal));
-        Assert.Contains("set LIBTORCH to the folder of a libtorch 2.10 for CUDA", said, StringComparison.Ordinal);
+    [Fact]
+    public void A_source_that_does_not_answer_is_another_message()
+    {
+        // Nothing listens on the port of the discard service.
+        UseSource("http://127.0.0.1:9/index.json");
+        AssertRefused($"A build for GPUs needs the package {Package}, and a package source of this machine does not answer. Connect");
     }
 
     [Fact]
@@ -65,6 +46,33 @@ public sealed class CudaPackageTests : IDisposable
         var (exit, said) = Restore();
         Assert.True(exit == 0, said);
         Assert.Contains($"\"{Package}/{Version}\"", File.ReadAllText(Place("src/Torch/obj/project.assets.json")), StringComparison.Ordinal);
+    }
+
+    private void AssertRefused(string message)
+    {
+        var (exit, said) = Restore();
+
+        Assert.Equal(1, exit);
+        var errors = said.Split('\n').Where(line => line.Contains("error", StringComparison.Ordinal)).ToList();
+        Assert.All(errors, line => Assert.Contains(message, line, StringComparison.Ordinal));
+        Assert.Single(errors.Distinct(StringComparer.Ordinal));
+        Assert.Contains("set LIBTORCH to the folder of a libtorch 2.10 for CUDA", said, StringComparison.Ordinal);
+    }
+
+    private void UseSource(string source)
+    {
+        var cache =
+            Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        File.WriteAllText(
+            Place("nuget.config"),
+            $"""
+            <configuration>
+              <packageSources><clear /><add key="source" value="{source}" allowInsecureConnections="true" /></packageSources>
+              <fallbackPackageFolders><add key="cache" value="{cache}" /></fallbackPackageFolders>
+            </configuration>
+            """
+        );
     }
 
     /// <summary>Puts an empty package of that name into the source.</summary>
