@@ -5,8 +5,8 @@ namespace ClipTrain.Torch.Operators;
 
 /// <summary>Which of the 16-bit types libtorch multiplies quickly on this machine's processor.</summary>
 /// <remarks>
-/// oneDNN needs AVX-512 for bf16, and instructions that few processors have for fp16. Without them libtorch runs plain loops, in bf16 75 times
-/// slower than fp32. Products are then computed in fp32 and rounded once, as oneDNN does in its registers: the same numbers up
+/// oneDNN needs AVX-512 for bf16, and instructions that few processors have for fp16. Without them libtorch runs plain loops, in bf16 75
+/// times slower than fp32. Products are then computed in fp32 and rounded once, as oneDNN does in its registers: the same numbers up
 /// to the order of summation.
 /// </remarks>
 public static class HalfTypes
