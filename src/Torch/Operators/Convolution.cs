@@ -25,18 +25,12 @@ public static class Convolution
     /// <summary>A Vision Transformer's patches: the kernel as wide as a patch, and no padding.</summary>
     public static Tensor OfPatches(Tensor x_b3SS, Tensor weight_W3PP, long stride) => Apply(x_b3SS, weight_W3PP, stride, padding: 0);
 
-    private static Tensor Apply(Tensor x, Tensor weight, long stride, long padding)
-    {
-        if (!HalfTypes.AreWidened(x, weight))
-        {
-            return nn.functional.conv2d(x, weight, strides: [stride, stride], padding: [padding, padding]);
-        }
-
-        using var wideX = x.to(float32);
-        using var wideWeight = weight.to(float32);
-        using var wide = nn.functional.conv2d(wideX, wideWeight, strides: [stride, stride], padding: [padding, padding]);
-        return wide.to(x.dtype);
-    }
+    private static Tensor Apply(Tensor x, Tensor weight, long stride, long padding) =>
+        HalfTypes.Multiply(
+            x,
+            weight,
+            (x, weight) => nn.functional.conv2d(x, weight, strides: [stride, stride], padding: [padding, padding])
+        );
 
     /// <summary>The same values in another order in memory; no copy if they have it already.</summary>
     internal static Tensor ChannelsLast(Tensor x_bCHW) => x_bCHW.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);

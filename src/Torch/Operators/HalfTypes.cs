@@ -23,7 +23,17 @@ public static class HalfTypes
             _ => false,
         };
 
-    /// <summary>True if a product of these tensors is computed in fp32 and rounded.</summary>
-    internal static bool AreWidened(Tensor left, Tensor right) =>
-        left.device_type == DeviceType.CPU && left.dtype == right.dtype && AreWidened(left.dtype);
+    /// <summary>The product of two factors, computed in fp32 and rounded to their type where <see cref="AreWidened"/> says so.</summary>
+    internal static Tensor Multiply(Tensor left, Tensor right, Func<Tensor, Tensor, Tensor> product)
+    {
+        if (left.device_type != DeviceType.CPU || left.dtype != right.dtype || !AreWidened(left.dtype))
+        {
+            return product(left, right);
+        }
+
+        using var wideLeft = left.to(float32);
+        using var wideRight = right.to(float32);
+        using var wide = product(wideLeft, wideRight);
+        return wide.to(left.dtype);
+    }
 }

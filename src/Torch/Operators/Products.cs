@@ -11,16 +11,24 @@ public static class Products
     /// torch.matmul, composed as libtorch does it: …K · KN → …N, or …MK · …KN → …MN with the same leading dimensions.
     /// </summary>
     /// <exception cref="ExternalException">The shapes do not match, or there is not enough memory; with libtorch's text.</exception>
-    public static Tensor MatMul(this Tensor left, Tensor right)
-    {
-        if (HalfTypes.AreWidened(left, right))
-        {
-            using var wideLeft = left.to(float32);
-            using var wideRight = right.to(float32);
-            using var wide = wideLeft.MatMul(wideRight);
-            return wide.to(left.dtype);
-        }
+    public static Tensor MatMul(this Tensor left, Tensor right) => HalfTypes.Multiply(left, right, OfMatrices);
 
+    /// <summary>torch.nn.functional.linear: x · weightᵀ + bias, …K · NK → …N.</summary>
+    /// <exception cref="ExternalException">The shapes do not match, or there is not enough memory; with libtorch's text.</exception>
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "The one place that calls it.")]
+    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null) =>
+        HalfTypes.Multiply(
+            x,
+            weight,
+            (x, weight) =>
+            {
+                using var biasOfType = bias?.to(x.dtype);
+                return nn.functional.linear(x, weight, biasOfType);
+            }
+        );
+
+    private static Tensor OfMatrices(Tensor left, Tensor right)
+    {
         if (left.dim() == 2 && right.dim() == 2)
         {
             return left.mm(right);
@@ -43,22 +51,5 @@ public static class Products
         using var rights = right.reshape(-1, right.size(-2), right.size(-1));
         using var products = lefts.bmm(rights);
         return products.view([.. leading, rows, products.size(2)]);
-    }
-
-    /// <summary>torch.nn.functional.linear: x · weightᵀ + bias, …K · NK → …N.</summary>
-    /// <exception cref="ExternalException">The shapes do not match, or there is not enough memory; with libtorch's text.</exception>
-    [SuppressMessage("ApiDesign", "RS0030", Justification = "The one place that calls it.")]
-    public static Tensor Linear(Tensor x, Tensor weight, Tensor? bias = null)
-    {
-        if (!HalfTypes.AreWidened(x, weight))
-        {
-            return nn.functional.linear(x, weight, bias);
-        }
-
-        using var wideX = x.to(float32);
-        using var wideWeight = weight.to(float32);
-        using var wideBias = bias?.to(float32);
-        using var wide = Linear(wideX, wideWeight, wideBias);
-        return wide.to(x.dtype);
     }
 }
