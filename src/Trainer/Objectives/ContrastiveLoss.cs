@@ -24,7 +24,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
         using var scope = NewDisposeScope();
         var rows = RowTiles.LocalRows(counts, group.Rank);
         var (total, first, local) = (rows.Total, rows.First, images_bD.size(0));
-        var logits = new LogitTiles(images_bD, texts_ND, rows, scale);
+        var logits = new LogitTiles(images_bD, texts_ND, rows, tileRows, (scale, Bias: 0));
         var rowSums_b = empty([local], float32, images_bD.device);
         var columnSums_N = full([total], double.NegativeInfinity, float32, images_bD.device);
 
@@ -36,8 +36,8 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
             using var tileScope = NewDisposeScope();
             var logits_RN = onlyTile ?? logits.Compute(tile);
             matches.add_(logits.Matches(logits_RN, tile).to(float64).sum());
-            rowSums_b.narrow(0, tile.Start, tile.Rows).copy_(logits_RN.logsumexp(1));
-            columnSums_N.copy_(logaddexp(columnSums_N, logits_RN.logsumexp(0)));
+            rowSums_b.narrow(0, tile.Start, tile.Rows).copy_(logits.LogSumExp(logits_RN, 1));
+            columnSums_N.copy_(logaddexp(columnSums_N, logits.LogSumExp(logits_RN, 0)));
         }
 
         if (group.WorldSize > 1)
@@ -52,7 +52,7 @@ public sealed class ContrastiveLoss(RankGroup group, int tileRows) : IPairLoss
         {
             using var tileScope = NewDisposeScope();
             var logits_RN = onlyTile ?? logits.Compute(tile);
-            var gradient_RN = (logits_RN - rowSums_b.narrow(0, tile.Start, tile.Rows).unsqueeze(1)).exp_();
+            var gradient_RN = logits.Copy(logits_RN).sub_(rowSums_b.narrow(0, tile.Start, tile.Rows).unsqueeze(1)).exp_();
             gradient_RN.add_(logits_RN.sub_(columnSums_N).exp_());
             logits.Matches(gradient_RN, tile).sub_(2);
             gradient_RN.mul_(0.5 / total);

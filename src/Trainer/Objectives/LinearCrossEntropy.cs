@@ -33,8 +33,8 @@ public sealed record LinearCrossEntropyResult(
 /// 2016).
 /// </summary>
 /// <remarks>
-/// Computes rows and their gradients one tile at a time: ∂ℓ/∂z = softmax z − q. The n×C logits never exist; memory is one R×C tile
-/// plus the gradients. Everything is fp32. Shapes: n rows, W width, C classes, K classes per target, R rows of a tile.
+/// Computes rows and their gradients one tile at a time, in one buffer: ∂ℓ/∂z = softmax z − q. The n×C logits never exist; memory is
+/// one R×C tile plus the gradients. Everything is fp32. Shapes: n rows, W width, C classes, K classes per target, R rows of a tile.
 /// </remarks>
 public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
 {
@@ -58,27 +58,39 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
         var rowGradient_nW = empty_like(rows_nW);
         var weightGradient_CW = zeros([classes, rows_nW.size(1)], float32, rows_nW.device);
         var biasGradient_C = bias_C is null ? null : zeros([classes], float32, rows_nW.device);
+        var tile_RC = empty([Math.Min(tileRows, rows), classes], float32, rows_nW.device);
         foreach (var (start, count) in RowTiles.Of(rows, tileRows))
         {
             using var tileScope = NewDisposeScope();
             var rows_RW = rows_nW.narrow(0, start, count);
             var (classes_RK, weights_RK) = (targets.Classes_nK.narrow(0, start, count), targets.Weights_nK.narrow(0, start, count));
             var (counts_R, sharp_RK) = (weights_RK.sum(1L), weights_RK * (1 - smoothing));
-            var logits_RC = Products.Linear(rows_RW, weight_CW, bias_C);
-            var sums_R = logits_RC.logsumexp(1);
-            var losses_R = counts_R * (smoothing > 0 ? sums_R - (logits_RC.mean([1]) * smoothing) : sums_R);
-            losses_n.narrow(0, start, count).copy_(losses_R - (logits_RC.gather(1, classes_RK) * sharp_RK).sum(1L));
-
-            var gradient_RC = logits_RC.sub_(sums_R.unsqueeze(1)).exp_();
-            if (smoothing > 0)
+            var logits_RC = tile_RC.narrow(0, 0, count);
+            if (bias_C is not null)
             {
-                gradient_RC.sub_(smoothing / classes);
+                logits_RC.copy_(bias_C);
             }
 
-            gradient_RC.mul_(counts_R.unsqueeze(1));
+            logits_RC.addmm_(rows_RW, weight_CW.t(), beta: bias_C is null ? 0 : 1, alpha: 1);
+            var maxima_R1 = logits_RC.amax([1], keepdim: true);
+            var targets_R = (logits_RC.gather(1, classes_RK) * sharp_RK).sum(1L);
+            if (smoothing > 0)
+            {
+                targets_R.add_(counts_R * logits_RC.mean([1]) * smoothing);
+            }
+
+            // The logits become their exponentials, and those the gradient, in place.
+            var gradient_RC = logits_RC.sub_(maxima_R1).exp_();
+            var sums_R = gradient_RC.sum(1L);
+            losses_n.narrow(0, start, count).copy_((counts_R * (sums_R.log() + maxima_R1.squeeze(1))) - targets_R);
+            gradient_RC.mul_((counts_R * factor / sums_R).unsqueeze(1));
+            if (smoothing > 0)
+            {
+                gradient_RC.sub_((counts_R * (smoothing * factor / classes)).unsqueeze(1));
+            }
+
             var places_RK = classes_RK + (arange(count, int64).to(rows_nW.device) * classes).unsqueeze(1);
-            gradient_RC.view([-1]).index_add_(0, places_RK.flatten(), sharp_RK.flatten(), -1);
-            gradient_RC.mul_(factor);
+            gradient_RC.view([-1]).index_add_(0, places_RK.flatten(), sharp_RK.flatten(), -factor);
             rowGradient_nW.narrow(0, start, count).copy_(gradient_RC.mm(weight_CW));
             weightGradient_CW.addmm_(gradient_RC.t(), rows_RW);
             biasGradient_C?.add_(gradient_RC.sum(0L));

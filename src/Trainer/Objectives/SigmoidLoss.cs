@@ -22,19 +22,17 @@ public sealed class SigmoidLoss(RankGroup group, int tileRows) : IPairLoss
         using var guard = no_grad();
         using var scope = NewDisposeScope();
         var rows = RowTiles.LocalRows(counts, group.Rank);
-        var logits = new LogitTiles(images_bD, texts_ND, rows, scale, bias);
+        var logits = new LogitTiles(images_bD, texts_ND, rows, tileRows, (scale, bias));
         var (loss, biasGradient) = (zeros([], float64, images_bD.device), zeros([], float64, images_bD.device));
         foreach (var tile in RowTiles.Of(images_bD.size(0), tileRows))
         {
             using var tileScope = NewDisposeScope();
             var logits_RN = logits.Compute(tile);
             loss.sub_(logits.Matches(logits_RN, tile).to(float64).sum());
-            using (NewDisposeScope())
-            {
-                loss.add_(nn.functional.softplus(logits_RN).sum(1L).to(float64).sum());
-            }
-
-            var gradient_RN = logits_RN.sigmoid();
+            // softplus(s) = max(s, 0) + log(1 + exp(−|s|))
+            loss.add_(logits.Copy(logits_RN).clamp_(min: 0).sum(1L).to(float64).sum());
+            loss.add_(logits.Copy(logits_RN).abs_().neg_().exp_().log1p_().sum(1L).to(float64).sum());
+            var gradient_RN = logits_RN.sigmoid_();
             logits.Matches(gradient_RN, tile).sub_(1);
             gradient_RN.mul_(1.0 / rows.Total);
             biasGradient.add_(gradient_RN.sum(1L).to(float64).sum());
