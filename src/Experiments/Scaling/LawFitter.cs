@@ -2,7 +2,7 @@ namespace ClipTrain.Experiments.Scaling;
 
 /// <summary>Result of fitting laws.</summary>
 /// <param name="Laws">The fits, ordered by group and law.</param>
-/// <param name="Warnings">Warnings about what the points do not show.</param>
+/// <param name="Warnings">Warnings about what the points do not show; one that several groups share names them all.</param>
 public sealed record FitResult(IReadOnlyList<LawFit> Laws, IReadOnlyList<string> Warnings);
 
 /// <summary>Fits laws to observations.</summary>
@@ -20,17 +20,17 @@ public static class LawFitter
     /// <exception cref="ExperimentException">The points cannot determine a named law, or any law at all.</exception>
     public static FitResult Fit(IReadOnlyList<Observation> observations, IReadOnlyList<string>? laws, int draws = DefaultDraws)
     {
-        var (fits, warnings) = (new List<LawFit>(), new List<string>());
+        var (fits, warnings) = (new List<LawFit>(), new List<(string Group, string Text)>());
         foreach (var group in observations.GroupBy(row => row.Group, StringComparer.Ordinal))
         {
-            var (sample, of) = (Sample.Of(group), group.Key.Length == 0 ? "" : $"{group.Key}: ");
+            var sample = Sample.Of(group);
             foreach (var name in laws ?? Laws.Names)
             {
                 if (Laws.Refuse(name, sample) is { } reason)
                 {
                     warnings.Add(
                         laws is null || group.Key.Length > 0
-                            ? $"{of}{name} is not fitted: {reason}."
+                            ? (group.Key, $"{name} is not fitted: {reason}.")
                             : throw new ExperimentException($"{name} cannot be fitted: {reason}.")
                     );
                 }
@@ -40,14 +40,22 @@ public static class LawFitter
                 }
                 else
                 {
-                    warnings.Add($"{of}{name} is not fitted: no start of the search converges.");
+                    warnings.Add((group.Key, $"{name} is not fitted: no start of the search converges."));
                 }
             }
 
-            warnings.AddRange(Doubts.Of(sample, fits.FindAll(fit => fit.Group == group.Key)).Select(doubt => of + doubt));
+            warnings.AddRange(Doubts.Of(sample, fits.FindAll(fit => fit.Group == group.Key)).Select(doubt => (group.Key, doubt)));
         }
 
-        return fits.Count > 0 ? new FitResult(fits, warnings) : throw new ExperimentException(string.Join('\n', warnings));
+        string[] texts =
+        [
+            .. warnings
+                .GroupBy(warning => warning.Text, StringComparer.Ordinal)
+                .Select(same =>
+                    same.First().Group.Length == 0 ? same.Key : $"{string.Join(", ", same.Select(one => one.Group))}: {same.Key}"
+                ),
+        ];
+        return fits.Count > 0 ? new FitResult(fits, texts) : throw new ExperimentException(string.Join('\n', texts));
     }
 
     /// <summary>Fits a law to a sample that can determine it; null if no start of the search converges.</summary>
