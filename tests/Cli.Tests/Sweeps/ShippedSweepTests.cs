@@ -15,7 +15,7 @@ public sealed class ShippedSweepTests
             { "batch-size", 6 * 3 * 2 * 2 },
             { "demo-scaling", (4 * 4 * 3) + 2 },
             { "objectives", 3 * 3 * 4 },
-            { "patch-size", 4 * 3 * 2 },
+            { "patch-size", 4 * 3 * 4 },
             { "quickstart-recipe", 5 * 9 },
         };
 
