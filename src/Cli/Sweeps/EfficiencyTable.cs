@@ -100,7 +100,7 @@ internal static class EfficiencyTable
         interval switch
         {
             null => "",
-            (0, double.PositiveInfinity) => "unknown",
+            (0, double.PositiveInfinity) => "wider than the budgets",
             (_, 0) => "below the budgets",
             (double.PositiveInfinity, _) => "beyond the budgets",
             (0, var high) => $"at most {Readable.Number(high)}",
