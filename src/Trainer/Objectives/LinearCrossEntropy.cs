@@ -1,4 +1,3 @@
-using ClipTrain.Torch.Operators;
 using TorchSharp;
 using static TorchSharp.torch;
 
