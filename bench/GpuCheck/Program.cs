@@ -22,7 +22,8 @@ var python = new Option<string>("--python")
     DefaultValueFactory = _ => "python3",
     Description = "Python with PyTorch for CUDA, for the speed comparison.",
 };
-var root = new RootCommand("Check ClipTrain on a GPU; prints a table: check, expected, measured, ok.") { device, minutes, python };
+var numbers = new Option<bool>("--numbers") { Description = "Only the checks of results, none of speed and memory." };
+var root = new RootCommand("Check ClipTrain on a GPU; prints a table: check, expected, measured, ok.") { device, minutes, python, numbers };
 root.SetAction(parsed =>
 {
     try
@@ -33,7 +34,7 @@ root.SetAction(parsed =>
             parsed.GetRequiredValue(python),
             TimeSpan.FromMinutes(parsed.GetValue(minutes))
         );
-        return Run(machine, libraries);
+        return Run(machine, libraries, parsed.GetValue(numbers));
     }
     catch (DllNotFoundException error)
     {
@@ -43,7 +44,7 @@ root.SetAction(parsed =>
 });
 return root.Parse(args).Invoke();
 
-static int Run(Machine machine, LoadedTorch libraries)
+static int Run(Machine machine, LoadedTorch libraries, bool onlyNumbers)
 {
     // Compare true fp32 on both sides.
     backends.cuda.matmul.allow_tf32 = false;
@@ -57,7 +58,7 @@ static int Run(Machine machine, LoadedTorch libraries)
             )
     );
     Console.WriteLine(new CheckResult("check", "expected", "measured", null).ToString().TrimEnd('-') + "ok");
-    (string Name, Func<IEnumerable<CheckResult>> Make)[] checks =
+    (string Name, Func<IEnumerable<CheckResult>> Make)[] results =
     [
         ("gradients", () => NumberChecks.Gradients(machine)),
         ("losses", () => [NumberChecks.Losses(machine)]),
@@ -65,6 +66,9 @@ static int Run(Machine machine, LoadedTorch libraries)
         ("optimizer", () => NumberChecks.Optimizer(machine)),
         ("collectives of one rank", () => [CollectiveChecks.Alone(machine)]),
         ("collectives between ranks", () => CollectiveChecks.Between(machine)),
+    ];
+    (string Name, Func<IEnumerable<CheckResult>> Make)[] costs =
+    [
         // First of those that take much memory: libtorch keeps what they free.
         ("memory", () => SpeedChecks.Memory(machine)),
         ("attention", () => SpeedChecks.Attention(machine)),
@@ -72,7 +76,7 @@ static int Run(Machine machine, LoadedTorch libraries)
         ("steps", () => SpeedChecks.Steps(machine)),
     ];
     var wrong = 0;
-    foreach (var (name, make) in checks)
+    foreach (var (name, make) in onlyNumbers ? results : [.. results, .. costs])
     {
         foreach (var result in Guarded(name, make, machine))
         {
@@ -91,7 +95,7 @@ static int Run(Machine machine, LoadedTorch libraries)
 // A check that throws becomes a row of the table; the others still run. So does one that the time does not suffice for.
 static IEnumerable<CheckResult> Guarded(string name, Func<IEnumerable<CheckResult>> make, Machine machine)
 {
-    using var results = make().GetEnumerator();
+    using var results = Deferred(make).GetEnumerator();
     while (true)
     {
         if (machine.Left == TimeSpan.Zero)
@@ -120,5 +124,14 @@ static IEnumerable<CheckResult> Guarded(string name, Func<IEnumerable<CheckResul
         {
             yield break;
         }
+    }
+}
+
+// Some checks are made whole when they are asked for, and may throw then.
+static IEnumerable<CheckResult> Deferred(Func<IEnumerable<CheckResult>> make)
+{
+    foreach (var result in make())
+    {
+        yield return result;
     }
 }

@@ -74,6 +74,10 @@ public static class Checkup
         yield return Try("devices", Devices, Setup);
         yield return Try("threads", Threads, Setup);
         yield return Try("process groups", ProcessGroups, "install libgloo-dev, then run scripts/setup");
+        if (torch.cuda.is_available())
+        {
+            yield return Try("on GPUs", GpuGroups, "install NCCL (libnccl2), or use one GPU (--set cluster.workers=1)");
+        }
     }
 
     private static Finding Try(string component, Func<string> check, string fix)
@@ -110,7 +114,7 @@ public static class Checkup
 
     private static string Devices() =>
         torch.cuda.is_available()
-            ? $"cpu, {torch.cuda.device_count()} CUDA device(s)"
+            ? $"cpu, {torch.cuda.device_count()} CUDA device{(torch.cuda.device_count() == 1 ? "" : "s")}"
             : "cpu (this libtorch has no CUDA, or there is no GPU)";
 
     private static string Threads() =>
@@ -133,6 +137,12 @@ public static class Checkup
     {
         using var group = ProcessGroup.Gloo(new NoKeys(), 0, 1, "127.0.0.1", TimeSpan.FromSeconds(5));
         return "Gloo";
+    }
+
+    private static string GpuGroups()
+    {
+        using var group = ProcessGroup.Nccl(new NoKeys(), 0, 1, 0, TimeSpan.FromSeconds(30));
+        return "NCCL";
     }
 
     /// <summary>Empty key-value store; a group of one rank exchanges no keys.</summary>

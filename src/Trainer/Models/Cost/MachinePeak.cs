@@ -27,37 +27,55 @@ public static class MachinePeak
 
     private const int Repeats = 4;
 
+    /// <summary>Sizes to try, from the smallest: a fast device would spend a small product's time on starting it.</summary>
+    private static readonly int[] s_sizes = [256, 1024, 4096];
+
+    /// <summary>A product that takes this long is large enough.</summary>
+    private static readonly TimeSpan s_enough = TimeSpan.FromMilliseconds(2);
+
     /// <summary>Floating-point operations a second with the current number of threads. Takes some 50 ms.</summary>
     /// <param name="precision">Type of the matrices.</param>
     /// <param name="device">The device.</param>
     public static double Of(Precision precision, torch.Device device)
     {
         using var guard = no_grad();
-        using var scope = NewDisposeScope();
-        var isCpu = device.type == DeviceType.CPU;
-        // A small product would measure the launch of a kernel on a GPU.
-        var size = isCpu ? 1024 : 4096;
-        using var generator = new torch.Generator();
-        generator.manual_seed(Seed);
         var type = precision switch
         {
             Precision.Fp32 => float32,
             Precision.Fp16 => float16,
             _ => bfloat16,
         };
+        foreach (var size in s_sizes)
+        {
+            var seconds = Seconds(size, type, device);
+            if (seconds >= s_enough.TotalSeconds || size == s_sizes[^1])
+            {
+                return 2.0 * size * size * size / seconds;
+            }
+        }
+
+        throw new UnreachableException();
+    }
+
+    /// <summary>The shortest of several products.</summary>
+    private static double Seconds(int size, ScalarType type, torch.Device device)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new torch.Generator();
+        generator.manual_seed(Seed);
         var matrix = rand([size, size], float32, generator: generator).to(type).to(device);
-        var best = 0.0;
+        var best = double.PositiveInfinity;
         for (var i = 0; i < Repeats; i++)
         {
             using var product = NewDisposeScope();
             var began = Stopwatch.GetTimestamp();
             _ = matrix.MatMul(matrix);
-            if (!isCpu)
+            if (device.type == DeviceType.CUDA)
             {
                 cuda.synchronize(device);
             }
 
-            best = Math.Max(best, 2.0 * size * size * size / Stopwatch.GetElapsedTime(began).TotalSeconds);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(began).TotalSeconds);
         }
 
         return best;

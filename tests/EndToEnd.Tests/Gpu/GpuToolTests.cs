@@ -1,0 +1,95 @@
+using System.Text.Json;
+using ClipTrain.EndToEnd.Tests.Cluster;
+
+namespace ClipTrain.EndToEnd.Tests.Gpu;
+
+/// <summary>Commands that take <c>--device</c>, with stand-ins for GPUs, after a run on a CPU.</summary>
+public sealed class GpuToolTests : IDisposable
+{
+    private readonly TinyCorpus _corpus = new();
+    private readonly StandInGpu _gpus = new(gpus: 2);
+
+    public void Dispose()
+    {
+        _gpus.Dispose();
+        _corpus.Dispose();
+    }
+
+    [Fact]
+    public void The_doctor_names_the_GPUs_and_NCCL()
+    {
+        var output = _gpus.Finish(0, _corpus.Folder, "doctor");
+        Assert.Contains("cpu, 2 CUDA devices", output, StringComparison.Ordinal);
+        Assert.Contains("NCCL", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Evaluation_on_a_GPU_has_the_figures_of_the_CPU()
+    {
+        Train();
+        var expected = Summary();
+        _gpus.Finish(0, _corpus.Folder, "eval", "tiny", "--device", "cuda");
+        Assert.Equal(expected, Summary());
+
+        File.WriteAllText(
+            _corpus.PathOf("suite.yaml"),
+            """
+            batch: 8
+            sets: [{ name: test, data: [train.parquet], templates: ["a {} square"] }]
+            """
+        );
+        _gpus.Finish(0, _corpus.Folder, "eval", "tiny", "--suite", "suite.yaml", "--workers", "2", "--device", "cuda");
+
+        string Summary()
+        {
+            using var summary = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("runs", "tiny", "summary.json")));
+            return summary.RootElement.GetProperty("eval").GetProperty("seen").GetProperty("image_to_text").GetRawText();
+        }
+    }
+
+    [Fact]
+    public void Embeddings_of_two_GPUs_are_complete()
+    {
+        Train();
+        _gpus.Finish(0, _corpus.Folder, "embed", "tiny", "train.parquet", "-o", "out", "--workers", "2", "--device", "cuda");
+        using var report = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("out", "report.json")));
+        Assert.True(report.RootElement.GetProperty("complete").GetBoolean());
+        Assert.Equal(TinyCorpus.Rows, report.RootElement.GetProperty("embedded").GetInt64());
+    }
+
+    [Fact]
+    public void A_sweep_runs_its_trials_on_the_GPUs_that_it_is_given()
+    {
+        File.WriteAllText(
+            _corpus.PathOf("sweep.yaml"),
+            """
+            name: sweep
+            base: run.yaml
+            set: { cluster: { workers: 1, threads_per_worker: 1, device: cuda }, training.steps: 6 }
+            axes: [{ training.learning_rate: [0.001, 0.002] }]
+            metric: seen.image_to_text.r1
+            """
+        );
+        var output = _gpus.Finish(0, _corpus.Folder, "sweep", "run", "sweep.yaml", "--device", "cuda:0", "--device", "cuda:1");
+        Assert.Contains("on cuda:0", output, StringComparison.Ordinal);
+        Assert.Contains("on cuda:1", output, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 trials have ended", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_check_of_a_machine_with_GPUs_passes()
+    {
+        var program = Path.Combine(Repository.Root, "bench", "GpuCheck", "bin", "Release", "net10.0", "gpu-checks");
+        using var run = _gpus.StartCommand(_corpus.Folder, program, "--numbers");
+        run.AssertExit(0);
+        Assert.Contains("2 GPU(s)", run.Output, StringComparison.Ordinal);
+        Assert.Contains("No check failed.", run.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("needs two GPUs", run.Output, StringComparison.Ordinal);
+    }
+
+    private void Train()
+    {
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile);
+        Assert.True(exit == 0, output);
+    }
+}

@@ -1,0 +1,50 @@
+// What ClipTrain calls of CUDA's driver. Operators finish before they return, so there is nothing to wait for on a computing stream.
+#include "device.h"
+#include "stream.h"
+
+namespace {
+constexpr int InvalidDevice = 101, NotReady = 600;
+standin::Stream& stream_of(void* handle) { return *static_cast<standin::Stream*>(handle); }
+}
+
+extern "C" {
+int aoti_torch_get_current_cuda_stream(int32_t, void** stream) {
+  *stream = nullptr;
+  return 0;
+}
+
+int cuInit(unsigned) { return 0; }
+
+int cuDevicePrimaryCtxRetain(void** context, int device) {
+  *context = nullptr;
+  return device < standin::gpus() ? 0 : InvalidDevice;
+}
+
+int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
+int cuCtxSetCurrent(void*) { return 0; }
+
+int cuStreamCreate(void** stream, unsigned) {
+  *stream = new standin::Stream;
+  return 0;
+}
+
+int cuStreamDestroy_v2(void* stream) {
+  delete &stream_of(stream);
+  return 0;
+}
+
+int cuStreamQuery(void* stream) { return stream_of(stream).is_done() ? 0 : NotReady; }
+int cuStreamWaitEvent(void*, void*, unsigned) { return 0; }
+
+int cuEventCreate(void** mark, unsigned) {
+  *mark = new char;
+  return 0;
+}
+
+int cuEventDestroy_v2(void* mark) {
+  delete static_cast<char*>(mark);
+  return 0;
+}
+
+int cuEventRecord(void*, void*) { return 0; }
+}
