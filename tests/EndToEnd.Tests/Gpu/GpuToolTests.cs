@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using ClipTrain.EndToEnd.Tests.Cluster;
 
@@ -24,26 +25,37 @@ public sealed class GpuToolTests : IDisposable
     }
 
     [Fact]
-    public void Evaluation_on_a_GPU_has_the_figures_of_the_CPU()
+    public void A_suite_on_two_GPUs_has_the_figures_of_the_CPU()
     {
         Train();
-        var expected = Summary();
-        _gpus.Finish(0, _corpus.Folder, "eval", "tiny", "--device", "cuda");
-        Assert.Equal(expected, Summary());
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, Suite("cpu"));
+        Assert.True(exit == 0, output);
+        _gpus.Finish(0, _corpus.Folder, [.. Suite("gpu"), "--workers", "2", "--device", "cuda"]);
 
-        File.WriteAllText(
-            _corpus.PathOf("suite.yaml"),
-            """
-            batch: 8
-            sets: [{ name: test, data: [train.parquet], templates: ["a {} square"] }]
-            """
-        );
-        _gpus.Finish(0, _corpus.Folder, "eval", "tiny", "--suite", "suite.yaml", "--workers", "2", "--device", "cuda");
-
-        string Summary()
+        foreach (var (cpu, gpu) in Figures("cpu").Zip(Figures("gpu")))
         {
-            using var summary = JsonDocument.Parse(File.ReadAllText(_corpus.PathOf("runs", "tiny", "summary.json")));
-            return summary.RootElement.GetProperty("eval").GetProperty("seen").GetProperty("image_to_text").GetRawText();
+            Assert.Equal(cpu.Name, gpu.Name);
+            Assert.Equal(cpu.Value, gpu.Value, 1e-4);
+        }
+
+        // A line has the set, the task, the metric and its value.
+        IEnumerable<(string Name, double Value)> Figures(string folder) =>
+            File.ReadLines(_corpus.PathOf(folder, "results.csv"))
+                .Skip(1)
+                .Select(line => line.Split(','))
+                .Select(cells => (string.Join(' ', cells[..3]), double.Parse(cells[3], CultureInfo.InvariantCulture)));
+
+        string[] Suite(string folder)
+        {
+            File.WriteAllText(
+                _corpus.PathOf($"{folder}.yaml"),
+                $$"""
+                batch: 8
+                cache: {{folder}}
+                sets: [{ name: test, data: [train.parquet], templates: ["a {} square"] }]
+                """
+            );
+            return ["eval", "tiny", "--suite", $"{folder}.yaml", "-o", folder];
         }
     }
 
