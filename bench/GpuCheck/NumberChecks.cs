@@ -45,6 +45,18 @@ internal static class NumberChecks
         }
     }
 
+    /// <summary>The same gradients computed twice.</summary>
+    public static IEnumerable<CheckResult> Repeated(Machine machine)
+    {
+        foreach (var (name, model) in new[] { ("ViT", Work.Small), ("ResNet", s_resNet) })
+        {
+            using var scope = NewDisposeScope();
+            var (first, second) = (Gradient(model, Precision.Bf16, machine.Device), Gradient(model, Precision.Bf16, machine.Device));
+            var equal = first.eq(second).to(float64).mean().item<double>();
+            yield return new CheckResult($"gradients, {name}, bf16, computed twice: equal bits", "all", $"{equal:P3}", equal == 1);
+        }
+    }
+
     public static CheckResult Losses(Machine machine)
     {
         const int Steps = 50;

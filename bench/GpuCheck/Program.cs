@@ -46,9 +46,6 @@ return root.Parse(args).Invoke();
 
 static int Run(Machine machine, LoadedTorch libraries, bool onlyNumbers)
 {
-    // Compare true fp32 on both sides.
-    backends.cuda.matmul.allow_tf32 = false;
-    backends.cudnn.allow_tf32 = false;
     Console.WriteLine(
         $"libtorch {libraries.Version} in {libraries.Folder}; "
             + (
@@ -61,6 +58,7 @@ static int Run(Machine machine, LoadedTorch libraries, bool onlyNumbers)
     (string Name, Func<IEnumerable<CheckResult>> Make)[] results =
     [
         ("gradients", () => NumberChecks.Gradients(machine)),
+        ("gradients twice", () => NumberChecks.Repeated(machine)),
         ("losses", () => [NumberChecks.Losses(machine)]),
         ("images as bytes", () => [NumberChecks.Bytes(machine)]),
         ("optimizer", () => NumberChecks.Optimizer(machine)),

@@ -142,7 +142,9 @@ public static class Checkup
     private static string GpuGroups()
     {
         using var group = ProcessGroup.Nccl(new NoKeys(), 0, 1, 0, TimeSpan.FromSeconds(30));
-        return "NCCL";
+        return NativeTorch.Load().RepeatsOnGpus
+            ? "NCCL; results repeat bit for bit, and fp32 is not rounded to TF32"
+            : "NCCL; results may not repeat, as this libtorch lacks the settings for it";
     }
 
     /// <summary>Empty key-value store; a group of one rank exchanges no keys.</summary>

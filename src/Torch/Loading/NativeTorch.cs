@@ -122,10 +122,12 @@ public static unsafe partial class NativeTorch
 
         // Spinning threads would take cores from the threads that decode images. .NET keeps its own copy of the environment.
         _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
+        // With this much memory of its own, cuBLAS repeats its results; it reads the variable when a GPU is first used.
+        _ = SetEnvironment("CUBLAS_WORKSPACE_CONFIG", ":4096:8", overwrite: 0);
 
         var named = Environment.GetEnvironmentVariable("LIBTORCH");
         var (library, folder) = OpenLibrary(named);
-        DisableNnpack(library);
+        TorchContext.DisableNnpack(library);
         var mkl = MklDispatch.Apply(library);
         foreach (var other in new[] { "libtorch_cuda.so", "libtorch.so" }.Select(name => Path.Combine(folder, name)).Where(File.Exists))
         {
@@ -144,6 +146,7 @@ public static unsafe partial class NativeTorch
         return new LoadedTorch(library, binding, folder, mkl, patched)
         {
             Version = VersionOf(library),
+            RepeatsOnGpus = File.Exists(Path.Combine(folder, "libtorch_cuda.so")) && TorchContext.MakeGpusReproducible(library),
             ReleaseDelay = NativeLifetime.Delay,
         };
     }
@@ -215,20 +218,6 @@ public static unsafe partial class NativeTorch
             ? new Version((int)(version >> 56), (int)((version >> 48) & 0xFF))
             : null;
 
-    /// <summary>
-    /// at::globalContext().setUserEnabledNNPACK(false): NNPACK does not support recent processors, and warns at each convolution.
-    /// </summary>
-    private static void DisableNnpack(nint library)
-    {
-        if (
-            NativeLibrary.TryGetExport(library, "_ZN2at13globalContextEv", out var context)
-            && NativeLibrary.TryGetExport(library, "_ZN2at7Context20setUserEnabledNNPACKEb", out var set)
-        )
-        {
-            ((delegate* unmanaged<nint, byte, void>)set)(((delegate* unmanaged<nint>)context)(), 0);
-        }
-    }
-
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetEnvironment(string name, string value, int overwrite);
 }
@@ -244,6 +233,9 @@ public sealed record LoadedTorch(nint Library, nint Binding, string Folder, MklP
 {
     /// <summary>Version of libtorch; null if it does not tell.</summary>
     public Version? Version { get; init; }
+
+    /// <summary>True if it is a libtorch for GPUs, and set to repeat its results there bit for bit.</summary>
+    public bool RepeatsOnGpus { get; init; }
 
     /// <summary>Time from the garbage collector's release of a tensor or number to the native one, by <see cref="NativeLifetime"/>.</summary>
     public TimeSpan ReleaseDelay { get; init; }
