@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <stdexcept>
 
 namespace standin {
@@ -16,6 +17,18 @@ std::atomic<size_t> s_used{0};
 long setting(const char* name, long otherwise) {
   const char* value = std::getenv(name);
   return value ? std::atol(value) : otherwise;
+}
+
+std::optional<std::vector<int>> visible_gpus() {
+  const char* list = std::getenv("CUDA_VISIBLE_DEVICES");
+  if (!list) return std::nullopt;
+  std::vector<int> numbers;
+  for (std::istringstream items(list); items.good();) {
+    std::string item;
+    std::getline(items, item, ',');
+    if (!item.empty()) numbers.push_back(std::stoi(item));
+  }
+  return numbers;
 }
 
 // An allocation's size is in front of it. What is not yet written is NaN, or -1.
@@ -71,7 +84,15 @@ Object s_guard{s_guardMethods};
 
 }
 
-int gpus() { return static_cast<int>(setting("CLIPTRAIN_STANDIN_GPUS", 2)); }
+int gpus() {
+  const auto visible = visible_gpus();
+  return visible ? static_cast<int>(visible->size()) : static_cast<int>(setting("CLIPTRAIN_STANDIN_GPUS", 2));
+}
+
+int number_on_machine(int gpu) {
+  const auto visible = visible_gpus();
+  return visible ? visible->at(gpu) : gpu;
+}
 
 c10::Allocator* allocator() { return reinterpret_cast<c10::Allocator*>(&s_allocator); }
 

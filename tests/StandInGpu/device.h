@@ -4,6 +4,9 @@
 
 namespace standin {
 int gpus();
+
+// The machine's number of the GPU that this process knows by a number. The variable CUDA_VISIBLE_DEVICES selects some.
+int number_on_machine(int gpu);
 c10::Allocator* allocator();
 
 // The GPU of this thread's next allocations.

@@ -2,6 +2,8 @@
 #include "device.h"
 #include "stream.h"
 
+#include <cstring>
+
 namespace {
 constexpr int InvalidDevice = 101, NotReady = 600;
 standin::Stream& stream_of(void* handle) { return *static_cast<standin::Stream*>(handle); }
@@ -14,6 +16,17 @@ int aoti_torch_get_current_cuda_stream(int32_t, void** stream) {
 }
 
 int cuInit(unsigned) { return 0; }
+
+int cuDeviceGet(int* device, int ordinal) {
+  *device = ordinal;
+  return ordinal < standin::gpus() ? 0 : InvalidDevice;
+}
+
+int cuDeviceGetUuid_v2(uint8_t* uuid, int device) {
+  std::memset(uuid, 0, 16);
+  uuid[15] = static_cast<uint8_t>(standin::number_on_machine(device));
+  return 0;
+}
 
 int cuDevicePrimaryCtxRetain(void** context, int device) {
   *context = nullptr;

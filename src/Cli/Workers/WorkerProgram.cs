@@ -9,6 +9,7 @@ using ClipTrain.Torch.Collectives;
 using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Checkpoints;
 using ClipTrain.Trainer.Config;
+using ClipTrain.Trainer.Distributed;
 using ClipTrain.Trainer.Loop;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
@@ -171,10 +172,13 @@ public sealed class WorkerProgram(
             ProcessId = Environment.ProcessId,
             Host = Dns.GetHostName(),
             Address = identity.Address,
-            Device = identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{identity.Device}",
+            Device = identity.Device == "cpu" ? null : $"{Dns.GetHostName()}/{NameOf(identity.Device)}",
             CodeVersion = ProgramVersion.Text,
             ConfigHash = ConfigHash.Of(options),
             CorpusHash = manifest.Hash,
             Start = identity.Start,
         };
+
+    /// <summary>What tells a GPU from the others of its machine; its number, if it has no name.</summary>
+    private static string NameOf(string device) => GpuName.Of(ComputeDevice.Index(device)) ?? device;
 }

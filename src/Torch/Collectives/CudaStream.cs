@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using ClipTrain.Torch.Operators;
 
 namespace ClipTrain.Torch.Collectives;
@@ -8,7 +7,7 @@ namespace ClipTrain.Torch.Collectives;
 /// A CUDA stream for communication, beside the computing ones. It uses the driver API, whose library has the same name in every version
 /// of CUDA. The stream can wait for a mark on another stream, and the host for the stream.
 /// </summary>
-internal sealed unsafe partial class CudaStream : IDisposable
+internal sealed unsafe class CudaStream : IDisposable
 {
     private const uint NonBlocking = 1,
         NoTiming = 2;
@@ -23,13 +22,13 @@ internal sealed unsafe partial class CudaStream : IDisposable
     public CudaStream(int device, TimeSpan timeout)
     {
         (Device, _timeout) = (device, timeout);
-        Check(Native.cuInit(0));
+        Check(CudaDriver.cuInit(0));
         nint context,
             stream;
-        Check(Native.cuDevicePrimaryCtxRetain(&context, device));
+        Check(CudaDriver.cuDevicePrimaryCtxRetain(&context, device));
         _context = context;
-        Check(Native.cuCtxSetCurrent(context));
-        Check(Native.cuStreamCreate(&stream, NonBlocking));
+        Check(CudaDriver.cuCtxSetCurrent(context));
+        Check(CudaDriver.cuStreamCreate(&stream, NonBlocking));
         Handle = stream;
     }
 
@@ -43,10 +42,10 @@ internal sealed unsafe partial class CudaStream : IDisposable
         nint computing,
             mark;
         // autograd's threads may not have used the driver yet.
-        Check(Native.cuCtxSetCurrent(_context));
+        Check(CudaDriver.cuCtxSetCurrent(_context));
         Dispatcher.Check(LibTorch.aoti_torch_get_current_cuda_stream(Device, &computing), "the current CUDA stream");
-        Check(Native.cuEventCreate(&mark, NoTiming));
-        Check(Native.cuEventRecord(mark, computing));
+        Check(CudaDriver.cuEventCreate(&mark, NoTiming));
+        Check(CudaDriver.cuEventRecord(mark, computing));
         return mark;
     }
 
@@ -56,9 +55,9 @@ internal sealed unsafe partial class CudaStream : IDisposable
     /// </summary>
     public void Await(nint mark)
     {
-        Check(Native.cuCtxSetCurrent(_context));
-        var result = Handle == 0 ? 0 : Native.cuStreamWaitEvent(Handle, mark, 0);
-        Check(Native.cuEventDestroy(mark));
+        Check(CudaDriver.cuCtxSetCurrent(_context));
+        var result = Handle == 0 ? 0 : CudaDriver.cuStreamWaitEvent(Handle, mark, 0);
+        Check(CudaDriver.cuEventDestroy(mark));
         Check(result);
     }
 
@@ -68,7 +67,7 @@ internal sealed unsafe partial class CudaStream : IDisposable
     public void Finish(Action check)
     {
         var started = Stopwatch.GetTimestamp();
-        for (int state; (state = Native.cuStreamQuery(Handle)) != 0; Thread.Yield())
+        for (int state; (state = CudaDriver.cuStreamQuery(Handle)) != 0; Thread.Yield())
         {
             if (state != NotReady)
             {
@@ -87,8 +86,8 @@ internal sealed unsafe partial class CudaStream : IDisposable
     {
         if (Handle != 0)
         {
-            _ = Native.cuStreamDestroy(Handle);
-            _ = Native.cuDevicePrimaryCtxRelease(Device);
+            _ = CudaDriver.cuStreamDestroy(Handle);
+            _ = CudaDriver.cuDevicePrimaryCtxRelease(Device);
         }
 
         Handle = 0;
@@ -100,43 +99,5 @@ internal sealed unsafe partial class CudaStream : IDisposable
         {
             throw new DistributedException($"CUDA driver error {result}");
         }
-    }
-
-    private static partial class Native
-    {
-        private const string Library = Loading.NativeTorch.CudaDriver;
-
-        [LibraryImport(Library)]
-        internal static partial int cuInit(uint flags);
-
-        [LibraryImport(Library)]
-        internal static partial int cuDevicePrimaryCtxRetain(nint* context, int device);
-
-        [LibraryImport(Library, EntryPoint = "cuDevicePrimaryCtxRelease_v2")]
-        internal static partial int cuDevicePrimaryCtxRelease(int device);
-
-        [LibraryImport(Library)]
-        internal static partial int cuCtxSetCurrent(nint context);
-
-        [LibraryImport(Library)]
-        internal static partial int cuStreamCreate(nint* stream, uint flags);
-
-        [LibraryImport(Library, EntryPoint = "cuStreamDestroy_v2")]
-        internal static partial int cuStreamDestroy(nint stream);
-
-        [LibraryImport(Library)]
-        internal static partial int cuStreamWaitEvent(nint stream, nint mark, uint flags);
-
-        [LibraryImport(Library)]
-        internal static partial int cuStreamQuery(nint stream);
-
-        [LibraryImport(Library)]
-        internal static partial int cuEventCreate(nint* mark, uint flags);
-
-        [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")]
-        internal static partial int cuEventDestroy(nint mark);
-
-        [LibraryImport(Library)]
-        internal static partial int cuEventRecord(nint mark, nint stream);
     }
 }

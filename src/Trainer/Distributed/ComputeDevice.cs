@@ -51,6 +51,9 @@ public static class ComputeDevice
             );
     }
 
+    /// <summary>Number of the GPU that a name stands for; 0 for cuda.</summary>
+    public static int Index(string name) => TryIndex(name, out var index) ? index : 0;
+
     private static bool TryIndex(string name, out int index)
     {
         index = 0;

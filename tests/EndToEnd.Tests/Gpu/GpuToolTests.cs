@@ -72,20 +72,35 @@ public sealed class GpuToolTests : IDisposable
     [Fact]
     public void A_sweep_runs_its_trials_on_the_GPUs_that_it_is_given()
     {
-        File.WriteAllText(
-            _corpus.PathOf("sweep.yaml"),
-            """
-            name: sweep
-            base: run.yaml
-            set: { cluster: { workers: 1, threads_per_worker: 1, device: cuda }, training.steps: 6 }
-            axes: [{ training.learning_rate: [0.001, 0.002] }]
-            metric: seen.image_to_text.r1
-            """
-        );
+        WriteSweep(workers: 1);
         var output = _gpus.Finish(0, _corpus.Folder, "sweep", "run", "sweep.yaml", "--device", "cuda:0", "--device", "cuda:1");
         Assert.Contains("on cuda:0", output, StringComparison.Ordinal);
         Assert.Contains("on cuda:1", output, StringComparison.Ordinal);
         Assert.Contains("2 of 2 trials have ended", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task A_pool_of_two_machines_with_a_GPU_each_runs_trials_on_one_or_on_both(int workers)
+    {
+        WriteSweep(workers);
+        using var pool = ProgramRun.Start(_corpus.Folder, "pool");
+        await pool.Printed("Machines join with");
+        var line = pool.Output.Split('\n').First(line => line.Contains("Machines join with", StringComparison.Ordinal));
+        var address = line[line.IndexOf("--coordinator", StringComparison.Ordinal)..].Trim().Split(' ');
+        using var first = _gpus.Start(_corpus.Folder, ["node", .. address, "--device", "cuda:0", "--name", "first"]);
+        using var second = _gpus.Start(_corpus.Folder, ["node", .. address, "--device", "cuda:1", "--name", "second"]);
+        await first.Printed("has joined the pool");
+        await second.Printed("has joined the pool");
+
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "sweep.yaml", .. address]);
+        Assert.True(exit == 0, output);
+        Assert.Contains("2 of 2 trials have ended", output, StringComparison.Ordinal);
+        foreach (var node in new[] { "first", "second" })
+        {
+            Assert.Contains(node, output, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -98,6 +113,18 @@ public sealed class GpuToolTests : IDisposable
         Assert.Contains("No check failed.", run.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("needs two GPUs", run.Output, StringComparison.Ordinal);
     }
+
+    private void WriteSweep(int workers) =>
+        File.WriteAllText(
+            _corpus.PathOf("sweep.yaml"),
+            $$"""
+            name: sweep
+            base: run.yaml
+            set: { cluster: { workers: {{workers}}, threads_per_worker: 1, device: cuda }, training.steps: 6 }
+            axes: [{ training.learning_rate: [0.001, 0.002] }]
+            metric: seen.image_to_text.r1
+            """
+        );
 
     private void Train()
     {
