@@ -44,19 +44,6 @@ public sealed class GpuToolTests : IDisposable
                 .Skip(1)
                 .Select(line => line.Split(','))
                 .Select(cells => (string.Join(' ', cells[..3]), double.Parse(cells[3], CultureInfo.InvariantCulture)));
-
-        string[] Suite(string folder)
-        {
-            File.WriteAllText(
-                _corpus.PathOf($"{folder}.yaml"),
-                $$"""
-                batch: 8
-                cache: {{folder}}
-                sets: [{ name: test, data: [train.parquet], templates: ["a {} square"] }]
-                """
-            );
-            return ["eval", "tiny", "--suite", $"{folder}.yaml", "-o", folder];
-        }
     }
 
     [Fact]
@@ -85,14 +72,8 @@ public sealed class GpuToolTests : IDisposable
     public async Task A_pool_of_two_machines_with_a_GPU_each_runs_trials_on_one_or_on_both(int workers)
     {
         WriteSweep(workers);
-        using var pool = ProgramRun.Start(_corpus.Folder, "pool");
-        await pool.Printed("Machines join with");
-        var line = pool.Output.Split('\n').First(line => line.Contains("Machines join with", StringComparison.Ordinal));
-        var address = line[line.IndexOf("--coordinator", StringComparison.Ordinal)..].Trim().Split(' ');
-        using var first = _gpus.Start(_corpus.Folder, ["node", .. address, "--device", "cuda:0", "--name", "first"]);
-        using var second = _gpus.Start(_corpus.Folder, ["node", .. address, "--device", "cuda:1", "--name", "second"]);
-        await first.Printed("has joined the pool");
-        await second.Printed("has joined the pool");
+        using var pool = new GpuPool(_gpus, _corpus.Folder);
+        var address = await pool.JoinAsync("first", "second");
 
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "sweep.yaml", .. address]);
         Assert.True(exit == 0, output);
@@ -101,6 +82,18 @@ public sealed class GpuToolTests : IDisposable
         {
             Assert.Contains(node, output, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public async Task A_suite_in_a_pool_is_evaluated_on_its_GPUs()
+    {
+        Train();
+        using var pool = new GpuPool(_gpus, _corpus.Folder);
+        var address = await pool.JoinAsync("first", "second");
+
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, [.. Suite("pooled"), "--device", "cuda", .. address]);
+        Assert.True(exit == 0, output);
+        Assert.True(File.Exists(_corpus.PathOf("pooled", "results.csv")), output);
     }
 
     [Fact]
@@ -126,9 +119,51 @@ public sealed class GpuToolTests : IDisposable
             """
         );
 
+    /// <summary>Writes a suite, and returns the command that evaluates it.</summary>
+    private string[] Suite(string folder)
+    {
+        File.WriteAllText(
+            _corpus.PathOf($"{folder}.yaml"),
+            $$"""
+            batch: 8
+            cache: {{folder}}
+            sets: [{ name: test, data: [train.parquet], templates: ["a {} square"] }]
+            """
+        );
+        return ["eval", "tiny", "--suite", $"{folder}.yaml", "-o", folder];
+    }
+
     private void Train()
     {
         var (exit, output) = ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile);
         Assert.True(exit == 0, output);
+    }
+
+    /// <summary>A pool, and nodes of one GPU each.</summary>
+    private sealed class GpuPool(StandInGpu gpus, string folder) : IDisposable
+    {
+        private readonly ProgramRun _pool = ProgramRun.Start(folder, "pool");
+        private readonly List<ProgramRun> _nodes = [];
+
+        /// <summary>Starts the nodes. Returns the options with which commands reach the pool.</summary>
+        public async Task<string[]> JoinAsync(params string[] names)
+        {
+            await _pool.Printed("Machines join with");
+            var line = _pool.Output.Split('\n').First(line => line.Contains("Machines join with", StringComparison.Ordinal));
+            var address = line[line.IndexOf("--coordinator", StringComparison.Ordinal)..].Trim().Split(' ');
+            foreach (var (i, name) in names.Index())
+            {
+                _nodes.Add(gpus.Start(folder, ["node", .. address, "--device", $"cuda:{i}", "--name", name]));
+                await _nodes[i].Printed("has joined the pool");
+            }
+
+            return address;
+        }
+
+        public void Dispose()
+        {
+            _nodes.ForEach(node => node.Dispose());
+            _pool.Dispose();
+        }
     }
 }
