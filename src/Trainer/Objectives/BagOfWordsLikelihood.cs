@@ -37,11 +37,12 @@ internal sealed class BagOfWordsLikelihood(ClipModel model) : ITextLikelihood
 
         var (weight_pF, bias_p) = (stack(weights), stack(biases));
         var scores_np = empty([rows_nF.size(0), texts.Ends.Length], float32, rows_nF.device);
+        var logits = new ClassLogits(Math.Min(TileRows, rows_nF.size(0)), weight_CF, bias_C);
         foreach (var (start, count) in RowTiles.Of(rows_nF.size(0), TileRows))
         {
             using var tile = NewDisposeScope();
             var rows_RF = rows_nF.narrow(0, start, count);
-            var total_R = Products.Linear(rows_RF, weight_CF, bias_C).logsumexp(1);
+            var (total_R, _) = ClassLogits.Exponentiate(logits.Compute(rows_RF));
             scores_np.narrow(0, start, count).copy_(Products.Linear(rows_RF, weight_pF, bias_p) - total_R.unsqueeze(1));
         }
 

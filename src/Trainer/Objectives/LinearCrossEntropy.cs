@@ -57,21 +57,14 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
         var rowGradient_nW = empty_like(rows_nW);
         var weightGradient_CW = zeros([classes, rows_nW.size(1)], float32, rows_nW.device);
         var biasGradient_C = bias_C is null ? null : zeros([classes], float32, rows_nW.device);
-        var tile_RC = empty([Math.Min(tileRows, rows), classes], float32, rows_nW.device);
+        var logits = new ClassLogits(Math.Min(tileRows, rows), weight_CW, bias_C);
         foreach (var (start, count) in RowTiles.Of(rows, tileRows))
         {
             using var tileScope = NewDisposeScope();
             var rows_RW = rows_nW.narrow(0, start, count);
             var (classes_RK, weights_RK) = (targets.Classes_nK.narrow(0, start, count), targets.Weights_nK.narrow(0, start, count));
             var (counts_R, sharp_RK) = (weights_RK.sum(1L), weights_RK * (1 - smoothing));
-            var logits_RC = tile_RC.narrow(0, 0, count);
-            if (bias_C is not null)
-            {
-                logits_RC.copy_(bias_C);
-            }
-
-            logits_RC.addmm_(rows_RW, weight_CW.t(), beta: bias_C is null ? 0 : 1, alpha: 1);
-            var maxima_R1 = logits_RC.amax([1], keepdim: true);
+            var logits_RC = logits.Compute(rows_RW);
             var targets_R = (logits_RC.gather(1, classes_RK) * sharp_RK).sum(1L);
             if (smoothing > 0)
             {
@@ -79,9 +72,9 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
             }
 
             // The logits become their exponentials, and those the gradient, in place.
-            var gradient_RC = logits_RC.sub_(maxima_R1).exp_();
-            var sums_R = gradient_RC.sum(1L);
-            losses_n.narrow(0, start, count).copy_((counts_R * (sums_R.log() + maxima_R1.squeeze(1))) - targets_R);
+            var (logSumExp_R, sums_R) = ClassLogits.Exponentiate(logits_RC);
+            var gradient_RC = logits_RC;
+            losses_n.narrow(0, start, count).copy_((counts_R * logSumExp_R) - targets_R);
             gradient_RC.mul_((counts_R * factor / sums_R).unsqueeze(1));
             if (smoothing > 0)
             {

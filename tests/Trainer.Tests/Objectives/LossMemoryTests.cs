@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using ClipTrain.Torch.Operators;
 using ClipTrain.Trainer.Distributed;
+using ClipTrain.Trainer.Models;
 using ClipTrain.Trainer.Objectives;
 using ClipTrain.Trainer.Options;
 using static TorchSharp.torch;
@@ -45,6 +47,26 @@ public sealed partial class LossMemoryTests
         var tiles = PeakInTiles(() => loss.Compute(rows, weight, bias, targets, factor: 1));
 
         Assert.InRange(tiles, 0.9, 1.6);
+    }
+
+    [Fact]
+    public void Likelihoods_of_bags_of_words_take_one_tile_of_logits()
+    {
+        // As many words as classes, and tiles of 1,024 images.
+        var options = TinyClip.Model with
+        {
+            Text = TinyClip.Model.Text with { Vocabulary = Count },
+        };
+        using var model = new ClipModel(options, Precision.Fp32, 3, objective: Objective.BagOfWords);
+        using var scope = NewDisposeScope();
+        using var guard = no_grad();
+        var batch = TinyClip.Batch(0, 4);
+        var rows = TowerPass.Forward(model.FeatureSegments(), batch.Images_b3SS).repeat([1024, 1]);
+        var texts = new TokenizedTexts(batch.Tokens_bL, batch.Ends_b.AsSpan<long>().ToArray());
+
+        var tiles = PeakInTiles(() => TextLikelihood.Of(model).LogLikelihood(rows, texts).Dispose());
+
+        Assert.InRange(tiles, 1.9, 2.6);
     }
 
     private static torch.Tensor UnitVectors(Generator generator) =>
