@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.EndToEnd.Tests.Cluster;
 
 namespace ClipTrain.EndToEnd.Tests;
@@ -20,6 +21,19 @@ public sealed class InterruptionTests : IDisposable
         run.AssertExit(expectedExit);
         Assert.Contains("cliptrain resume", run.Output, StringComparison.Ordinal);
         AssertResumes();
+    }
+
+    [Fact]
+    public void An_evaluation_of_a_checkpoint_exits_when_the_run_that_started_it_is_gone()
+    {
+        Assert.Equal(0, ProgramRun.Finish(_corpus.Folder, "train", _corpus.RunFile).ExitCode);
+        var checkpoint = _corpus.PathOf("runs", "tiny", "checkpoints", "step-00000005");
+        string[] evaluation = ["eval", "--watched", checkpoint, "--splits", _corpus.RunFile, "-o", "results"];
+
+        // The input of a process whose parent has been killed has ended.
+        using var orphan = ProgramRun.StartBy(["sh", "-c", "exec \"$@\" < /dev/null", "sh"], _corpus.Folder, evaluation);
+        orphan.AssertExit(ParentWatch.ExitCode);
+        Assert.False(File.Exists(_corpus.PathOf("results", "results.json")));
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.CommandLine;
 using ClipTrain.Cli.Evaluation;
 using ClipTrain.Cli.Runs;
 using ClipTrain.Cli.Telemetry;
+using ClipTrain.Coordinator.Processes;
 using ClipTrain.Evaluation.Datasets;
 using ClipTrain.Evaluation.Suites;
 using ClipTrain.Trainer.Config;
@@ -30,12 +31,18 @@ public static class EvalCommand
         {
             Description = "Output folder for results.json and results.csv, and with --suite report.html.",
         };
+        var watched = new Option<bool>(EvaluationProcess.Watched)
+        {
+            Description = "Exit when the process that started this one does.",
+            Hidden = true,
+        };
         var command = new Command("eval", "Evaluate a model and print its metrics with 95% intervals.")
         {
             run,
             splits,
             model,
             output,
+            watched,
             EvalCompareCommand.Create(),
             EvalWorkerCommand.Create(),
             EvalSetCommand.Create(),
@@ -62,6 +69,7 @@ public static class EvalCommand
         suite.AddTo(command);
         command.SetAction(parsed =>
         {
+            using var watch = parsed.GetValue(watched) ? ParentWatch.Start() : null;
             var (name, into) = (parsed.GetRequiredValue(run), parsed.GetValue(output));
             if (suite.Suite(parsed) is { } suiteFile)
             {

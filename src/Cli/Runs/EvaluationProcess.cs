@@ -6,6 +6,9 @@ namespace ClipTrain.Cli.Runs;
 /// <summary>Evaluation of a checkpoint in a separate process of this program, at low priority.</summary>
 internal static class EvaluationProcess
 {
+    /// <summary>Option with which the process exits when the one that started it does, however that ends.</summary>
+    public const string Watched = "--watched";
+
     /// <param name="options">The run's evaluation options.</param>
     /// <param name="config">Path of the run's configuration, which names the splits.</param>
     /// <param name="checkpoint">The checkpoint's folder.</param>
@@ -22,6 +25,7 @@ internal static class EvaluationProcess
     {
         var launch = RunProgram.Launch([
             "eval",
+            Watched,
             checkpoint,
             .. options.Suite is { } suite ? new[] { "--suite", suite } : ["--splits", config],
             "-o",
@@ -38,7 +42,6 @@ internal static class EvaluationProcess
                 }
             ) ?? throw new InvalidOperationException("the evaluation process did not start");
         process.PriorityClass = ProcessPriorityClass.BelowNormal;
-        process.StandardInput.Close();
         await using var onAbandon = abandon.Register(() => process.Kill(entireProcessTree: true));
         var written = process.StandardOutput.ReadToEndAsync();
         var said = await process.StandardError.ReadToEndAsync();
