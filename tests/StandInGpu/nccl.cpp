@@ -15,7 +15,7 @@
 namespace {
 
 constexpr size_t PageBytes = 4096, SlotBytes = 1 << 20;
-constexpr int SystemError = 2, Int64 = 4, Float32 = 7, Float64 = 8;
+constexpr int SystemError = 2, InProgress = 7, Int64 = 4, Float32 = 7, Float64 = 8;
 
 // The start of the shared memory; each rank's slot follows.
 struct Meeting {
@@ -26,7 +26,7 @@ struct Communicator {
   int ranks, rank;
   Meeting* meeting;
   uint8_t* slots;
-  std::atomic<bool> aborted{false};
+  std::atomic<bool> aborted{false}, initialised{false}, starting{false}, connected{false};
 
   const uint8_t* slot(int of) const { return slots + of * SlotBytes; }
 
@@ -76,12 +76,24 @@ void all_reduce(Communicator& group, const uint8_t* send, uint8_t* receive, size
   });
 }
 
-// Runs a collective on a stream: body(group, send, receive).
+// Runs a collective on a stream: body(group, send, receive). As with NCCL, a group's first one waits for all ranks before it is on the
+// stream, in the background.
 template <class F>
 int start(const void* send, void* receive, void* communicator, void* stream, F body) {
-  static_cast<standin::Stream*>(stream)->add(
-      [=] { body(*static_cast<Communicator*>(communicator), static_cast<const uint8_t*>(send), static_cast<uint8_t*>(receive)); });
-  return 0;
+  auto& group = *static_cast<Communicator*>(communicator);
+  const auto run = [=, &group] { body(group, static_cast<const uint8_t*>(send), static_cast<uint8_t*>(receive)); };
+  if (group.connected) {
+    static_cast<standin::Stream*>(stream)->add(run);
+    return 0;
+  }
+  group.starting = true;
+  std::thread([=, &group] {
+    if (!group.meet()) return;
+    static_cast<standin::Stream*>(stream)->add(run);
+    group.connected = true;
+    group.starting = false;
+  }).detach();
+  return InProgress;
 }
 
 }
@@ -105,10 +117,13 @@ int ncclCommInitRank(void** communicator, int ranks, UniqueId id, int rank) {
   auto* memory = static_cast<uint8_t*>(mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0));
   close(file);
   auto* group = new Communicator{ranks, rank, reinterpret_cast<Meeting*>(memory), memory + PageBytes};
-  group->meet();
-  shm_unlink(id.name);
   *communicator = group;
-  return 0;
+  std::thread([=] {
+    if (!group->meet()) return;
+    shm_unlink(id.name);
+    group->initialised = true;
+  }).detach();
+  return InProgress;
 }
 
 // The group stays: its stream may still look at it.
@@ -117,8 +132,9 @@ int ncclCommAbort(void* communicator) {
   return 0;
 }
 
-int ncclCommGetAsyncError(void*, int* error) {
-  *error = 0;
+int ncclCommGetAsyncError(void* communicator, int* error) {
+  const auto& group = *static_cast<Communicator*>(communicator);
+  *error = group.initialised && !group.starting ? 0 : InProgress;
   return 0;
 }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using ClipTrain.Torch.Operators;
 
 namespace ClipTrain.Torch.Collectives;
@@ -19,6 +20,7 @@ internal sealed unsafe class CudaStream : IDisposable
     /// <param name="device">Number of the GPU.</param>
     /// <param name="timeout">Maximum time for the host to wait for the stream.</param>
     /// <exception cref="DllNotFoundException">There is no NVIDIA driver.</exception>
+    /// <exception cref="GpuException">The driver refuses.</exception>
     public CudaStream(int device, TimeSpan timeout)
     {
         (Device, _timeout) = (device, timeout);
@@ -66,8 +68,8 @@ internal sealed unsafe class CudaStream : IDisposable
     /// <exception cref="DistributedException">The timeout passed.</exception>
     public void Finish(Action check)
     {
-        var started = Stopwatch.GetTimestamp();
-        for (int state; (state = CudaDriver.cuStreamQuery(Handle)) != 0; Thread.Yield())
+        var wait = new PollingWait();
+        for (int state; (state = CudaDriver.cuStreamQuery(Handle)) != 0; wait.Pause())
         {
             if (state != NotReady)
             {
@@ -75,10 +77,20 @@ internal sealed unsafe class CudaStream : IDisposable
             }
 
             check();
-            if (Stopwatch.GetElapsedTime(started) > _timeout)
+            if (wait.Elapsed > _timeout)
             {
                 throw new DistributedException($"a collective on GPU {Device} took longer than {_timeout.TotalSeconds:0.###} s");
             }
+        }
+    }
+
+    /// <summary>Waits until the stream has finished or failed, for at most some time.</summary>
+    public void Settle(TimeSpan most)
+    {
+        var wait = new PollingWait();
+        while (Handle != 0 && CudaDriver.cuStreamQuery(Handle) == NotReady && wait.Elapsed < most)
+        {
+            wait.Pause();
         }
     }
 
@@ -93,11 +105,36 @@ internal sealed unsafe class CudaStream : IDisposable
         Handle = 0;
     }
 
-    private static void Check(int result)
+    private void Check(int result)
     {
         if (result != 0)
         {
-            throw new DistributedException($"CUDA driver error {result}");
+            throw new GpuException(Device, result);
         }
     }
+}
+
+/// <summary>A GPU has failed. No call of this process can use it any more, so the process must end.</summary>
+public sealed class GpuException(int device, int error) : Exception($"GPU {device} has failed: error {error} of NVIDIA's driver.");
+
+/// <summary>A wait for something that can only be asked: first busily, then fifty microseconds at a time, which leaves the core to others.</summary>
+internal readonly partial struct PollingWait()
+{
+    private const uint PauseMicroseconds = 50;
+    private static readonly TimeSpan s_busy = TimeSpan.FromMicroseconds(100);
+
+    private readonly long _started = Stopwatch.GetTimestamp();
+
+    public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_started);
+
+    public void Pause()
+    {
+        if (Elapsed > s_busy)
+        {
+            _ = Sleep(PauseMicroseconds);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "usleep")]
+    private static partial int Sleep(uint microseconds);
 }

@@ -12,9 +12,12 @@ internal sealed unsafe partial class Nccl : ICollectives
     private const string IdKey = "nccl-id",
         ReadyKey = "nccl-ready";
     private const int Sum = 0,
-        Bytes = 1;
+        Bytes = 1,
+        InProgress = 7;
+    private static readonly TimeSpan s_settling = TimeSpan.FromSeconds(5);
 
     private readonly CudaStream _stream;
+    private readonly TimeSpan _timeout;
     private readonly int _rank,
         _worldSize;
     private nint _communicator;
@@ -27,7 +30,7 @@ internal sealed unsafe partial class Nccl : ICollectives
     /// <exception cref="DllNotFoundException">NCCL or the NVIDIA driver is missing.</exception>
     public Nccl(IStoreBackend store, int rank, int worldSize, int device, TimeSpan timeout)
     {
-        (_rank, _worldSize) = (rank, worldSize);
+        (_rank, _worldSize, _timeout) = (rank, worldSize, timeout);
         Meet(store, timeout);
         _stream = new CudaStream(device, timeout);
         try
@@ -42,10 +45,11 @@ internal sealed unsafe partial class Nccl : ICollectives
             nint communicator;
             Check(Native.ncclCommInitRank(&communicator, worldSize, id, rank));
             _communicator = communicator;
+            AwaitCall("connecting");
         }
         catch
         {
-            _stream.Dispose();
+            Dispose();
             throw;
         }
     }
@@ -95,6 +99,8 @@ internal sealed unsafe partial class Nccl : ICollectives
         if (_communicator != 0)
         {
             _ = Native.ncclCommAbort(_communicator);
+            // Its kernels end in the background, and may write until then.
+            _stream.Settle(s_settling);
         }
 
         _communicator = 0;
@@ -146,22 +152,55 @@ internal sealed unsafe partial class Nccl : ICollectives
     private void Run(int started)
     {
         Check(started);
+        // The first collective of a kind connects to other ranks before it is on the stream.
+        AwaitCall("starting a collective");
         _stream.Finish(() =>
         {
-            if (_isAbandoned)
-            {
-                throw new DistributedException("the group was abandoned");
-            }
-
+            ThrowIfAbandoned();
             int error;
             Check(Native.ncclCommGetAsyncError(_communicator, &error));
             Check(error);
         });
     }
 
+    /// <summary>Waits until NCCL has done what the last call asked for.</summary>
+    private void AwaitCall(string what)
+    {
+        var wait = new PollingWait();
+        while (true)
+        {
+            int state;
+            Check(Native.ncclCommGetAsyncError(_communicator, &state));
+            Check(state);
+            if (state != InProgress)
+            {
+                return;
+            }
+
+            ThrowIfAbandoned();
+            if (wait.Elapsed > _timeout)
+            {
+                throw new DistributedException(
+                    $"NCCL group, rank {_rank} of {_worldSize}: {what} took longer than {_timeout.TotalSeconds:0.###} s. Can the machines "
+                        + "reach each other on the network interface that NCCL chooses (NCCL_SOCKET_IFNAME)?"
+                );
+            }
+
+            wait.Pause();
+        }
+    }
+
+    private void ThrowIfAbandoned()
+    {
+        if (_isAbandoned)
+        {
+            throw new DistributedException("the group was abandoned");
+        }
+    }
+
     private static void Check(int result)
     {
-        if (result != 0)
+        if (result is not (0 or InProgress))
         {
             throw new DistributedException($"NCCL: {Marshal.PtrToStringUTF8(Native.ncclGetErrorString(result))}");
         }

@@ -27,6 +27,7 @@ public sealed class Work
     /// The collective failed or timed out, or the wait was aborted (<see cref="DistributedException.Aborted"/>). The group is broken:
     /// abandon it and create a new one.
     /// </exception>
+    /// <exception cref="GpuException">The GPU has failed.</exception>
     public void Wait(CancellationToken abort = default) => Wait(_timeout, abort);
 
     /// <summary>Waits for the collective, for at most <paramref name="timeout"/>. May be called again after a timeout.</summary>
@@ -53,7 +54,7 @@ public sealed class Work
 
     internal void Complete(Exception? error)
     {
-        _error = error is null ? null : new DistributedException($"{_what}: {error.Message}", error);
+        _error = error is null or GpuException ? error : new DistributedException($"{_what}: {error.Message}", error);
         _done.Set();
     }
 }

@@ -25,6 +25,9 @@ internal readonly unsafe struct BlockCode(bool signed)
     /// <summary>There are sixteen random bits; the lowest dropped bits count as zero.</summary>
     private const int RandomShift = Dropped - 16;
 
+    /// <summary>Elements that the operators encode at once: a multiple of the block, for little temporary memory.</summary>
+    private const long ChunkElements = 1 << 22;
+
     private const uint Sign = 0x80,
         Magnitude = 0x7F;
     private const float SmallestNormal = 1.17549435E-38f;
@@ -81,12 +84,27 @@ internal readonly unsafe struct BlockCode(bool signed)
     /// </summary>
     public void Encode(Tensor values, Tensor codes, Tensor scales, in StochasticRounding rounding)
     {
+        for (long start = 0; start < values.numel(); start += ChunkElements)
+        {
+            using var scope = NewDisposeScope();
+            var count = Math.Min(ChunkElements, values.numel() - start);
+            EncodeChunk(
+                values.narrow(0, start, count),
+                codes.narrow(0, start, count),
+                scales.narrow(0, start / Block, count / Block),
+                rounding.Bits(start, count, values.device)
+            );
+        }
+    }
+
+    private void EncodeChunk(Tensor values, Tensor codes, Tensor scales, Tensor bits)
+    {
         var blocks = values.view([-1, Block]);
         var largest = blocks.abs().amax([1]);
         scales.copy_(where(largest.lt(SmallestNormal), zeros_like(largest), largest));
         var inverse = where(scales.eq(0), zeros_like(scales), scales.reciprocal());
         var shifted = (blocks.abs() * inverse.unsqueeze(1)) + Delta;
-        var random = rounding.Bits(0, values.numel(), values.device).view([-1, Block]).bitwise_left_shift(tensor((long)RandomShift));
+        var random = bits.view([-1, Block]).bitwise_left_shift(tensor((long)RandomShift));
         var code = (shifted.ViewAs(int32).to(int64) - _deltaBits + random).bitwise_right_shift(tensor((long)Dropped));
         code = signed
             ? where(blocks.ViewAs(int32).lt(0), code + (long)Sign, code)

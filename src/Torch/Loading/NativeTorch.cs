@@ -124,6 +124,8 @@ public static unsafe partial class NativeTorch
         _ = SetEnvironment("OMP_WAIT_POLICY", "passive", overwrite: 0);
         // With this much memory of its own, cuBLAS repeats its results; it reads the variable when a GPU is first used.
         _ = SetEnvironment("CUBLAS_WORKSPACE_CONFIG", ":4096:8", overwrite: 0);
+        // NCCL's calls would wait for other ranks without limit.
+        _ = SetEnvironment("NCCL_COMM_BLOCKING", "0", overwrite: 0);
 
         var named = Environment.GetEnvironmentVariable("LIBTORCH");
         var (library, folder) = OpenLibrary(named);

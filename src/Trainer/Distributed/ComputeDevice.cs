@@ -88,8 +88,14 @@ public sealed class DeviceMemoryException(string device, Exception innerExceptio
         innerException
     )
 {
-    // Wording of libtorch's GPU and CPU allocators.
-    private static readonly string[] s_signs = ["out of memory", "can't allocate memory"];
+    // Wording of libtorch's GPU and CPU allocators, and of NVIDIA's libraries, which allocate for themselves.
+    private static readonly string[] s_signs =
+    [
+        "out of memory",
+        "can't allocate memory",
+        "STATUS_ALLOC_FAILED",
+        "CUBLAS_STATUS_NOT_INITIALIZED",
+    ];
 
     /// <summary>True if an operator failed for lack of memory.</summary>
     public static bool IsCauseOf(Exception error) =>

@@ -97,8 +97,13 @@ public sealed class ImageInput(int size, DataOptions data, ImageType type)
             return placed_b3SS;
         }
 
-        var factors_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Factor)]).view([3, 1, 1]).to(device);
-        var offsets_3 = tensor([.. Enumerable.Range(0, 3).Select(ImageNormalization.Clip.Offset)]).view([3, 1, 1]).to(device);
-        return (placed_b3SS.to(float32) * factors_3) + offsets_3;
+        // Channel by channel: tensors of factors would have to be copied to the device, which waits for all its work.
+        var normalised_b3SS = placed_b3SS.to(float32);
+        for (var channel = 0; channel < 3; channel++)
+        {
+            normalised_b3SS.select(1, channel).mul_(ImageNormalization.Clip.Factor(channel)).add_(ImageNormalization.Clip.Offset(channel));
+        }
+
+        return normalised_b3SS;
     }
 }

@@ -81,7 +81,7 @@ public sealed class LinearCrossEntropy(int tileRows, double smoothing = 0)
                 gradient_RC.sub_((counts_R * (smoothing * factor / classes)).unsqueeze(1));
             }
 
-            var places_RK = classes_RK + (arange(count, int64).to(rows_nW.device) * classes).unsqueeze(1);
+            var places_RK = classes_RK + (arange(count, int64, rows_nW.device) * classes).unsqueeze(1);
             gradient_RC.view([-1]).index_add_(0, places_RK.flatten(), sharp_RK.flatten(), -factor);
             rowGradient_nW.narrow(0, start, count).copy_(gradient_RC.mm(weight_CW));
             weightGradient_CW.addmm_(gradient_RC.t(), rows_RW);
