@@ -2,10 +2,23 @@
 #include "device.h"
 #include "stream.h"
 
+#include <atomic>
+#include <cstdlib>
 #include <cstring>
+#include <unistd.h>
 
 namespace {
 constexpr int InvalidDevice = 101, NotReady = 600;
+constexpr int IllegalAddress = 700;
+
+// True once this process' GPU has failed: it is the one that found, and removed, the file that CLIPTRAIN_STANDIN_BREAKS names.
+bool is_broken() {
+  static std::atomic<bool> s_broken{false};
+  static const char* const s_file = std::getenv("CLIPTRAIN_STANDIN_BREAKS");
+  if (!s_broken && s_file && unlink(s_file) == 0) s_broken = true;
+  return s_broken;
+}
+
 standin::Stream& stream_of(void* handle) { return *static_cast<standin::Stream*>(handle); }
 }
 
@@ -37,6 +50,7 @@ int cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 int cuCtxSetCurrent(void*) { return 0; }
 
 int cuStreamCreate(void** stream, unsigned) {
+  if (is_broken()) return IllegalAddress;
   *stream = new standin::Stream;
   return 0;
 }
@@ -46,7 +60,7 @@ int cuStreamDestroy_v2(void* stream) {
   return 0;
 }
 
-int cuStreamQuery(void* stream) { return stream_of(stream).is_done() ? 0 : NotReady; }
+int cuStreamQuery(void* stream) { return is_broken() ? IllegalAddress : stream_of(stream).is_done() ? 0 : NotReady; }
 int cuStreamWaitEvent(void*, void*, unsigned) { return 0; }
 
 int cuEventCreate(void** mark, unsigned) {

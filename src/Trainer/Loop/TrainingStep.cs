@@ -137,6 +137,7 @@ public sealed class TrainingStep(
     private void Update(torch.Tensor gradients, in OptimizerStep step)
     {
         using var lap = timer?.Measure(StepPhase.Optimizer);
+        state.IsUpdating = true;
         if (state.Optimizer.HoldsAll)
         {
             state.Optimizer.Update(step);
@@ -147,6 +148,7 @@ public sealed class TrainingStep(
         }
 
         _objective.KeepWithinBounds();
+        state.IsUpdating = false;
     }
 
     /// <summary>Writes this rank's part of the gradients to the flat gradient buffer. Returns the loss over all ranks.</summary>

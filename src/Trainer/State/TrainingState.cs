@@ -40,6 +40,9 @@ public sealed class TrainingState : IDisposable
     /// <summary>Steps done, including skipped ones.</summary>
     public long Step { get; set; }
 
+    /// <summary>True from the start of an update until its end: one that failed in between has left weights of two steps.</summary>
+    public bool IsUpdating { get; set; }
+
     /// <summary>
     /// Steps that changed no weight: their gradients overflowed, they had no usable sample, or they were passed over. They count as steps,
     /// so data and schedule advance, but not as updates of Adam.

@@ -37,10 +37,10 @@ public sealed class WorkerTraining(
     public Action<ClipModel, long>? Probe { get; init; }
 
     /// <summary>
-    /// Step of the complete state in memory; null if there is no usable one. An update is local and atomic, but with sharded moments
-    /// the other ranks' slices are lost with their ranks.
+    /// Step of the complete state in memory; null if there is no usable one: an update may fail half-way for lack of memory on a GPU, and
+    /// with sharded moments the other ranks' slices are lost with their ranks.
     /// </summary>
-    public long? HeldStep => _isSynchronized && !options.Training.ShardOptimizer ? _state!.Step : null;
+    public long? HeldStep => _isSynchronized && !_state!.IsUpdating && !options.Training.ShardOptimizer ? _state.Step : null;
 
     /// <summary>The last step that this worker has committed.</summary>
     public long CommittedStep => _state?.Step ?? 0;
@@ -177,6 +177,7 @@ public sealed class WorkerTraining(
             }
         }
 
+        _state!.IsUpdating = false;
         _isSynchronized = true;
     }
 }

@@ -77,6 +77,23 @@ public sealed class GpuRunTests : IDisposable
     }
 
     [Fact]
+    public async Task A_worker_whose_GPU_fails_is_replaced_and_the_run_ends_bitwise_equal_to_an_undisturbed_one()
+    {
+        string[] sets = ["cluster.device=cuda", "training.steps=40", "checkpoint.every_steps=20"];
+        _gpus.Finish(0, _corpus.Folder, Train("undisturbed", 2, sets));
+
+        using var gpus = new StandInGpu(gpus: 2, breaks: _corpus.PathOf("broken"));
+        using var run = gpus.Start(_corpus.Folder, Train("disturbed", 2, sets));
+        await run.Printed("step 3/");
+        File.WriteAllText(_corpus.PathOf("broken"), "");
+        run.AssertExit(0);
+
+        Assert.Contains("has failed: error 700 of NVIDIA's driver", run.Output, StringComparison.Ordinal);
+        Assert.Equal(_corpus.Model("undisturbed", 40), _corpus.Model("disturbed", 40));
+        Assert.Equal(_corpus.Optimizer("undisturbed", 40), _corpus.Optimizer("disturbed", 40));
+    }
+
+    [Fact]
     public void A_GPU_that_is_not_there_or_too_small_is_one_clear_error()
     {
         var output = _gpus.Finish(3, _corpus.Folder, Train("many", 4, ["cluster.device=cuda"]));

@@ -13,7 +13,8 @@ internal sealed class StandInGpu : IDisposable
 
     /// <param name="gpus">Number of GPUs.</param>
     /// <param name="mebibytes">Memory that a process may have on them; null for any amount.</param>
-    public StandInGpu(int gpus, int? mebibytes = null)
+    /// <param name="breaks">A file that makes the GPU of the first process fail that finds it; null for none.</param>
+    public StandInGpu(int gpus, int? mebibytes = null, string? breaks = null)
     {
         foreach (
             var source in new[]
@@ -36,6 +37,7 @@ internal sealed class StandInGpu : IDisposable
             $"LD_LIBRARY_PATH={_folder}:{Environment.GetEnvironmentVariable("LD_LIBRARY_PATH")}",
             $"CLIPTRAIN_STANDIN_GPUS={gpus}",
             .. mebibytes is { } limit ? [$"CLIPTRAIN_STANDIN_MIB={limit}"] : Array.Empty<string>(),
+            .. breaks is not null ? [$"CLIPTRAIN_STANDIN_BREAKS={breaks}"] : Array.Empty<string>(),
         ];
     }
 

@@ -43,6 +43,11 @@ public sealed class ComputeDeviceTests
         Assert.Contains("more memory than cuda:0 has: CUDA out of memory. Tried to allocate 2.00 GiB", told, StringComparison.Ordinal);
         Assert.Contains("halve training.micro_batch", told, StringComparison.Ordinal);
         Assert.DoesNotContain("frame #0", told, StringComparison.Ordinal);
+        Assert.True(
+            DeviceMemoryException.IsCauseOf(
+                new ExternalException("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+            )
+        );
         Assert.False(DeviceMemoryException.IsCauseOf(new ExternalException("mat1 and mat2 shapes cannot be multiplied")));
     }
 
