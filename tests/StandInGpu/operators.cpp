@@ -113,33 +113,58 @@ const Tensor& resize_(CONTEXT, const Tensor& self, ArrayRef<long> size, std::opt
 
 void boxed(CONTEXT, void*) { throw std::runtime_error("the stand-in for a GPU lacks the boxed form of an operator"); }
 
-// A value of the interpreter's stack, and the stack.
+// A value of the interpreter's stack, and values side by side, as the stack and a list have them.
 struct Value {
-  static constexpr uint32_t IsTensor = 1;
+  static constexpr uint32_t IsTensor = 1, IsList = 14;
   void* payload;
   uint32_t tag;
 };
 struct Values {
-  Value *begin, *end, *capacity;
+  const Value *first, *last, *capacity;
+  const Value* begin() const { return first; }
+  const Value* end() const { return last; }
+};
+struct List {
+  void* methods;
+  uint64_t references;
+  Values values;
 };
 
-// As on a GPU, only a number may come from the host.
-void expect_on_gpu(const Value& value) {
+enum class Place { Anywhere, Host, Gpu };
+
+// Where a value must be: numbers may be on the host.
+Place place_of(const Value& value) {
   bool defined;
-  if (value.tag != Value::IsTensor) return;
+  if (value.tag != Value::IsTensor) return Place::Anywhere;
   check(aoti_torch_is_defined(&value.payload, &defined));
-  if (!defined) return;
+  if (!defined) return Place::Anywhere;
   int32_t device;
   int64_t dims;
   check(aoti_torch_get_device_type(&value.payload, &device));
   check(aoti_torch_get_dim(&value.payload, &dims));
-  if (device == 0 && dims > 0)
-    throw std::runtime_error("Expected all tensors to be on the same device, but found at least two devices, cuda and cpu!");
+  return device != 0 ? Place::Gpu : dims > 0 ? Place::Host : Place::Anywhere;
+}
+
+void refuse_host(bool is_mixed) {
+  if (is_mixed) throw std::runtime_error("Expected all tensors to be on the same device, but found at least two devices, cuda and cpu!");
+}
+
+// As on a GPU, no tensor may come from the host, and no list mix the two. A list of indices may be on the host.
+void check_places(const Values& values) {
+  for (const auto& value : values) {
+    refuse_host(place_of(value) == Place::Host);
+    if (value.tag != Value::IsList || !value.payload) continue;
+    bool has_host = false, has_gpu = false;
+    for (const auto& item : static_cast<const List*>(value.payload)->values) {
+      has_host |= place_of(item) == Place::Host;
+      has_gpu |= place_of(item) == Place::Gpu;
+    }
+    refuse_host(has_host && has_gpu);
+  }
 }
 
 void on_cpu(OperatorKernel*, const OperatorHandle& op, DispatchKeySet, std::vector<IValue>* stack) {
-  const auto& values = *reinterpret_cast<Values*>(stack);
-  for (const auto* value = values.begin; value != values.end; value++) expect_on_gpu(*value);
+  check_places(*reinterpret_cast<const Values*>(stack));
   at::native::cpu_fallback(op, stack, false, s_cpu);
 }
 
