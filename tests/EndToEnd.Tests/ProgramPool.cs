@@ -1,23 +1,31 @@
 namespace ClipTrain.EndToEnd.Tests;
 
-/// <summary>A pool of machines, here several nodes of one core on this machine.</summary>
+/// <summary>A pool of machines, here several nodes of this machine.</summary>
 internal sealed class ProgramPool : IDisposable
 {
-    private readonly string _folder;
+    private readonly Func<string[], int, ProgramRun> _startNode;
     private readonly ProgramRun _pool;
     private readonly List<ProgramRun> _nodes = [];
 
-    private ProgramPool(string folder) => (_folder, _pool) = (folder, ProgramRun.Start(folder, ["pool"]));
+    private ProgramPool(string folder, Func<string[], int, ProgramRun> startNode) =>
+        (_startNode, _pool) = (startNode, ProgramRun.Start(folder, ["pool"]));
 
     /// <summary>The options with which commands reach the pool.</summary>
     public IReadOnlyList<string> Address { get; private set; } = [];
 
-    /// <summary>Starts a pool and nodes that have joined it.</summary>
+    /// <summary>Starts a pool and nodes of one core that have joined it.</summary>
     /// <param name="folder">The working directory.</param>
     /// <param name="nodes">Names of the nodes.</param>
-    public static async Task<ProgramPool> StartAsync(string folder, params string[] nodes)
+    public static Task<ProgramPool> StartAsync(string folder, params string[] nodes) =>
+        StartAsync(folder, (arguments, _) => ProgramRun.Start(folder, [.. arguments, "--cores", "1"]), nodes);
+
+    /// <inheritdoc cref="StartAsync(string, string[])"/>
+    /// <param name="folder">The working directory.</param>
+    /// <param name="startNode">Starts the node with an index, given its arguments without the devices that it offers.</param>
+    /// <param name="nodes">Names of the nodes.</param>
+    public static async Task<ProgramPool> StartAsync(string folder, Func<string[], int, ProgramRun> startNode, params string[] nodes)
     {
-        var pool = new ProgramPool(folder);
+        var pool = new ProgramPool(folder, startNode);
         try
         {
             await pool._pool.Printed("Machines join with");
@@ -43,7 +51,7 @@ internal sealed class ProgramPool : IDisposable
     /// <summary>Starts a node, which may not have joined yet.</summary>
     public ProgramRun Start(string name)
     {
-        var node = ProgramRun.Start(_folder, ["node", .. Address, "--cores", "1", "--name", name]);
+        var node = _startNode(["node", .. Address, "--name", name], _nodes.Count);
         _nodes.Add(node);
         return node;
     }

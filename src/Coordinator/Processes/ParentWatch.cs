@@ -66,7 +66,7 @@ public sealed class ParentWatch : IDisposable
             IsBackground = true,
             Name = "last resort",
         }.Start();
-        Console.Error.WriteLine("The node of this worker has ended or dismissed it: the worker exits.");
+        Console.Error.WriteLine("The process that started this one has ended or dismissed it: it exits.");
         Environment.Exit(ExitCode);
     }
 }

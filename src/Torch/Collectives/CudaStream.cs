@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Runtime.InteropServices;
 using ClipTrain.Torch.Operators;
 
 namespace ClipTrain.Torch.Collectives;
@@ -116,25 +114,3 @@ internal sealed unsafe class CudaStream : IDisposable
 
 /// <summary>A GPU has failed. No call of this process can use it any more, so the process must end.</summary>
 public sealed class GpuException(int device, int error) : Exception($"GPU {device} has failed: error {error} of NVIDIA's driver.");
-
-/// <summary>A wait for something that can only be asked: first busily, then fifty microseconds at a time, which leaves the core to others.</summary>
-internal readonly partial struct PollingWait()
-{
-    private const uint PauseMicroseconds = 50;
-    private static readonly TimeSpan s_busy = TimeSpan.FromMicroseconds(100);
-
-    private readonly long _started = Stopwatch.GetTimestamp();
-
-    public TimeSpan Elapsed => Stopwatch.GetElapsedTime(_started);
-
-    public void Pause()
-    {
-        if (Elapsed > s_busy)
-        {
-            _ = Sleep(PauseMicroseconds);
-        }
-    }
-
-    [LibraryImport("libc", EntryPoint = "usleep")]
-    private static partial int Sleep(uint microseconds);
-}

@@ -63,34 +63,17 @@ public sealed class GpuRunTests : IDisposable
     [Fact]
     public async Task A_run_with_a_killed_worker_ends_bitwise_equal_to_an_undisturbed_one()
     {
-        string[] sets = ["cluster.device=cuda", "training.steps=40", "checkpoint.every_steps=20"];
-        _gpus.Finish(0, _corpus.Folder, Train("undisturbed", 2, sets));
-
-        using var run = _gpus.Start(_corpus.Folder, Train("disturbed", 2, sets));
-        await run.Printed("step 3/");
-        run.KillWorker();
-        run.AssertExit(0);
-
-        Assert.Matches("worker-[01]\\)? was killed \\(SIGKILL\\)", run.Output);
-        Assert.Equal(_corpus.Model("undisturbed", 40), _corpus.Model("disturbed", 40));
-        Assert.Equal(_corpus.Optimizer("undisturbed", 40), _corpus.Optimizer("disturbed", 40));
+        var output = await DisturbAsync(_gpus, run => run.KillWorker());
+        Assert.Matches("worker-[01]\\)? was killed \\(SIGKILL\\)", output);
     }
 
     [Fact]
     public async Task A_worker_whose_GPU_fails_is_replaced_and_the_run_ends_bitwise_equal_to_an_undisturbed_one()
     {
-        string[] sets = ["cluster.device=cuda", "training.steps=40", "checkpoint.every_steps=20"];
-        _gpus.Finish(0, _corpus.Folder, Train("undisturbed", 2, sets));
-
-        using var gpus = new StandInGpu(gpus: 2, breaks: _corpus.PathOf("broken"));
-        using var run = gpus.Start(_corpus.Folder, Train("disturbed", 2, sets));
-        await run.Printed("step 3/");
-        File.WriteAllText(_corpus.PathOf("broken"), "");
-        run.AssertExit(0);
-
-        Assert.Contains("has failed: error 700 of NVIDIA's driver", run.Output, StringComparison.Ordinal);
-        Assert.Equal(_corpus.Model("undisturbed", 40), _corpus.Model("disturbed", 40));
-        Assert.Equal(_corpus.Optimizer("undisturbed", 40), _corpus.Optimizer("disturbed", 40));
+        var broken = _corpus.PathOf("broken");
+        using var gpus = new StandInGpu(gpus: 2, breaks: broken);
+        var output = await DisturbAsync(gpus, _ => File.WriteAllText(broken, ""));
+        Assert.Contains("has failed: error 700 of NVIDIA's driver", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -104,6 +87,24 @@ public sealed class GpuRunTests : IDisposable
         Assert.Contains("A step needs more memory than cuda:0 has", output, StringComparison.Ordinal);
         Assert.Contains("Set or halve training.micro_batch", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// Disturbs a run after its third step, and compares its end with that of an undisturbed one. Returns what it printed.
+    /// </summary>
+    private async Task<string> DisturbAsync(StandInGpu gpus, Action<ProgramRun> disturb)
+    {
+        string[] sets = ["cluster.device=cuda", "training.steps=40", "checkpoint.every_steps=20"];
+        _gpus.Finish(0, _corpus.Folder, Train("undisturbed", 2, sets));
+
+        using var run = gpus.Start(_corpus.Folder, Train("disturbed", 2, sets));
+        await run.Printed("step 3/");
+        disturb(run);
+        run.AssertExit(0);
+
+        Assert.Equal(_corpus.Model("undisturbed", 40), _corpus.Model("disturbed", 40));
+        Assert.Equal(_corpus.Optimizer("undisturbed", 40), _corpus.Optimizer("disturbed", 40));
+        return run.Output;
     }
 
     private string[] Train(string name, int workers, string[] sets) =>

@@ -72,10 +72,9 @@ public sealed class GpuToolTests : IDisposable
     public async Task A_pool_of_two_machines_with_a_GPU_each_runs_trials_on_one_or_on_both(int workers)
     {
         WriteSweep(workers);
-        using var pool = new GpuPool(_gpus, _corpus.Folder);
-        var address = await pool.JoinAsync("first", "second");
+        using var pool = await StartPoolAsync();
 
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "sweep.yaml", .. address]);
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, ["sweep", "run", "sweep.yaml", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.Contains("2 of 2 trials have ended", output, StringComparison.Ordinal);
         foreach (var node in new[] { "first", "second" })
@@ -88,10 +87,9 @@ public sealed class GpuToolTests : IDisposable
     public async Task A_suite_in_a_pool_is_evaluated_on_its_GPUs()
     {
         Train();
-        using var pool = new GpuPool(_gpus, _corpus.Folder);
-        var address = await pool.JoinAsync("first", "second");
+        using var pool = await StartPoolAsync();
 
-        var (exit, output) = ProgramRun.Finish(_corpus.Folder, [.. Suite("pooled"), "--device", "cuda", .. address]);
+        var (exit, output) = ProgramRun.Finish(_corpus.Folder, [.. Suite("pooled"), "--device", "cuda", .. pool.Address]);
         Assert.True(exit == 0, output);
         Assert.True(File.Exists(_corpus.PathOf("pooled", "results.csv")), output);
     }
@@ -139,31 +137,12 @@ public sealed class GpuToolTests : IDisposable
         Assert.True(exit == 0, output);
     }
 
-    /// <summary>A pool, and nodes of one GPU each.</summary>
-    private sealed class GpuPool(StandInGpu gpus, string folder) : IDisposable
-    {
-        private readonly ProgramRun _pool = ProgramRun.Start(folder, "pool");
-        private readonly List<ProgramRun> _nodes = [];
-
-        /// <summary>Starts the nodes. Returns the options with which commands reach the pool.</summary>
-        public async Task<string[]> JoinAsync(params string[] names)
-        {
-            await _pool.Printed("Machines join with");
-            var line = _pool.Output.Split('\n').First(line => line.Contains("Machines join with", StringComparison.Ordinal));
-            var address = line[line.IndexOf("--coordinator", StringComparison.Ordinal)..].Trim().Split(' ');
-            foreach (var (i, name) in names.Index())
-            {
-                _nodes.Add(gpus.Start(folder, ["node", .. address, "--device", $"cuda:{i}", "--name", name]));
-                await _nodes[i].Printed("has joined the pool");
-            }
-
-            return address;
-        }
-
-        public void Dispose()
-        {
-            _nodes.ForEach(node => node.Dispose());
-            _pool.Dispose();
-        }
-    }
+    /// <summary>A pool of two nodes with one GPU each.</summary>
+    private Task<ProgramPool> StartPoolAsync() =>
+        ProgramPool.StartAsync(
+            _corpus.Folder,
+            (arguments, i) => _gpus.Start(_corpus.Folder, [.. arguments, "--device", $"cuda:{i}"]),
+            "first",
+            "second"
+        );
 }

@@ -27,8 +27,9 @@ public static class MachinePeak
 
     private const int Repeats = 4;
 
-    /// <summary>Sizes to try, from the smallest: a fast device would spend a small product's time on starting it.</summary>
-    private static readonly int[] s_sizes = [256, 1024, 4096];
+    /// <summary>Sizes to try, from the least by fours: a fast device would spend a small product's time on starting it.</summary>
+    private const int LeastSize = 256,
+        MostSize = 4096;
 
     /// <summary>A product that takes this long is large enough.</summary>
     private static readonly TimeSpan s_enough = TimeSpan.FromMilliseconds(2);
@@ -45,19 +46,18 @@ public static class MachinePeak
             Precision.Fp16 => float16,
             _ => bfloat16,
         };
-        foreach (var size in s_sizes)
+        var size = LeastSize;
+        var seconds = Seconds(size, type, device);
+        while (seconds < s_enough.TotalSeconds && size < MostSize)
         {
-            var seconds = Seconds(size, type, device);
-            if (seconds >= s_enough.TotalSeconds || size == s_sizes[^1])
-            {
-                return 2.0 * size * size * size / seconds;
-            }
+            size *= 4;
+            seconds = Seconds(size, type, device);
         }
 
-        throw new UnreachableException();
+        return 2.0 * size * size * size / seconds;
     }
 
-    /// <summary>The shortest of several products.</summary>
+    /// <summary>Shortest time of several products.</summary>
     private static double Seconds(int size, ScalarType type, torch.Device device)
     {
         using var scope = NewDisposeScope();
